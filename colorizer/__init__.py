@@ -1,0 +1,69 @@
+"""Color grayscale photographs: build, train and run colorization networks.
+
+Coloring needs only the light dependencies; what builds and trains networks is imported when it is
+first used, and needs the training extra.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from colorizer.errors import ColorizerError, UnknownNameError, UsageError
+
+if TYPE_CHECKING:
+    from colorizer.config import Settings
+    from colorizer.export import load_model
+    from colorizer.inference import Colorizer, colorize, colorize_file
+    from colorizer.losses import create_loss, list_losses
+    from colorizer.metrics import create_metrics, list_metrics
+    from colorizer.models import create_model, list_models
+    from colorizer.training import train
+
+__all__ = [
+    "Colorizer",
+    "ColorizerError",
+    "Settings",
+    "UnknownNameError",
+    "UsageError",
+    "colorize",
+    "colorize_file",
+    "create_loss",
+    "create_metrics",
+    "create_model",
+    "list_losses",
+    "list_metrics",
+    "list_models",
+    "load_model",
+    "train",
+]
+
+_LIGHT = {
+    "Colorizer": "colorizer.inference",
+    "Settings": "colorizer.config",
+    "colorize": "colorizer.inference",
+    "colorize_file": "colorizer.inference",
+}
+_TRAINING = {
+    "create_loss": "colorizer.losses",
+    "create_metrics": "colorizer.metrics",
+    "create_model": "colorizer.models",
+    "list_losses": "colorizer.losses",
+    "list_metrics": "colorizer.metrics",
+    "list_models": "colorizer.models",
+    "load_model": "colorizer.export",
+    "train": "colorizer.training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    if name in _LIGHT:
+        return getattr(importlib.import_module(_LIGHT[name]), name)
+    if name in _TRAINING:
+        from colorizer.extras import training_side
+
+        return getattr(training_side(_TRAINING[name]), name)
+    raise AttributeError(f"module 'colorizer' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,92 @@
+"""Lab and sRGB on tensors, in float32, and the two sides that losses and metrics compare."""
+
+from collections.abc import Callable
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from kornia.color import lab_to_rgb as _lab_to_rgb
+from kornia.color import rgb_to_lab as _rgb_to_lab
+from torch import Tensor
+
+__all__ = ["Picture", "Prediction", "Target", "lab_to_rgb", "lightness_to_gray", "rgb_to_lab"]
+
+
+def rgb_to_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
+    """sRGB to CIE Lab (D65, 2 degrees), as scikit-image defines it.
+
+    Shape: rgb (N, 3, H, W) in 0..1, any float type -> L (N, 1, H, W) in 0..100 and
+    ab (N, 2, H, W) in Lab units, both float32 (bf16 Lab is wrong by up to 2.9 units).
+    """
+    with torch.autocast(rgb.device.type, enabled=False):
+        lab = _rgb_to_lab(rgb.float())
+    return lab[:, :1], lab[:, 1:]
+
+
+def lab_to_rgb(L: Tensor, ab: Tensor) -> Tensor:
+    """CIE Lab to sRGB, clipped to 0..1 per channel; the inverse of `rgb_to_lab` in gamut.
+
+    Shape: L (N, 1, H, W) in 0..100, ab (N, 2, H, W) in Lab units -> rgb (N, 3, H, W), float32.
+    """
+    with torch.autocast(L.device.type, enabled=False):
+        return _lab_to_rgb(torch.cat([L.float(), ab.float()], dim=1))
+
+
+def lightness_to_gray(L: Tensor) -> Tensor:
+    """The sRGB gray (one channel, 0..1) whose lightness is L (0..100); float32, any shape."""
+    with torch.autocast(L.device.type, enabled=False):
+        f = (L.float() + 16) / 116
+        y = torch.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29))
+        # The clamp keeps the gradient of the power finite at black.
+        gamma = 1.055 * y.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
+        return torch.where(y > 0.0031308, gamma, 12.92 * y)
+
+
+class Picture:
+    """A batch of pictures as lightness and chroma, with sRGB on demand.
+
+    Args:
+        L: (N, 1, H, W), 0..100.
+        ab: (N, 2, H, W), Lab units, at the size of L.
+    """
+
+    ab: Tensor
+
+    def __init__(self, L: Tensor, ab: Tensor) -> None:
+        self.L = L
+        self.ab = ab
+
+    @cached_property
+    def rgb(self) -> Tensor:
+        """(N, 3, H, W), sRGB in 0..1."""
+        return lab_to_rgb(self.L, self.ab)
+
+    @cached_property
+    def gray(self) -> Tensor:
+        """(N, 3, H, W): the same lightness without chroma, sRGB in 0..1."""
+        return lightness_to_gray(self.L).expand(-1, 3, -1, -1)
+
+
+class Target(Picture):
+    """The colour original."""
+
+
+class Prediction(Picture):
+    """What a model made of L: the head's output, decoded and enlarged only on demand.
+
+    Args:
+        L: (N, 1, H, W), 0..100: the model's input.
+        raw: (N, C, h, w): the head's output, before decoding.
+        decode: the model's `decode`: raw -> ab (N, 2, h, w) in Lab units.
+    """
+
+    def __init__(self, L: Tensor, raw: Tensor, decode: Callable[[Tensor], Tensor]) -> None:
+        self.L = L
+        self.raw = raw
+        self._decode = decode
+
+    @cached_property
+    def ab(self) -> Tensor:  # type: ignore[override]
+        """(N, 2, H, W), Lab units: bilinearly enlarged to the size of L, in float32."""
+        ab = self._decode(self.raw).float()
+        return F.interpolate(ab, size=self.L.shape[-2:], mode="bilinear", align_corners=False)

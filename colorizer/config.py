@@ -1,0 +1,197 @@
+"""The settings, typed: one tree of dataclasses, the single source of every default."""
+
+import difflib
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from colorizer.errors import UsageError
+
+__all__ = [
+    "DataSettings",
+    "InferenceSettings",
+    "OptimizerSettings",
+    "ScheduleSettings",
+    "Settings",
+    "TrainerSettings",
+    "check",
+]
+
+
+class _Strict:
+    """Refuses a setting that does not exist: `settings.trainer.epoch = 3` names `epochs`."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        known = self.__dataclass_fields__  # type: ignore[attr-defined]
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+            raise UsageError(f"{type(self).__name__} has no setting {name!r}; {hint}")
+        object.__setattr__(self, name, value)
+
+
+@dataclass
+class DataSettings(_Strict):
+    """Photos to learn from.
+
+    Args:
+        train: a folder of photos (any depth), a tar shard, a folder of shards, or a pattern such as
+            `photos/train_*.tar`. There is no default data set.
+        validation: likewise; without it `holdout` of the training photos are set aside.
+        holdout: share of the training photos to validate on when `validation` is not set.
+        size: short side in pixels at which photos are decoded and kept in memory.
+        crop: side in pixels of the squares that the network is trained on.
+        scale: smallest and largest side of a training square, as a share of the photo's short side.
+        flip: mirror half of the training squares.
+        batch_size: squares per step.
+    """
+
+    train: str | None = None
+    validation: str | None = None
+    holdout: float = 0.05
+    size: int = 160
+    crop: int = 128
+    scale: tuple[float, float] = (0.6, 1.0)
+    flip: bool = True
+    batch_size: int = 64
+
+
+@dataclass
+class OptimizerSettings(_Strict):
+    """How weights are updated.
+
+    Args:
+        name: the algorithm.
+        learning_rate: its peak, which the schedule scales.
+        encoder_factor: the learning rate of a pretrained encoder, relative to the rest.
+        weight_decay: of convolution weights; biases and normalisation have none.
+        betas: running averages of adam and adamw.
+        momentum: of sgd.
+        clip: largest norm of the gradient; 0 for no limit.
+    """
+
+    name: Literal["adam", "adamw", "sgd"] = "adamw"
+    learning_rate: float = 1e-3
+    encoder_factor: float = 0.3
+    weight_decay: float = 0.02
+    betas: tuple[float, float] = (0.9, 0.99)
+    momentum: float = 0.9
+    clip: float = 1.0
+
+
+@dataclass
+class ScheduleSettings(_Strict):
+    """How the learning rate changes; every schedule begins with a linear warm-up.
+
+    Args:
+        name: the curve.
+        warmup_steps: steps from 0 to the full learning rate; at most a tenth of the training.
+        final: cosine: the share of the learning rate that is left at the end.
+        step_epochs: step: epochs between two reductions.
+        gamma: step: factor of each reduction.
+    """
+
+    name: Literal["cosine", "step"] = "cosine"
+    warmup_steps: int = 300
+    final: float = 0.02
+    step_epochs: int = 30
+    gamma: float = 0.1
+
+
+@dataclass
+class TrainerSettings(_Strict):
+    """The run.
+
+    Args:
+        epochs: how often every photo is seen.
+        output: the folder that gets a folder for each run.
+        seed: of weights, order and crops.
+        precision: of the arithmetic in the network; colour is float32 always.
+        accelerator: where to train.
+        ema: decay per step of the moving average of weights, which is what is validated and
+            exported; 0 for none.
+        accumulate: batches whose gradients make one step.
+        grid: validation photos shown each epoch (original, gray, ours).
+    """
+
+    epochs: int = 100
+    output: str = "runs"
+    seed: int = 0
+    precision: Literal["bf16-mixed", "16-mixed", "32-true"] = "bf16-mixed"
+    accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
+    ema: float = 0.999
+    accumulate: int = 1
+    grid: int = 8
+
+
+@dataclass
+class InferenceSettings(_Strict):
+    """What `colorize.py --mode=inference` does.
+
+    Args:
+        model: a shipped model's name, or a model folder.
+        output: the file to write.
+    """
+
+    model: str = "colornet18"
+    output: str = "colorizer/output/colored.jpg"
+
+
+@dataclass
+class Settings(_Strict):
+    """Everything that can be set.
+
+    Args:
+        model: its name, and any keyword of its constructor.
+        loss: name and weight of each loss, or its weight with any keywords of its constructor, such
+            as `{huber: 1.0, contrastive: {weight: 0.1, mode: layers}}`.
+        metrics: names of what is measured on the validation photos.
+        data: photos to learn from.
+        optimizer: how weights are updated.
+        schedule: how the learning rate changes.
+        trainer: the run.
+        inference: what `colorize.py --mode=inference` does.
+    """
+
+    model: dict[str, Any] = field(default_factory=lambda: {"name": "colornet18"})
+    loss: dict[str, Any] = field(default_factory=lambda: {"distribution": 1.0})
+    metrics: list[str] = field(default_factory=lambda: ["mse", "channelwise_l2", "psnr"])
+    data: DataSettings = field(default_factory=DataSettings)
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+    trainer: TrainerSettings = field(default_factory=TrainerSettings)
+    inference: InferenceSettings = field(default_factory=InferenceSettings)
+
+
+def check(settings: Settings) -> dict[str, Any]:
+    """The settings as plain data, every type and range checked; raises UsageError."""
+    from jsonargparse import ArgumentError, ArgumentParser
+
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(Settings)
+    try:
+        parser.parse_object(plain := asdict(settings))
+    except ArgumentError as error:
+        raise UsageError(f"settings: {' '.join(str(error).split())}") from error
+    low, high = settings.data.scale
+    limits = {
+        "data.holdout (0 < holdout < 1)": 0 < settings.data.holdout < 1,
+        "data.size (at least 32)": settings.data.size >= 32,
+        "data.crop (at least 32)": settings.data.crop >= 32,
+        "data.scale (0 < low <= high <= 1)": 0 < low <= high <= 1,
+        "data.batch_size (at least 1)": settings.data.batch_size >= 1,
+        "optimizer.learning_rate (above 0)": settings.optimizer.learning_rate > 0,
+        "optimizer.clip (at least 0)": settings.optimizer.clip >= 0,
+        "schedule.step_epochs (at least 1)": settings.schedule.step_epochs >= 1,
+        "trainer.epochs (at least 1)": settings.trainer.epochs >= 1,
+        "trainer.ema (0 <= ema < 1)": 0 <= settings.trainer.ema < 1,
+        "trainer.accumulate (at least 1)": settings.trainer.accumulate >= 1,
+        "trainer.grid (at least 1)": settings.trainer.grid >= 1,
+    }
+    wrong = [name for name, holds in limits.items() if not holds]
+    if wrong:
+        raise UsageError(f"settings out of range: {'; '.join(wrong)}")
+    if "name" not in settings.model:
+        raise UsageError("settings: model needs a name, such as model.name=colornet18")
+    return plain

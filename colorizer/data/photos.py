@@ -1,0 +1,104 @@
+"""Where training photos lie: folders of any depth, and WebDataset tar shards."""
+
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pyvips
+
+from colorizer.errors import ColorizerError
+
+__all__ = ["SUFFIXES", "Photo", "decode", "find_photos"]
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
+"""What counts as a photo, by its lower-case suffix."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photo: a file, or a member of an uncompressed tar shard."""
+
+    name: str
+    path: Path
+    offset: int = 0
+    length: int = -1
+
+    def read(self) -> bytes:
+        """The encoded bytes."""
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            return file.read(self.length)
+
+
+def find_photos(location: str | Path) -> list[Photo]:
+    """All photos at `location`, sorted by name.
+
+    Args:
+        location: a folder (searched to any depth for photos and for .tar shards), a shard, or a
+            pattern of those such as `photos/train_*.tar`.
+
+    Raises:
+        ColorizerError: nothing lies there, or nothing that is a photo.
+    """
+    place = Path(location).expanduser()
+    if any(sign in place.name for sign in "*?["):
+        found = sorted(place.parent.glob(place.name))
+    elif place.is_dir():
+        found = sorted(path for path in place.rglob("*") if path.is_file())
+    else:
+        found = [place]
+    if not found or not found[0].exists():
+        raise ColorizerError(f"no photos at {location}: there is no such file or folder")
+    photos = []
+    for path in found:
+        if path.suffix.lower() == ".tar":
+            photos += _shard_members(path)
+        elif path.suffix.lower() in SUFFIXES:
+            photos.append(Photo(str(path), path))
+    if not photos:
+        raise ColorizerError(
+            f"no photos at {location}: a folder of {', '.join(sorted(SUFFIXES))} files "
+            "(any depth) or of .tar shards is needed"
+        )
+    return photos
+
+
+def _shard_members(path: Path) -> list[Photo]:
+    try:
+        with tarfile.open(path, "r:") as shard:
+            return [
+                Photo(f"{path}/{member.name}", path, member.offset_data, member.size)
+                for member in shard
+                if member.isfile() and PurePosixPath(member.name).suffix.lower() in SUFFIXES
+            ]
+    except tarfile.TarError as error:
+        raise ColorizerError(f"{path} is not an uncompressed tar shard: {error}") from error
+
+
+def decode(photo: Photo, short_side: int) -> np.ndarray:
+    """Decode a photo to sRGB, upright, its short side at most `short_side` pixels.
+
+    Returns:
+        (H, W, 3) uint8; a smaller photo keeps its size.
+
+    Raises:
+        ColorizerError: the bytes are no readable picture.
+    """
+    try:
+        encoded = photo.read()
+        header = pyvips.Image.new_from_buffer(encoded, "")
+        shrink = short_side / min(header.width, header.height)
+        # A square box: it fits the long side, whichever that is after the EXIF rotation.
+        box = max(1, round(shrink * max(header.width, header.height)))
+        # Without a profile the pixels are sRGB already, and the transform is most of the work.
+        profile = {"export_profile": "srgb"} if header.get_typeof("icc-profile-data") else {}
+        image = pyvips.Image.thumbnail_buffer(
+            encoded, box, height=box, size="down", fail_on="truncated", **profile
+        )
+        if image.hasalpha():
+            image = image.flatten(background=255)
+        return image.colourspace("srgb").cast("uchar").numpy()[..., :3]
+    except (pyvips.Error, OSError) as error:
+        reason = (str(error).strip().splitlines() or ["unreadable"])[-1]
+        raise ColorizerError(f"{photo.name} cannot be read: {reason}") from error

@@ -1,0 +1,359 @@
+"""A torch model as a model folder, and back: weights stored once, an ONNX graph beside them."""
+
+import copy
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+import yaml
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from colorizer.errors import ColorizerError
+from colorizer.models import ColorModel, create_model
+from colorizer.models.encoders import read_tensors
+from colorizer.models.heads import DistributionHead
+
+__all__ = ["export", "folder_for_state_dict", "load_model", "load_state_dict", "load_weights"]
+
+_WEIGHTS, _GRAPH, _CONFIG = "weights.safetensors", "model.onnx", "config.yaml"
+_FORMAT = 1  # raised when the exported graph changes, so that cached ones are made anew
+_COUNTER = "num_batches_tracked"  # batch norm's counter: no weight, and not kept
+
+
+def export(
+    model: ColorModel,
+    folder: str | Path,
+    *,
+    settings: Mapping[str, Any],
+    weights_dtype: Literal["float16", "float32"] = "float16",
+    size: int = 256,
+    tolerance: float = 0.05,
+    extra_files: Mapping[str, str] | None = None,
+) -> Path:
+    """Write a model folder: weights.safetensors, model.onnx, config.yaml and `extra_files`.
+
+    The graph's weights are external data inside weights.safetensors, so each is stored once. The
+    graph takes `L` (N, 1, H, W) to `ab` (N, 2, h, w); with the distribution head also to
+    `uncertainty` (N, 1, h, w), and `temperature` () and `prior` (Q,) are inputs with defaults.
+    The folder appears when all is written and torch and ONNX Runtime agree; of a folder that
+    exists, the files are replaced and others left alone. The model is not changed.
+
+    Args:
+        model: from `create_model`, which noted its options.
+        folder: where to.
+        settings: what trained it, as plain values; noted in config.yaml.
+        weights_dtype: of the stored parameters; batch statistics stay float32.
+        size: the working size of inference, in pixels; noted in config.yaml.
+        tolerance: largest difference in ab, in Lab units, between torch and ONNX Runtime.
+        extra_files: name -> text, such as metrics.json and card.md.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ColorizerError: weights that are not finite or do not fit the type, no parity, or the
+            folder cannot be written.
+    """
+    folder = Path(folder)
+    model = _rounded(model, weights_dtype)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            _save_weights(model, work / _WEIGHTS, weights_dtype)
+            _save_graph(model, work)
+            _check_parity(model, work / _GRAPH, tolerance)
+            config = {
+                "weights_sha256": _sha256(work / _WEIGHTS),
+                "model": model.config,
+                "inference": {"size": size},
+                "training": dict(settings),
+            }
+            for name, text in (extra_files or {}).items():
+                (work / name).write_text(text, encoding="utf-8")
+            plain = json.loads(json.dumps(config, default=str))  # tuples and paths, for YAML
+            text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+            (work / _CONFIG).write_text(text, encoding="utf-8")
+            _put(work, folder)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    except OSError as error:
+        raise ColorizerError(f"cannot write the model folder {folder}: {error}") from error
+    return folder
+
+
+def load_model(folder: str | Path) -> ColorModel:
+    """The torch model of a model folder, in evaluation mode, float32.
+
+    Raises:
+        ColorizerError: no model folder, or weights that are not the ones its config.yaml names.
+    """
+    folder = Path(folder)
+    try:
+        config = yaml.safe_load((folder / _CONFIG).read_text(encoding="utf-8"))
+        options, expected = dict(config["model"]), config["weights_sha256"]
+        found = _sha256(folder / _WEIGHTS)
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise ColorizerError(f"{folder} is no model folder: {error}") from error
+    if found != expected:
+        raise ColorizerError(
+            f"{folder / _WEIGHTS} is not the file that {_CONFIG} names: its sha256 is "
+            f"{found[:12]}..., not {str(expected)[:12]}...; copy the folder again"
+        )
+    model = create_model(**_untrained(options))
+    load_weights(model, load_state_dict(folder / _WEIGHTS), str(folder))
+    return model.eval()
+
+
+def load_state_dict(path: str | Path) -> dict[str, Tensor]:
+    """The weights of a model trained here, in float32.
+
+    Args:
+        path: .safetensors, or .pth, .pt, .ckpt, read without executing anything in it; of a
+            Lightning checkpoint, the model's part.
+
+    Raises:
+        ColorizerError: a missing file, another kind of file, or no state dict in it.
+    """
+    state = read_tensors(path)
+    if any(key.startswith("model.") for key in state):
+        state = {k[len("model.") :]: v for k, v in state.items() if k.startswith("model.")}
+    state = {k.removeprefix("_orig_mod."): v for k, v in state.items()}  # of a compiled model
+    return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+
+
+def load_weights(model: nn.Module, state_dict: Mapping[str, Tensor], source_name: str) -> None:
+    """Fill `model` from `state_dict`; every weight must fit.
+
+    Raises:
+        ColorizerError: says how many and which keys are missing, unexpected or of another shape.
+    """
+    wanted = {k: v for k, v in model.state_dict().items() if not k.endswith(_COUNTER)}
+    given = {k: v for k, v in state_dict.items() if not k.endswith(_COUNTER)}
+    differences = {
+        "missing": wanted.keys() - given.keys(),
+        "unexpected": given.keys() - wanted.keys(),
+        "shape differs": {
+            k for k in wanted.keys() & given.keys() if wanted[k].shape != given[k].shape
+        },
+    }
+    if any(differences.values()):
+        parts = "; ".join(f"{what} {_some(keys)}" for what, keys in differences.items() if keys)
+        name = getattr(model, "config", {}).get("name", type(model).__name__)
+        raise ColorizerError(f"{source_name} holds weights of another model than {name}: {parts}")
+    model.load_state_dict(given, strict=False)  # strict but for the counters: see above
+
+
+def folder_for_state_dict(path: str | Path, model_settings: Mapping[str, Any]) -> Path:
+    """The model folder of a state dict, exported to the user's cache the first time.
+
+    Args:
+        path: as in `load_state_dict`.
+        model_settings: `name` and options of the model that the weights belong to.
+
+    Raises:
+        ColorizerError: as `load_state_dict`, `load_weights` and `export`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ColorizerError(f"no weights file at {path}")
+    options = _untrained(model_settings)
+    key = json.dumps([_FORMAT, _sha256(path), options], sort_keys=True, default=str)
+    folder = _cache() / f"{path.stem}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+    if not (folder / _CONFIG).is_file():
+        model = create_model(**options)
+        load_weights(model, load_state_dict(path), str(path))
+        export(model, folder, settings={"state_dict": str(path)})
+    return folder
+
+
+class _Graph(nn.Module):
+    """What the ONNX graph computes."""
+
+    def __init__(self, model: ColorModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, L: Tensor, temperature: Tensor | None = None, prior: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
+        raw = self.model(L)
+        head = self.model.head
+        if not isinstance(head, DistributionHead):
+            return (self.model.decode(raw),)
+        ab = self.model.decode(raw, temperature=temperature, prior=prior)
+        return ab, head.uncertainty(raw, prior)
+
+
+def _defaults(model: ColorModel) -> dict[str, Tensor]:
+    """The graph's inputs beside L, with their default values."""
+    head = model.head
+    if not isinstance(head, DistributionHead):
+        return {}
+    return {"temperature": torch.tensor(head.temperature), "prior": torch.ones(len(head.bins))}
+
+
+def _rounded(model: ColorModel, dtype: str) -> ColorModel:
+    """A copy on the processor, in evaluation mode, whose parameters are what will be stored."""
+    model = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
+    for name, p in model.named_parameters():
+        if not torch.isfinite(p).all():
+            raise ColorizerError(f"the weights are not finite ({name}): the training diverged")
+        p.copy_(p.to(getattr(torch, dtype)))
+        if not torch.isfinite(p).all():
+            raise ColorizerError(f"{name} does not fit {dtype}: export with float32")
+    return model
+
+
+def _save_weights(model: ColorModel, path: Path, dtype: str) -> None:
+    parameters = dict(model.named_parameters())
+    state = {
+        k: (v.to(getattr(torch, dtype)) if k in parameters else v).contiguous()
+        for k, v in model.state_dict().items()
+        if not k.endswith(_COUNTER)
+    }
+    save_file(state, path, metadata={"format": "pt"})
+
+
+def _save_graph(model: ColorModel, work: Path) -> None:
+    """Trace the model to model.onnx, its weights pointing into weights.safetensors."""
+    defaults = _defaults(model)
+    batch, height, width = (torch.export.Dim(name) for name in "NHW")
+    outputs = ["ab", "uncertainty"][: 2 if defaults else 1]
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations
+        proto = _traced(
+            _Graph(model).eval(),
+            (torch.full((2, 1, 61, 83), 50.0), *defaults.values()),
+            dynamo=True,
+            optimize=False,  # keeps each initializer equal to its tensor in the state dict
+            verbose=False,
+            input_names=["L", *defaults],
+            output_names=outputs,
+            dynamic_shapes=({0: batch, 2: height, 3: width}, *(None for _ in defaults)),
+        )
+    graph = proto.graph
+    _point_into(graph, work / _WEIGHTS)
+    for name, value in defaults.items():  # an input that is an initializer too has a default
+        graph.initializer.append(onnx.numpy_helper.from_array(value.numpy(), name))
+    for output in graph.output:
+        for axis, dim in zip("hw", output.type.tensor_type.shape.dim[2:], strict=True):
+            dim.dim_param = axis
+    del graph.value_info[:], graph.metadata_props[:], proto.metadata_props[:]
+    for node in graph.node:  # stack traces of the tracing
+        del node.metadata_props[:]
+        node.doc_string = ""
+    (work / _GRAPH).write_bytes(proto.SerializeToString())
+
+
+def _traced(*args: Any, **options: Any) -> onnx.ModelProto:
+    try:
+        program = torch.onnx.export(*args, **options)
+    except torch.onnx.OnnxExporterError as error:
+        reason = " ".join(str(error.__cause__ or error).split())[:300]
+        raise ColorizerError(f"torch cannot export this model to ONNX: {reason}") from error
+    assert program is not None  # it is None only for the older exporter
+    return program.model_proto
+
+
+def _point_into(graph: onnx.GraphProto, weights: Path) -> None:
+    """Make initializers external data inside `weights`, those of half precision cast to float."""
+    with open(weights, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        entries = json.loads(file.read(length))
+    types = {"F16": onnx.TensorProto.FLOAT16, "F32": onnx.TensorProto.FLOAT}
+    used = {name for node in graph.node for name in node.input}
+    kept, casts = [], []
+    for old in graph.initializer:
+        entry = entries.get(old.name.removeprefix("model."))
+        if old.name not in used:
+            continue
+        if entry is None:  # a constant of the code, such as the bins
+            kept.append(old)
+            continue
+        begin, end = entry["data_offsets"]
+        half = entry["dtype"] == "F16"
+        name = f"{old.name}.half" if half else old.name
+        new = onnx.TensorProto(name=name, data_type=types[entry["dtype"]], dims=entry["shape"])
+        new.data_location = onnx.TensorProto.EXTERNAL
+        place = {"location": _WEIGHTS, "offset": 8 + length + begin, "length": end - begin}
+        for key, value in place.items():
+            new.external_data.add(key=key, value=str(value))
+        kept.append(new)
+        if half:
+            to = onnx.TensorProto.FLOAT
+            casts.append(onnx.helper.make_node("Cast", [name], [old.name], to=to))
+    nodes = [*casts, *graph.node]
+    del graph.initializer[:], graph.node[:]
+    graph.initializer.extend(kept)
+    graph.node.extend(nodes)
+
+
+def _check_parity(model: ColorModel, graph: Path, tolerance: float) -> None:
+    """Compare torch and ONNX Runtime at two odd sizes: with the defaults, then without."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # it warns of inputs that have defaults
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    seed = torch.Generator().manual_seed(0)
+    defaults = _defaults(model)
+    others = {k: torch.rand(v.shape, generator=seed) + 0.2 for k, v in defaults.items()}
+    for shape, feed in (((1, 1, 37, 53), {}), ((2, 1, 75, 41), others)):
+        L = 100 * torch.rand(shape, generator=seed)
+        ours = _Graph(model)(L, *(feed or defaults).values())
+        theirs = session.run(None, {k: v.numpy() for k, v in {"L": L, **feed}.items()})
+        for name, a, b in zip(("ab", "uncertainty"), ours, map(np.asarray, theirs), strict=False):
+            apart = np.abs(a.numpy() - b).max() if a.shape == b.shape else np.inf
+            limit = tolerance if name == "ab" else tolerance / 10
+            if not apart <= limit:
+                raise ColorizerError(
+                    f"the exported graph differs from the model: {name} by {apart:.3g} at "
+                    f"{shape[2]}x{shape[3]} (at most {limit:g})"
+                )
+
+
+def _put(work: Path, folder: Path) -> None:
+    """Move the finished files into place; config.yaml, without which it is no model, comes last."""
+    umask = os.umask(0)
+    os.umask(umask)
+    work.chmod(0o777 & ~umask)  # temporary folders and safetensors files are for the owner only
+    (work / _WEIGHTS).chmod(0o666 & ~umask)
+    if not folder.exists():
+        work.rename(folder)
+        return
+    (folder / _CONFIG).unlink(missing_ok=True)
+    for file in sorted(work.iterdir(), key=lambda file: file.name == _CONFIG):
+        file.replace(folder / file.name)
+
+
+def _untrained(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The same model without the weights that its training started from."""
+    off = {"pretrained": False, "pretrained_file": None}
+    return {k: off.get(k, v) for k, v in options.items()}
+
+
+def _cache() -> Path:
+    """Where this user's programs keep what they can make again."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or "~/.cache"
+    return Path(base).expanduser() / "colorizer" / "exported"
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _some(keys: Iterable[str], most: int = 3) -> str:
+    keys = sorted(keys)
+    listed = ", ".join(keys[:most]) + (", ..." if len(keys) > most else "")
+    return f"{len(keys)} ({listed})"

@@ -1,0 +1,89 @@
+"""The in-gamut ab bins, and priors over them: shared by heads, losses and palettes (numpy only)."""
+
+from functools import cache
+
+import numpy as np
+
+__all__ = ["GRID", "bins", "class_weights", "histogram", "smooth_prior"]
+
+GRID = 10
+"""Spacing of the bins in Lab units, as in Zhang et al., "Colorful Image Colorization" (2016)."""
+
+# sRGB (linear) to XYZ under D65, and the white point: as scikit-image has them.
+_RGB_TO_XYZ = np.array(
+    [
+        [0.412453, 0.357580, 0.180423],
+        [0.212671, 0.715160, 0.072169],
+        [0.019334, 0.119193, 0.950227],
+    ]
+)
+_WHITE = np.array([0.95047, 1.0, 1.08883])
+
+
+@cache
+def bins() -> np.ndarray:
+    """Centres of the ab bins that some sRGB colour falls into, at any lightness.
+
+    Returns:
+        (Q, 2) float32, Lab units, sorted by a, then b; read-only.
+    """
+    steps = np.arange(0, 256, 3) / 255  # 0 and 255 included; fine enough to hit every bin
+    rgb = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3)
+    linear = np.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)
+    xyz = linear @ _RGB_TO_XYZ.T / _WHITE
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    ab = np.stack([500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], -1)
+    centres = (np.unique(np.round(ab / GRID).astype(int), axis=0) * GRID).astype(np.float32)
+    centres.setflags(write=False)
+    return centres
+
+
+def histogram(ab: np.ndarray) -> np.ndarray:
+    """How many of the given colours lie in each bin.
+
+    Args:
+        ab: (N, 2), Lab units; colours outside every bin are not counted.
+
+    Returns:
+        (Q,) int64, in the order of `bins`.
+    """
+    cells = np.round(bins() / GRID).astype(int)
+    reach = np.abs(cells).max()
+    table = np.full((2 * reach + 1, 2 * reach + 1), -1)
+    table[tuple((cells + reach).T)] = np.arange(len(cells))
+    at = np.clip(np.round(np.asarray(ab) / GRID).astype(int), -reach, reach) + reach
+    found = table[at[:, 0], at[:, 1]]
+    return np.bincount(found[found >= 0], minlength=len(cells))
+
+
+def smooth_prior(histogram: np.ndarray, sigma: float = 5.0) -> np.ndarray:
+    """A histogram over the bins, blurred in the ab plane and normalised to sum 1.
+
+    Args:
+        histogram: (Q,), non-negative counts or shares, in the order of `bins`.
+        sigma: width of the Gaussian, in Lab units.
+
+    Returns:
+        (Q,) float32.
+    """
+    distance2 = ((bins()[:, None] - bins()[None]) ** 2).sum(-1)
+    kernel = np.exp(-distance2 / (2 * sigma**2))
+    kernel /= kernel.sum(0)
+    prior = kernel @ np.asarray(histogram, np.float64)
+    return (prior / prior.sum()).astype(np.float32)
+
+
+def class_weights(prior: np.ndarray, mix: float = 0.5) -> np.ndarray:
+    """Rebalancing weights for rare colours (Zhang et al. 2016, equation 4).
+
+    Args:
+        prior: (Q,), sums to 1.
+        mix: share of the uniform distribution mixed into the prior before it is inverted
+            (lambda in the paper), above 0; 1 means no rebalancing.
+
+    Returns:
+        (Q,) float32, with expectation 1 under the prior.
+    """
+    prior = np.asarray(prior, np.float64)
+    weights = 1 / ((1 - mix) * prior + mix / len(prior))
+    return (weights / (prior * weights).sum()).astype(np.float32)

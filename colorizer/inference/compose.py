@@ -1,0 +1,150 @@
+"""Carry low-resolution chroma to the full-size picture, exactly on its lightness.
+
+CIE Lab under D65 and the sRGB curve, with the constants of scikit-image. Everything at full size
+is one lazy libvips pipeline, so memory does not grow with the area of the picture.
+"""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pyvips
+
+__all__ = ["RGB_TO_XYZ", "compose", "enlarge", "fit_chroma", "inverse_f"]
+
+RGB_TO_XYZ = np.array(
+    [
+        [0.412453, 0.357580, 0.180423],
+        [0.212671, 0.715160, 0.072169],
+        [0.019334, 0.119193, 0.950227],
+    ]
+)
+"""Linear sRGB to CIE XYZ; its second row holds the luminance weights, which sum to 1."""
+
+# The white is RGB (1, 1, 1) itself, so that zero chroma is exactly gray; scikit-image rounds it
+# to (0.95047, 1, 1.08883), less than 0.02 Lab units away.
+_FROM_WHITE = np.linalg.inv(RGB_TO_XYZ) * RGB_TO_XYZ.sum(1)  # X/Xn, Y, Z/Zn -> linear RGB
+# Bands Y, X/Xn, Z/Zn -> how far each linear RGB channel lies from the gray of luminance Y. The
+# rows of _FROM_WHITE sum to 1, so RGB - Y depends on the differences X/Xn - Y and Z/Zn - Y only.
+_FROM_GRAY = np.stack(
+    [-_FROM_WHITE[:, 0] - _FROM_WHITE[:, 2], _FROM_WHITE[:, 0], _FROM_WHITE[:, 2]], 1
+)
+
+
+def fit_chroma(
+    L: np.ndarray, ab: np.ndarray, radius: int = 4, epsilon: float = 4.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Chroma as a local linear function of lightness: `ab = slope * L + offset`.
+
+    The first half of the fast guided filter (He & Sun, "Fast Guided Filter", 2015): where
+    lightness has an edge within the window, chroma follows it; where it is flat, chroma is
+    averaged.
+
+    Args:
+        L: (H, W), 0..100, at the working size.
+        ab: (2, H, W), Lab units.
+        radius: of the square window, which is cut off at the borders, in working pixels.
+        epsilon: variance of L below which a window counts as flat, in squared Lab units.
+
+    Returns:
+        slope and offset: (H, W, 2) each, float32.
+    """
+    L = np.asarray(L, np.float64)
+    ab = np.asarray(ab, np.float64).transpose(1, 2, 0)  # (H, W, 2)
+    mean_L, mean_ab = _box(L, radius), _box(ab, radius)
+    variance = _box(L * L, radius) - mean_L**2
+    covariance = _box(L[..., None] * ab, radius) - mean_L[..., None] * mean_ab
+    slope = covariance / (variance + epsilon)[..., None]
+    offset = mean_ab - slope * mean_L[..., None]
+    return _box(slope, radius).astype(np.float32), _box(offset, radius).astype(np.float32)
+
+
+def _box(values: np.ndarray, radius: int) -> np.ndarray:
+    """Mean over the part of a square window that lies inside; over the first two axes."""
+    for axis in (0, 1):
+        values = np.moveaxis(values, axis, 0)
+        size = len(values)
+        sums = np.concatenate([np.zeros_like(values[:1]), np.cumsum(values, 0)])
+        low = np.maximum(np.arange(size) - radius, 0)
+        high = np.minimum(np.arange(size) + radius + 1, size)
+        count = (high - low).reshape(-1, *[1] * (values.ndim - 1))
+        values = np.moveaxis((sums[high] - sums[low]) / count, 0, axis)
+    return values
+
+
+def compose(
+    L: "pyvips.Image", slope: np.ndarray, offset: np.ndarray, *, bits: int, vividness: float = 1.0
+) -> "pyvips.Image":
+    """Color a full-size lightness: the second half of the guided filter, then sRGB in gamut.
+
+    Colors outside sRGB are mixed, in linear light, with the gray of the same luminance until all
+    three channels lie in 0..1; no channel is clipped, so that lightness stays what it was.
+
+    Args:
+        L: one float band, 0..100, any size.
+        slope, offset: (h, w, 2) each, from `fit_chroma`.
+        bits: 8 or 16, per channel of the result.
+        vividness: factor on chroma, 0..2; 0 is gray.
+
+    Returns:
+        A lazy sRGB image of three bands, uchar or ushort.
+    """
+    import pyvips
+
+    # f is the cube-root-like function of CIE Lab: fx - fy = a / 500, fz - fy = -b / 200
+    scale = vividness * np.array([1 / 500, -1 / 200])
+    coefficients = np.concatenate([slope * scale, offset * scale], -1).astype(np.float32)
+    coefficients = enlarge(pyvips.Image.new_from_array(coefficients), L.width, L.height)
+    chroma = L * coefficients[0:2] + coefficients[2:4]
+    fy = (L + 16) / 116
+    yxz = inverse_f(fy.bandjoin(chroma + fy))
+    rgb = _into_gamut(yxz.recomb(_FROM_GRAY.tolist()), yxz[0])
+    # The square root spends the 65,536 steps of the table as evenly as the eye does.
+    steps = (rgb.clamp() ** 0.5).linear(65535, 0.5).cast("ushort")
+    return steps.maplut(_srgb_table(bits)).copy(interpretation="srgb" if bits == 8 else "rgb16")
+
+
+def enlarge(image: "pyvips.Image", width: int, height: int) -> "pyvips.Image":
+    """Bilinear to exactly `width` x `height`, pixel centers aligned; shrinks by averaging."""
+    import pyvips
+
+    across, down = width / image.width, height / image.height
+    if across < 1 or down < 1:
+        shrunk = image.resize(min(across, 1), vscale=min(down, 1), kernel="linear")
+        return shrunk if across <= 1 and down <= 1 else enlarge(shrunk, width, height)
+    return image.affine(
+        [across, 0, 0, down],
+        interpolate=pyvips.Interpolate.new("bilinear"),
+        oarea=[0, 0, width, height],
+        odx=(across - 1) / 2,
+        ody=(down - 1) / 2,
+        extend="copy",
+        premultiplied=True,  # the bands are numbers, the last one no transparency
+    )
+
+
+def inverse_f(f: "pyvips.Image") -> "pyvips.Image":
+    """CIE Lab's f back to relative tristimulus values: `inverse_f((L + 16) / 116)` is Y."""
+    return (f > 0.2068966).ifthenelse(f * f * f, (f - 16 / 116) / 7.787)
+
+
+def _into_gamut(rgb_from_gray: "pyvips.Image", Y: "pyvips.Image") -> "pyvips.Image":
+    """`Y + s * rgb_from_gray`, linear, with the largest s <= 1 that keeps all within 0..1."""
+    r, g, b = rgb_from_gray.bandsplit()
+    above = r.maxpair(g).maxpair(b).maxpair(1e-9)
+    below = (r.minpair(g).minpair(b) * -1).maxpair(1e-9)
+    s = ((1 - Y) / above).minpair(Y / below).minpair(1)
+    return rgb_from_gray * s + Y
+
+
+@cache
+def _srgb_table(bits: int) -> "pyvips.Image":
+    """65,536 square roots of linear light -> the sRGB value in `bits` bits, rounded."""
+    import pyvips
+
+    linear = np.linspace(0, 1, 65536) ** 2
+    encoded = np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear)
+    table = np.rint(encoded * (2**bits - 1)).astype(np.uint8 if bits == 8 else np.uint16)
+    return pyvips.Image.new_from_array(table[None])

@@ -1,0 +1,131 @@
+"""Write colored pictures: the saver for each extension, and each file whole or not at all."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from colorizer.errors import ColorizerError, UsageError
+from colorizer.inference.picture import reason
+
+if TYPE_CHECKING:
+    import pyvips
+
+__all__ = ["WRITABLE", "bits_of", "check_destination", "holds_pages", "losses", "save"]
+
+_SAVERS: dict[str, tuple[str, dict[str, Any]]] = {
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), ("jpegsave", {"Q": 95})),
+    ".png": ("pngsave", {}),
+    ".webp": ("webpsave", {"Q": 95}),
+    **dict.fromkeys((".tif", ".tiff"), ("tiffsave", {"compression": "lzw", "predictor": 2})),
+    ".avif": ("heifsave", {"compression": "av1", "Q": 80}),
+    ".gif": ("gifsave", {}),
+    ".bmp": ("bmp", {}),
+}
+WRITABLE = tuple(_SAVERS)
+"""File name extensions that can be written."""
+
+
+def check_destination(destination: str | os.PathLike[str]) -> Path:
+    """The real path of a file that can be written: links are followed, the extension is known.
+
+    Raises:
+        UsageError: an extension that cannot be written, or a folder.
+        ColorizerError: the folder of the file does not exist or forbids writing.
+    """
+    path = Path(os.path.realpath(destination))
+    if path.suffix.lower() not in _SAVERS:
+        raise UsageError(
+            f"{destination}: cannot write {path.suffix or 'a file without extension'};"
+            f" accepted are {' '.join(WRITABLE)}"
+        )
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{destination} is no file, and will not be replaced by one")
+    if not path.parent.is_dir():
+        raise ColorizerError(f"{destination}: there is no folder {path.parent}; create it first")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise ColorizerError(f"{destination}: no permission to write in {path.parent}")
+    return path
+
+
+def bits_of(destination: Path, bits: int) -> int:
+    """How many of `bits` (8 or 16) per channel the format of the destination can hold."""
+    deep = _saver(destination) in ("tiffsave", "pngsave", "heifsave")
+    return bits if deep else 8
+
+
+def holds_pages(destination: Path) -> bool:
+    """Whether the format of the destination holds several pages."""
+    return _saver(destination) == "tiffsave"
+
+
+def losses(image: "pyvips.Image", destination: Path) -> list[str]:
+    """Sentences on what the format of the destination cannot hold of an image."""
+    saver = _saver(destination)
+    lost = []
+    if saver == "jpegsave" and image.hasalpha():
+        lost.append(f"{destination.name}: JPEG holds no transparency; it lies on white now")
+    if saver == "gifsave":
+        lost.append(f"{destination.name}: GIF holds 256 colors, so that lightness is approximate")
+    return lost
+
+
+def save(pages: list["pyvips.Image"], destination: Path) -> None:
+    """Run the pipeline and write its pixels; on any failure nothing is left behind.
+
+    Args:
+        pages: sRGB, with or without alpha, uchar or ushort; several only if `holds_pages`, and
+            alike.
+        destination: from `check_destination`; replaced if it exists.
+
+    Raises:
+        ColorizerError: no space, no permission, or the format cannot hold the picture.
+    """
+    import pyvips
+
+    saver, options = _SAVERS[destination.suffix.lower()]
+    image = pages[0]
+    if len(pages) > 1:
+        options = options | {"page_height": image.height}
+        image = pyvips.Image.arrayjoin(pages, across=1)
+    if saver == "jpegsave" and image.hasalpha():
+        image = image.flatten(background=255)
+    if saver == "heifsave":
+        options = options | {"bitdepth": 8 if image.format == "uchar" else 12}
+    if saver == "tiffsave":
+        options = options | {"bigtiff": image.width * image.height * image.bands > 1_000_000_000}
+    try:
+        with _whole(destination) as path:
+            if saver == "bmp":
+                _save_bmp(image, path)
+            else:
+                getattr(image, saver)(str(path), **options)
+    except (pyvips.Error, OSError, ValueError) as error:
+        raise ColorizerError(f"{destination} cannot be written: {reason(error)}") from error
+
+
+def _saver(destination: Path) -> str:
+    return _SAVERS[destination.suffix.lower()][0]
+
+
+@contextmanager
+def _whole(destination: Path) -> Iterator[Path]:
+    """A temporary name beside the destination, which becomes the destination at the end."""
+    path = destination.with_name(f".colorizer-{uuid.uuid4().hex}{destination.suffix}")
+    try:
+        yield path
+        if destination.exists():
+            path.chmod(destination.stat().st_mode & 0o777)
+        path.replace(destination)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _save_bmp(image: "pyvips.Image", path: Path) -> None:
+    """Through Pillow, whole; the libvips wheel has no writer for BMP."""
+    from PIL import Image
+
+    dpi = (image.xres * 25.4, image.yres * 25.4)
+    Image.fromarray(image.numpy()).save(path, "BMP", dpi=dpi)

@@ -1,0 +1,97 @@
+"""Losses by name, and their weighted sum."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from colorizer.color import Prediction, Target
+from colorizer.errors import UsageError
+from colorizer.losses import (  # noqa: F401  (each registers its losses)
+    adversarial,
+    contrastive,
+    distribution,
+    perceptual,
+    pixel,
+)
+from colorizer.registry import LOSSES
+
+__all__ = ["WeightedSum", "create_loss", "list_losses"]
+
+
+def list_losses() -> list[str]:
+    """The names that `create_loss` knows, sorted."""
+    return list(LOSSES)
+
+
+def create_loss(spec: Mapping[str, float | Mapping[str, Any]]) -> "WeightedSum":
+    """Build losses by name and add them up.
+
+    Args:
+        spec: name -> weight, or name -> the constructor's options and `weight` (default 1):
+            `{"huber": 1.0, "contrastive": {"weight": 0.1, "mode": "layers"}}`. A loss of
+            weight 0 is left out, and not even built.
+
+    Raises: UsageError for an empty spec, a weight that is no number of 0 or more, an option
+        that the loss does not take; UnknownNameError for a name.
+    """
+    members, weights = {}, {}
+    for name, value in spec.items():
+        options = dict(value) if isinstance(value, Mapping) else {"weight": value}
+        weight = options.pop("weight", 1.0)
+        number = isinstance(weight, int | float) and not isinstance(weight, bool)
+        if not (number and math.isfinite(weight) and weight >= 0):
+            raise UsageError(f"loss {name!r}: weight is {weight!r}, it must be a number from 0 on")
+        LOSSES[name]  # an unknown name is an error even at weight 0
+        if weight > 0:
+            members[name] = LOSSES.create(name, **options)
+            weights[name] = float(weight)
+    return WeightedSum(members, weights)
+
+
+class WeightedSum(nn.Module):
+    """Losses added up by weight.
+
+    Args:
+        members: name -> loss, each called with (prediction, target); at least one.
+        weights: name -> weight.
+    """
+
+    def __init__(self, members: Mapping[str, nn.Module], weights: Mapping[str, float]) -> None:
+        super().__init__()
+        if not members:
+            raise UsageError(
+                f"no loss is set; give at least one a weight above 0, for example "
+                f"{{'huber': 1.0}}; known: {', '.join(list_losses())}"
+            )
+        self.members = nn.ModuleDict(members)
+        self.weights = dict(weights)
+
+    def terms(self, prediction: Prediction, target: Target) -> dict[str, Tensor]:
+        """Each loss times its weight, by name: float32 scalars that sum to the total."""
+        return {
+            name: self.weights[name] * member(prediction, target)
+            for name, member in self.members.items()
+        }
+
+    def forward(self, prediction: Prediction, target: Target) -> Tensor:
+        """The total: a float32 scalar."""
+        return torch.stack(list(self.terms(prediction, target).values())).sum()
+
+    @property
+    def needs_prior(self) -> bool:
+        """Whether some member weights colors by how common they are in the training photos."""
+        return any(hasattr(member, "set_prior") for member in self.members.values())
+
+    def set_prior(self, prior: Tensor) -> None:
+        """Hand the training photos' smoothed histogram, (Q,), to the members that use it."""
+        for member in self.members.values():
+            if hasattr(member, "set_prior"):
+                member.set_prior(prior)
+
+    @property
+    def adversarial(self) -> nn.Module | None:
+        """The member with a discriminator of its own, or None."""
+        return getattr(self.members, "adversarial", None)

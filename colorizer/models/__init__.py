@@ -1,0 +1,35 @@
+"""Networks from lightness to chroma; they know nothing of files or training."""
+
+import inspect
+from typing import Any
+
+from colorizer.models import constantnet, zoo  # noqa: F401  (each import registers its models)
+from colorizer.models.colornet import ColorModel
+from colorizer.registry import MODELS
+
+__all__ = ["ColorModel", "create_model", "list_models"]
+
+
+def create_model(name: str, **options: Any) -> ColorModel:
+    """Build a model of the zoo.
+
+    Args:
+        name: one of `list_models()`.
+        options: typed keywords of that model, such as `head` ("distribution" or "ab"),
+            `pretrained`, `pretrained_file`, `freeze`.
+
+    Returns:
+        The model; its `config` holds the name and every option, defaults included.
+
+    Raises:
+        UnknownNameError: with the nearest known name. UsageError: an option that it does not take.
+    """
+    model = MODELS.create(name, **options)
+    parameters = inspect.signature(MODELS[name]).parameters.values()
+    model.config = {"name": name} | {p.name: p.default for p in parameters} | options
+    return model
+
+
+def list_models() -> list[str]:
+    """The names that `create_model` knows."""
+    return list(MODELS)

@@ -1,0 +1,63 @@
+"""ColorNet: an encoder, a decoder and a head."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from colorizer.models.decoders import Decoder
+from colorizer.models.encoders import Encoder
+from colorizer.models.heads import Head
+
+__all__ = ["ColorModel", "ColorNet"]
+
+
+class ColorModel(nn.Module):
+    """What every model is: `forward` from L to the raw output of its `head`.
+
+    Attributes:
+        head: gives the raw output its meaning; `head.name`, `head.stride`.
+        config: the name and options that `create_model` built it from.
+    """
+
+    head: Head
+    config: dict[str, Any]
+
+    def decode(self, raw: Tensor, **options: Any) -> Tensor:
+        """Shape: raw (N, C, h, w) -> ab (N, 2, h, w), Lab units, float32.
+
+        The options are the head's: `temperature` and `prior` of the distribution head.
+        """
+        return self.head.decode(raw, **options)
+
+
+class ColorNet(ColorModel):
+    """Encoder, decoder, head.
+
+    Args:
+        encoder: answers `channels`, `reductions` and `multiple`.
+        decoder: built for that encoder; stops at the head's stride.
+        head: reads the decoder's features.
+    """
+
+    def __init__(self, encoder: Encoder, decoder: Decoder, head: Head) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.head = head
+
+    def forward(self, L: Tensor) -> Tensor:
+        """Shape: L (N, 1, H, W), 0..100 -> raw (N, C, ceil(H / stride), ceil(W / stride))."""
+        h, w = L.shape[-2:]
+        raw = self.head(self.decoder(self.encoder(_extend(L, self.encoder.multiple))))
+        s = self.head.stride
+        return raw[:, :, : (h + s - 1) // s, : (w + s - 1) // s]
+
+
+def _extend(L: Tensor, multiple: int) -> Tensor:
+    """Repeat the last row and column until height and width are multiples of `multiple`."""
+    for dim in (2, 3):
+        size = L.shape[dim]
+        rows = torch.arange((size + multiple - 1) // multiple * multiple, device=L.device)
+        L = L.index_select(dim, rows.clamp(max=size - 1))
+    return L

@@ -1,0 +1,80 @@
+"""Name -> constructor: the factories of models, losses and metrics."""
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from colorizer.errors import UnknownNameError, UsageError
+
+__all__ = ["LOSSES", "METRICS", "MODELS", "Registry"]
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+
+class Registry(Mapping[str, Callable[..., Any]]):
+    """A mapping of names to constructors, filled by the decorator `register`.
+
+    Args:
+        kind: what it holds, for messages: "model", "loss", "metric".
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._constructors: dict[str, Callable[..., Any]] = {}
+
+    def register(self, name: str) -> Callable[[C], C]:
+        """Decorate a class or function to make it known as `name`; a name is taken once."""
+
+        def decorate(constructor: C) -> C:
+            if name in self._constructors:
+                raise ValueError(f"the {self.kind} {name!r} is registered already")
+            self._constructors[name] = constructor
+            return constructor
+
+        return decorate
+
+    def __getitem__(self, name: str) -> Callable[..., Any]:
+        """The constructor called `name`; raises UnknownNameError with the nearest known names."""
+        if name in self._constructors:
+            return self._constructors[name]
+        known = sorted(self._constructors)
+        near = difflib.get_close_matches(str(name), known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ";"
+        raise UnknownNameError(f"unknown {self.kind} {name!r}{hint} known: {', '.join(known)}")
+
+    def create(self, name: str, **options: Any) -> Any:
+        """Call the constructor `name` with `options`, checked against its signature and types.
+
+        Raises UnknownNameError for the name, UsageError for an option that it does not take.
+        """
+        from jsonargparse import ArgumentError, ArgumentParser
+
+        constructor = self[name]
+        parser = ArgumentParser(exit_on_error=False)
+        if isinstance(constructor, type):
+            parser.add_class_arguments(constructor)
+        else:
+            parser.add_function_arguments(constructor)
+        try:
+            checked = parser.parse_object(options).as_dict()
+        except ArgumentError as error:
+            accepted = ", ".join(inspect.signature(constructor).parameters) or "no options"
+            raise UsageError(
+                f"{self.kind} {name!r}: {' '.join(str(error).split())} (it takes {accepted})"
+            ) from error
+        return constructor(**checked)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._constructors
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._constructors))
+
+    def __len__(self) -> int:
+        return len(self._constructors)
+
+
+MODELS = Registry("model")
+LOSSES = Registry("loss")
+METRICS = Registry("metric")

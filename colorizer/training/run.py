@@ -1,0 +1,200 @@
+"""A whole training: settings in, a run folder with a model folder out."""
+
+import importlib.metadata
+import inspect
+import json
+import platform
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+import yaml
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+
+from colorizer import config
+from colorizer.config import Settings
+from colorizer.data import PhotoModule
+from colorizer.errors import ColorizerError, UsageError
+from colorizer.export import export
+from colorizer.losses import create_loss
+from colorizer.models import create_model
+from colorizer.registry import MODELS
+from colorizer.training.callbacks import (
+    Curves,
+    EpochLine,
+    MovingAverage,
+    SampleGrid,
+    gray_baseline,
+)
+from colorizer.training.card import card
+from colorizer.training.task import ColorTask
+
+__all__ = ["model_options", "train"]
+
+
+def train(settings: Settings, resume: str | Path | None = None) -> Path:
+    """Train a model; the run's folder gets settings, logs, curves, grids, checkpoints and the model.
+
+    Args:
+        settings: everything; see `colorizer.config.Settings`.
+        resume: a run folder to go on with, from its last whole epoch; its own settings then count.
+
+    Returns:
+        The run folder; `model` inside it is a model folder for `colorizer.Colorizer`.
+
+    Raises:
+        UsageError: a setting is wrong. ColorizerError: the photos or the weights are.
+    """
+    if resume is not None:
+        settings = _saved_settings(Path(resume))
+    plain = config.check(settings)
+    lightning.seed_everything(settings.trainer.seed, verbose=False)
+    data = PhotoModule(settings.data, settings.trainer.seed)
+    loss = create_loss(settings.loss)
+    model = create_model(**model_options(settings.model))
+    task = ColorTask(model, loss, settings.metrics, settings.optimizer, settings.schedule)
+    data.setup()
+    run = Path(resume) if resume is not None else _new_folder(settings)
+    (run / "settings.yaml").write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
+    if task.loss.needs_prior:
+        prior = torch.from_numpy(data.color_prior())
+        task.loss.set_prior(prior)
+        if hasattr(model.head, "training_prior"):
+            model.head.training_prior.copy_(prior)
+
+    trainer = _trainer(settings, run, task.automatic_optimization)
+    print(
+        f"training {settings.model['name']} on {len(data.train)} photos, validating on "
+        f"{len(data.validation)}; run folder: {run}",
+        flush=True,
+    )
+    started = time.monotonic()
+    with warnings.catch_warnings():
+        # Photos are resident: there are no loader workers to recommend.
+        warnings.filterwarnings("ignore", ".*does not have many workers.*")
+        warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")
+        trainer.fit(task, data, ckpt_path=run / "checkpoints/last.ckpt" if resume else None)
+    if trainer.interrupted:
+        raise ColorizerError(f"interrupted; go on with: colorizer train --resume {run}")
+    seconds = time.monotonic() - started
+
+    facts = {
+        "metrics": {
+            name.removeprefix("val/"): round(value.item(), 6)
+            for name, value in trainer.callback_metrics.items()
+            if name.startswith("val/")
+        },
+        "gray": {name: round(value, 6) for name, value in gray_baseline(trainer, task).items()},
+        "photos": len(data.train),
+        "validation_photos": len(data.validation),
+        "seconds": round(seconds),
+        "resumed": resume is not None,
+        **_surroundings(task.device),
+    }
+    export(
+        model,
+        run / "model",
+        settings=plain,
+        extra_files={
+            "metrics.json": json.dumps(facts, indent=2) + "\n",
+            "card.md": card(plain, facts),
+        },
+    )
+    print(f"model folder: {run / 'model'}", flush=True)
+    return run
+
+
+def model_options(model: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords of `create_model`; training starts pretrained unless told otherwise."""
+    options = dict(model)
+    accepted = inspect.signature(MODELS[options["name"]]).parameters
+    if "pretrained" in accepted and not options.get("pretrained_file"):
+        options.setdefault("pretrained", True)
+    return options
+
+
+def _new_folder(settings: Settings) -> Path:
+    stamp = datetime.now().strftime("%Y-%m-%d_%H%M%S")
+    run = Path(settings.trainer.output) / f"{stamp}_{settings.model['name']}"
+    try:
+        run.mkdir(parents=True)
+    except OSError as error:
+        raise ColorizerError(f"the run folder {run} cannot be made: {error.strerror}") from error
+    return run
+
+
+def _saved_settings(run: Path) -> Settings:
+    from jsonargparse import ArgumentParser
+
+    for needed in ("settings.yaml", "checkpoints/last.ckpt"):
+        if not (run / needed).is_file():
+            raise UsageError(f"{run} is no run that can be resumed: it has no {needed}")
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(Settings, "settings")
+    saved = yaml.safe_load((run / "settings.yaml").read_text(encoding="utf-8"))
+    return parser.instantiate(parser.parse_object({"settings": saved})).settings
+
+
+def _trainer(settings: Settings, run: Path, automatic: bool) -> Trainer:
+    t = settings.trainer
+    callbacks: list[Callback] = [
+        ModelCheckpoint(run / "checkpoints", filename="last", enable_version_counter=False),
+        EpochLine(),
+        SampleGrid(run, t.grid),
+        Curves(run),
+    ]
+    if t.ema:
+        callbacks.insert(0, MovingAverage(t.ema))
+    if sys.stderr.isatty():
+        callbacks.append(RichProgressBar())
+    # With two optimizers the task clips for itself, and Lightning refuses to.
+    by_trainer = {"gradient_clip_val": settings.optimizer.clip or None} if automatic else {}
+    return Trainer(
+        accelerator=t.accelerator,
+        devices=1,
+        precision=t.precision,
+        max_epochs=t.epochs,
+        accumulate_grad_batches=t.accumulate,
+        callbacks=callbacks,
+        logger=[CSVLogger(run, "", ""), TensorBoardLogger(run, "", "tensorboard")],
+        reload_dataloaders_every_n_epochs=1,
+        num_sanity_val_steps=0,
+        enable_model_summary=False,
+        enable_progress_bar=sys.stderr.isatty(),
+        **by_trainer,
+    )
+
+
+def _surroundings(device: torch.device) -> dict[str, str]:
+    """Where a result comes from: versions, commit, hardware."""
+    try:
+        commit = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        commit = "unknown"
+    if device.type == "cuda":
+        hardware = torch.cuda.get_device_name(device)
+    else:
+        hardware = f"CPU ({platform.machine()}), {torch.get_num_threads()} threads"
+    return {
+        "colorizer": importlib.metadata.version("colorizer"),
+        "commit": commit,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "hardware": hardware,
+        "date": datetime.now().date().isoformat(),
+    }

@@ -1,0 +1,113 @@
+"""Tiny model folders, built by hand: what inference must be able to load, without any training."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import yaml
+from onnx import TensorProto, helper
+from safetensors.numpy import save_file
+
+BINS = np.array([[40, 40], [-40, 30], [20, -50], [-30, -20], [0, 0]], np.float32)
+"""Colors between which the distribution model chooses."""
+
+
+def write_model_folder(folder: Path, head: str = "ab", size: int = 64) -> Path:
+    """A model whose chroma follows lightness: warm where it is light, cool where it is dark.
+
+    Args:
+        folder: is created.
+        head: "ab", or "distribution" with inputs `temperature` and `prior`.
+        size: the default working size.
+    """
+    folder.mkdir(parents=True)
+    weights = _ab_weights() if head == "ab" else _distribution_weights()
+    save_file(weights, folder / "weights.safetensors")
+    graph = _ab_graph() if head == "ab" else _distribution_graph()
+    graph.initializer.extend(_external(folder / "weights.safetensors", weights))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.save(model, folder / "model.onnx")
+    write_config(folder, {"name": f"tiny_{head}", "head": head}, size)
+    return folder
+
+
+def write_config(folder: Path, model: dict, size: int) -> None:
+    digest = hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
+    config = {"weights_sha256": digest, "model": model, "inference": {"size": size}}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+
+
+def _ab_weights() -> dict[str, np.ndarray]:
+    return {
+        "weight": np.array([0.8, 1.2], np.float32).reshape(2, 1, 1, 1),
+        "bias": np.array([-30, -50], np.float32),
+    }
+
+
+def _ab_graph() -> onnx.GraphProto:
+    nodes = [
+        helper.make_node("AveragePool", ["L"], ["small"], kernel_shape=[4, 4], strides=[4, 4]),
+        helper.make_node("Conv", ["small", "weight", "bias"], ["ab"]),
+    ]
+    return helper.make_graph(nodes, "tiny", [_image("L", 1, "HW")], [_image("ab", 2, "hw")])
+
+
+def _distribution_weights() -> dict[str, np.ndarray]:
+    return {
+        "weight": np.array([0.06, -0.04, 0.03, 0.01, -0.02], np.float32).reshape(5, 1, 1, 1),
+        "bias": np.array([-3, 2, -1, 1, 1], np.float32),
+        "bins": BINS.T.reshape(2, 5, 1, 1).copy(),
+    }
+
+
+def _distribution_graph() -> onnx.GraphProto:
+    ones = helper.make_tensor("column", TensorProto.INT64, [4], [1, 5, 1, 1])
+    axis = helper.make_tensor("axis", TensorProto.INT64, [1], [1])
+    log_q = helper.make_tensor("log_q", TensorProto.FLOAT, [], [-float(np.log(5))])
+    temperature = helper.make_tensor("temperature", TensorProto.FLOAT, [], [0.4])
+    prior = helper.make_tensor("prior", TensorProto.FLOAT, [5], [0.2] * 5)
+    nodes = [
+        helper.make_node("AveragePool", ["L"], ["small"], kernel_shape=[4, 4], strides=[4, 4]),
+        helper.make_node("Conv", ["small", "weight", "bias"], ["logits"]),
+        helper.make_node("Reshape", ["prior", "column"], ["prior4"]),
+        helper.make_node("Log", ["prior4"], ["log_prior"]),
+        helper.make_node("Add", ["logits", "log_prior"], ["weighed"]),
+        helper.make_node("Div", ["weighed", "temperature"], ["annealed"]),
+        helper.make_node("Softmax", ["annealed"], ["share"], axis=1),
+        helper.make_node("Conv", ["share", "bins"], ["ab"]),
+        helper.make_node("LogSoftmax", ["annealed"], ["log_share"], axis=1),
+        helper.make_node("Mul", ["share", "log_share"], ["terms"]),
+        helper.make_node("ReduceSum", ["terms", "axis"], ["negative"], keepdims=1),
+        helper.make_node("Div", ["negative", "log_q"], ["uncertainty"]),
+    ]
+    inputs = [
+        _image("L", 1, "HW"),
+        helper.make_tensor_value_info("temperature", TensorProto.FLOAT, []),
+        helper.make_tensor_value_info("prior", TensorProto.FLOAT, [5]),
+    ]
+    outputs = [_image("ab", 2, "hw"), _image("uncertainty", 1, "hw")]
+    defaults = [temperature, prior, ones, axis, log_q]
+    return helper.make_graph(nodes, "tiny", inputs, outputs, initializer=defaults)
+
+
+def _image(name: str, channels: int, sides: str) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", channels, *sides])
+
+
+def _external(path: Path, weights: dict[str, np.ndarray]) -> list[onnx.TensorProto]:
+    """Initializers that point into the safetensors file, as `colorizer export` writes them."""
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    tensors = []
+    for name, array in weights.items():
+        start, end = header[name]["data_offsets"]
+        tensor = onnx.TensorProto(name=name, data_type=TensorProto.FLOAT, dims=array.shape)
+        tensor.data_location = TensorProto.EXTERNAL
+        place = {"location": path.name, "offset": 8 + length + start, "length": end - start}
+        for key, value in place.items():
+            tensor.external_data.add(key=key, value=str(value))
+        tensors.append(tensor)
+    return tensors

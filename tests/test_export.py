@@ -1,0 +1,246 @@
+"""Model folders: what is in them, parity of torch and ONNX Runtime, and what loading refuses."""
+
+import hashlib
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from colorizer import export as room
+from colorizer.errors import ColorizerError
+from colorizer.export import (
+    export,
+    folder_for_state_dict,
+    load_model,
+    load_state_dict,
+    load_weights,
+)
+from colorizer.models import create_model, list_models
+
+SMALL = {"name": "colornet", "encoder": "test_resnet", "last_stride": 8, "width": 8}
+TINY = {
+    "plain": {**SMALL, "cross_connections": False},
+    "cross": {**SMALL, "cross_connections": True},
+    "constant": {"name": "constantnet", "width": 8},
+}
+UNSEEN = ((1, 1, 47, 70), (3, 1, 33, 98))  # the export traces and checks at others
+
+
+def trained(**options):
+    """A model whose weights and batch statistics are not those of the start."""
+    torch.manual_seed(0)
+    model = create_model(**options).train()
+    nn.init.normal_(model.head.project.weight, std=0.2)
+    with torch.no_grad():
+        model(100 * torch.rand(2, 1, 64, 64))
+    return model
+
+
+def session(folder):
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(folder / "model.onnx", options)
+
+
+@torch.no_grad()
+def check_parity(folder):
+    """load_model and the graph agree on sizes and batches that the export did not see."""
+    model, graph = load_model(folder), session(folder)
+    for shape in UNSEEN:
+        L = 100 * torch.rand(shape, generator=torch.Generator().manual_seed(5))
+        raw = model(L)
+        theirs = graph.run(None, {"L": L.numpy()})
+        np.testing.assert_allclose(theirs[0], model.decode(raw).numpy(), atol=0.02)
+        if model.head.name == "distribution":
+            uncertainty = model.head.uncertainty(raw).numpy()
+            np.testing.assert_allclose(theirs[1], uncertainty, atol=1e-3)
+            q = len(model.head.bins)
+            prior = torch.linspace(0, 2, q)
+            feed = {"temperature": np.array(0.8, np.float32), "prior": prior.numpy()}
+            theirs = graph.run(None, {"L": L.numpy(), **feed})
+            ours = model.decode(raw, temperature=0.8, prior=prior)
+            np.testing.assert_allclose(theirs[0], ours.numpy(), atol=0.02)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """One exported folder of each tiny model and head, made when first asked for."""
+    made = {}
+
+    def folder(kind, head):
+        if (kind, head) not in made:
+            path = tmp_path_factory.mktemp("models") / f"{kind}-{head}"
+            model = trained(**TINY[kind], head=head)
+            made[kind, head] = export(model, path, settings={"epochs": 3}), model
+        return made[kind, head]
+
+    return folder
+
+
+@pytest.mark.parametrize("head", ["distribution", "ab"])
+@pytest.mark.parametrize("kind", TINY)
+def test_parity_at_unseen_sizes(folders, kind, head):
+    check_parity(folders(kind, head)[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("head", ["distribution", "ab"])
+@pytest.mark.parametrize("name", list_models())
+def test_parity_of_the_zoo(tmp_path, name, head):
+    check_parity(export(trained(name=name, head=head), tmp_path / name, settings={}))
+
+
+def test_each_weight_is_stored_once(folders):
+    folder, model = folders("plain", "distribution")
+    weights = (folder / "weights.safetensors").read_bytes()
+    stored = load_file(folder / "weights.safetensors")
+    proto = onnx.load(folder / "model.onnx", load_external_data=False)
+    inside = [i for i in proto.graph.initializer if not i.external_data]
+    assert sum(len(i.raw_data) for i in inside) < 10_000
+    outside = [i for i in proto.graph.initializer if i.external_data]
+    assert len(outside) == len(stored) - 1  # the graph needs no training_prior
+    for tensor in outside:
+        place = {e.key: e.value for e in tensor.external_data}
+        assert place["location"] == "weights.safetensors"
+        begin = int(place["offset"])
+        data = weights[begin : begin + int(place["length"])]
+        value = stored[tensor.name.removeprefix("model.").removesuffix(".half")]
+        assert data == value.numpy().tobytes()
+    assert {stored[k].dtype for k, _ in model.named_parameters()} == {torch.float16}
+    assert (folder / "model.onnx").stat().st_size < 100_000
+
+
+def test_graph_names_its_inputs_and_outputs(folders):
+    graph = session(folders("cross", "distribution")[0])
+    assert [(i.name, i.shape) for i in graph.get_inputs()] == [("L", ["N", 1, "H", "W"])]
+    overridable = {i.name: i.shape for i in graph.get_overridable_initializers()}
+    assert overridable == {"temperature": [], "prior": [261]}
+    assert [(o.name, o.shape) for o in graph.get_outputs()] == [
+        ("ab", ["N", 2, "h", "w"]),
+        ("uncertainty", ["N", 1, "h", "w"]),
+    ]
+    graph = session(folders("cross", "ab")[0])
+    assert [o.name for o in graph.get_outputs()] == ["ab"]
+    assert not graph.get_overridable_initializers()
+
+
+def test_config_says_what_was_built_and_trained(folders):
+    folder, model = folders("plain", "ab")
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    digest = hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
+    assert config["weights_sha256"] == digest
+    assert config["inference"] == {"size": 256}
+    assert config["training"] == {"epochs": 3}
+    assert config["model"] == {**model.config, "dilations": list(model.config["dilations"])}
+    assert config["model"]["stride"] == 4  # defaults are noted too
+
+
+def test_export_leaves_the_model_as_it_was(folders):
+    model = folders("plain", "ab")[1]
+    assert model.training
+    assert any((p != p.half().float()).any() for p in model.parameters())
+    assert all(p.requires_grad for p in model.parameters())
+
+
+def test_full_precision_and_extra_files(tmp_path):
+    model = trained(**TINY["constant"], head="ab")
+    folder = tmp_path / "new" / "folder"
+    export(
+        model, folder, settings={}, weights_dtype="float32", size=192, extra_files={"card.md": "é"}
+    )
+    assert (folder / "card.md").read_text(encoding="utf-8") == "é"
+    loaded = load_model(folder)
+    for key, value in model.state_dict().items():
+        if not key.endswith("num_batches_tracked"):
+            assert torch.equal(loaded.state_dict()[key], value)
+    assert yaml.safe_load((folder / "config.yaml").read_text())["inference"]["size"] == 192
+    (folder / "curves.png").write_text("mine")
+    export(trained(**TINY["constant"], head="distribution"), folder, settings={})
+    assert (folder / "curves.png").read_text() == "mine"
+    assert load_model(folder).head.name == "distribution"
+    assert [p.name for p in folder.parent.iterdir()] == ["folder"]  # nothing left behind
+
+
+def test_export_that_fails_leaves_nothing(tmp_path):
+    model = trained(**TINY["constant"], head="ab")
+    with pytest.raises(ColorizerError, match="differs from the model: ab by"):
+        export(model, tmp_path / "out", settings={}, tolerance=-1.0)
+    with torch.no_grad():
+        model.head.project.weight[0, 0] = 1e6
+    with pytest.raises(ColorizerError, match=r"head\.project\.weight does not fit float16"):
+        export(model, tmp_path / "out", settings={})
+    with torch.no_grad():
+        model.head.project.weight[0, 0] = float("nan")
+    with pytest.raises(ColorizerError, match="diverged"):
+        export(model, tmp_path / "out", settings={})
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ColorizerError, match="cannot write the model folder"):
+        export(create_model("constantnet"), tmp_path / "file" / "out", settings={})
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_changed_weights_are_refused(tmp_path):
+    folder = export(trained(**TINY["constant"], head="ab"), tmp_path / "m", settings={})
+    weights = folder / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+    with pytest.raises(ColorizerError, match="sha256"):
+        load_model(folder)
+    with pytest.raises(ColorizerError, match="no model folder"):
+        load_model(tmp_path)
+
+
+def test_weights_of_another_model_are_named(tmp_path):
+    model = create_model("constantnet", head="ab", width=8)
+    state = create_model("constantnet", head="distribution", width=8).state_dict()
+    state["extra.weight"] = state.pop("enter.0.0.weight")
+    with pytest.raises(ColorizerError) as caught:
+        load_weights(model, state, "w.pth")
+    for part in (
+        "w.pth holds weights of another model than constantnet",
+        "missing 1 (enter.0.0.weight)",
+        "unexpected 2 (extra.weight, head.training_prior)",
+        "shape differs 2 (head.project.bias, head.project.weight)",
+    ):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [".safetensors", ".pth", ".ckpt", "compiled.pth"])
+def test_state_dicts_of_every_kind(tmp_path, kind):
+    model = create_model("constantnet", head="ab", width=8)
+    state, file = model.state_dict(), tmp_path / f"w{kind}"
+    if kind == ".safetensors":
+        save_file({k: v.half() if v.is_floating_point() else v for k, v in state.items()}, file)
+    elif kind == ".pth":
+        torch.save(state, file)
+    else:
+        prefix = "model._orig_mod." if "compiled" in kind else "model."
+        others = {"loss.vgg.weight": torch.ones(3)}
+        torch.save(
+            {"epoch": 3, "state_dict": {prefix + k: v for k, v in state.items()} | others}, file
+        )
+    loaded = load_state_dict(file)
+    assert loaded.keys() == state.keys()
+    load_weights(create_model("constantnet", head="ab", width=8), loaded, "w")
+    torch.testing.assert_close(
+        loaded["enter.0.0.weight"], state["enter.0.0.weight"], atol=1e-3, rtol=0
+    )
+    assert loaded["enter.0.0.weight"].dtype == torch.float32
+
+
+def test_export_of_a_state_dict_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    options = {**TINY["constant"], "head": "ab"}
+    torch.save(trained(**options).state_dict(), tmp_path / "mine.pth")
+    folder = folder_for_state_dict(tmp_path / "mine.pth", options)
+    assert folder.is_relative_to(tmp_path / "cache" / "colorizer")
+    monkeypatch.setattr(room, "export", lambda *_, **__: pytest.fail("exported again"))
+    assert folder_for_state_dict(tmp_path / "mine.pth", options) == folder
+    with pytest.raises(ColorizerError, match="another model"):
+        folder_for_state_dict(tmp_path / "mine.pth", {**options, "width": 16})
+    with pytest.raises(ColorizerError, match="no weights file"):
+        folder_for_state_dict(tmp_path / "none.pth", options)
