@@ -11,7 +11,7 @@ from colorizer.errors import ColorizerError, UnknownNameError, UsageError
 if TYPE_CHECKING:
     from colorizer.config import Settings
     from colorizer.export import load_model
-    from colorizer.inference import Colorizer, colorize, colorize_file
+    from colorizer.inference.colorizer import Colorizer, colorize, colorize_file
     from colorizer.losses import create_loss, list_losses
     from colorizer.metrics import create_metrics, list_metrics
     from colorizer.models import create_model, list_models
@@ -36,10 +36,10 @@ __all__ = [
 ]
 
 _LIGHT = {
-    "Colorizer": "colorizer.inference",
+    "Colorizer": "colorizer.inference.colorizer",
     "Settings": "colorizer.config",
-    "colorize": "colorizer.inference",
-    "colorize_file": "colorizer.inference",
+    "colorize": "colorizer.inference.colorizer",
+    "colorize_file": "colorizer.inference.colorizer",
 }
 _TRAINING = {
     "create_loss": "colorizer.losses",

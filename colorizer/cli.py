@@ -64,7 +64,12 @@ def historic(config: Path, argv: Sequence[str] | None = None) -> int:
             model = export.folder_for_state_dict(args.state_dict_path, settings.model)
         output = config.parent / settings.inference.output
         output.parent.mkdir(parents=True, exist_ok=True)
-        return _color_one(args.image_path, output, model)
+        from colorizer.inference.colorizer import colorize_file
+
+        for note in colorize_file(args.image_path, output, model):
+            print(f"note: {note}", file=sys.stderr)
+        print(output)
+        return 0
 
     return _answer(run)
 
@@ -83,8 +88,7 @@ def _answer(run: Callable[[], int]) -> int:
 
 def _run(parser: ArgumentParser, argv: Sequence[str] | None) -> int:
     args = parser.parse_args(argv)
-    build, act = _VERBS[args.verb]
-    return act(args[args.verb])
+    return _VERBS[args.verb][1](args[args.verb])
 
 
 def _settings_of(config: Path) -> Settings:
@@ -97,15 +101,6 @@ def _settings_of(config: Path) -> Settings:
     if not isinstance(settings, Settings):
         raise UsageError(f"{config.name} must define `settings = Settings()`")
     return settings
-
-
-def _color_one(photo: str, output: Path, model: str | Path, **options: Any) -> int:
-    from colorizer.inference import colorize_file
-
-    for note in colorize_file(photo, output, model, **options):
-        print(f"note: {note}", file=sys.stderr)
-    print(output)
-    return 0
 
 
 def _colorize_parser() -> ArgumentParser:
@@ -137,13 +132,22 @@ def _colorize_parser() -> ArgumentParser:
 
 
 def _colorize(args: Namespace) -> int:
-    from colorizer.inference import Colorizer, batch
+    from colorizer.inference import batch
+    from colorizer.inference.colorizer import Colorizer
 
     jobs = batch.plan(args.paths, args.output)
     colorizer = Colorizer(
         args.model, size=args.size, vividness=args.vividness, temperature=args.temperature
     )
-    return batch.run(colorizer, jobs)
+    result = batch.run(jobs, colorizer)
+    for note in result.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if len(jobs) == 1 and result.done:
+        print(jobs[0].destination)
+    elif len(jobs) > 1:
+        counts = f"{len(result.done)} colored, {len(result.skipped)} done before"
+        print(f"{counts}, {len(result.failed)} failed")
+    return result.status
 
 
 def _train_parser() -> ArgumentParser:

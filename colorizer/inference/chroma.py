@@ -11,7 +11,7 @@ from colorizer.errors import ColorizerError, UnknownNameError
 if TYPE_CHECKING:
     import onnxruntime
 
-__all__ = ["SERIALIZED", "Network", "find_model", "shipped_models", "working_size"]
+__all__ = ["SERIALIZED", "Network", "find_model", "pad", "shipped_models", "working_size"]
 
 SERIALIZED = Path(__file__).resolve().parent.parent / "serialized"
 """Where the model folders lie that ship with the package."""
@@ -60,6 +60,12 @@ def working_size(width: int, height: int, size: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
+def pad(L: np.ndarray) -> np.ndarray:
+    """Continue a lightness by reflection, below and to the right, to sides that 32 divides."""
+    height, width = L.shape
+    return np.pad(L, ((0, -height % MULTIPLE), (0, -width % MULTIPLE)), "reflect")
+
+
 class Network:
     """The network of a model folder.
 
@@ -95,19 +101,16 @@ class Network:
         """Predict the chroma of one picture.
 
         Args:
-            L: (H, W) float, 0..100, any size; padded by reflection to what the network takes.
+            L: (H, W) float, 0..100, sides as `pad` makes them.
             temperature: of the distribution; None keeps the model's own.
 
         Returns:
-            (2, H, W) float32, Lab units.
+            (2, h, w) float32, Lab units, at the resolution of the network's head.
 
         Raises:
             ColorizerError: ONNX Runtime failed, or the result is not finite.
         """
-        height, width = L.shape
-        below, right = -height % MULTIPLE, -width % MULTIPLE
-        padded = np.pad(L, ((0, below), (0, right)), "reflect")
-        feed = {"L": np.clip(padded, 0, 100).astype(np.float32)[None, None]}
+        feed = {"L": np.asarray(L, np.float32)[None, None]}
         if temperature is not None:
             feed["temperature"] = np.array(temperature, np.float32)
         try:
@@ -118,16 +121,7 @@ class Network:
             raise ColorizerError(
                 f"the model {self.name} predicted no finite chroma; is it trained?"
             )
-        return _enlarge(ab, *padded.shape)[:, :height, :width]
-
-
-def _enlarge(ab: np.ndarray, height: int, width: int) -> np.ndarray:
-    import pyvips
-
-    from colorizer.inference.compose import enlarge
-
-    image = pyvips.Image.new_from_array(np.ascontiguousarray(ab.transpose(1, 2, 0)))
-    return enlarge(image, width, height).numpy().transpose(2, 0, 1)
+        return ab
 
 
 def _read_config(folder: Path) -> dict[str, Any]:

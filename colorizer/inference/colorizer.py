@@ -8,7 +8,7 @@ import numpy as np
 
 from colorizer.errors import UsageError
 from colorizer.inference import picture as pictures
-from colorizer.inference.chroma import Network, find_model, working_size
+from colorizer.inference.chroma import Network, find_model, pad, working_size
 from colorizer.inference.compose import compose, fit_chroma
 from colorizer.inference.lightness import lightness, split_alpha
 from colorizer.inference.picture import MAX_PIXELS, Picture, Source
@@ -60,6 +60,11 @@ class Colorizer:
         self.threads = threads
         self.max_pixels = max_pixels
 
+    @property
+    def weights_sha256(self) -> str:
+        """Of the weights in use."""
+        return self._network.weights_sha256
+
     def __reduce__(self) -> tuple[Any, ...]:
         options = ("size", "vividness", "temperature", "threads", "max_pixels")
         arguments = {name: getattr(self, name) for name in options}
@@ -101,6 +106,7 @@ class Colorizer:
             ColorizerError: the source cannot be read or colored, or the file not be written.
         """
         from colorizer.inference import metadata, output
+        from colorizer.inference.tiff_tags import read_tags
 
         path = output.check_destination(destination)
         picture = pictures.read(source, self.max_pixels)
@@ -111,9 +117,9 @@ class Colorizer:
             colored, original, has_color = self._color(picture, page, bits)
             if has_color and not page:
                 notes.append(f"{picture} has colors of its own; they are replaced")
-            colored = metadata.carry_over(
-                original, _attach_alpha(original, colored), *self._signature()
-            )
+            colored = _attach_alpha(original, colored)
+            tags = read_tags(picture.source) if picture.loader == "tiffload" and not page else b""
+            colored = metadata.carry_over(original, colored, *self._signature(), tags)
             pages.append(colored)
         if len(pages) < picture.pages:
             notes.append(f"{picture} has {picture.pages} pages; only the first is colored")
@@ -127,9 +133,11 @@ class Colorizer:
         """The colored page and its original, both lazy; and whether that had colors."""
         small_size = working_size(picture.width, picture.height, self.size)
         small, has_color = pictures.thumbnail(picture, page, small_size)
-        ab = self._network(small, temperature=self.temperature)
+        padded = pad(small)
+        ab = self._network(padded, temperature=self.temperature)
+        inside = np.s_[: small.shape[0], : small.shape[1]]
+        slope, offset = (part[inside] for part in fit_chroma(padded, ab))
         original = pictures.decode(picture, page)
-        slope, offset = fit_chroma(small, ab)
         colored = compose(lightness(original), slope, offset, bits=bits, vividness=self.vividness)
         return colored, original, has_color
 

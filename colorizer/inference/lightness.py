@@ -14,7 +14,7 @@ from colorizer.inference.profiles import SRGB, MatrixProfile, color_space, read_
 if TYPE_CHECKING:
     import pyvips
 
-__all__ = ["color_spread", "is_srgb", "lightness", "split_alpha"]
+__all__ = ["color_spread", "has_unusable_profile", "is_srgb", "lightness", "split_alpha"]
 
 _ICC = "icc-profile-data"
 
@@ -61,6 +61,16 @@ def is_srgb(image: "pyvips.Image") -> bool:
     """Whether the pixels are sRGB as they are: by what the profile does, not by its name."""
     colors = split_alpha(image)[0]
     return colors.bands == 3 and _own_profile(colors, "RGB").is_srgb()
+
+
+def has_unusable_profile(image: "pyvips.Image") -> bool:
+    """Whether there is a profile that is damaged or for other pixels, so that it is ignored."""
+    profile = _profile_bytes(image)
+    bands = split_alpha(image)[0].bands
+    fitting = {1: ("GRAY", "RGB"), 3: ("RGB",), 4: ("CMYK",)}[bands]
+    if bands == 1 and color_space(profile) in fitting:
+        return read_profile(profile) is None
+    return bool(profile) and color_space(profile) not in fitting
 
 
 def _interpret(colors: "pyvips.Image") -> tuple["pyvips.Image", MatrixProfile]:

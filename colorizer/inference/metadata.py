@@ -26,7 +26,7 @@ _EMPTY_XMP = (
 
 
 def carry_over(
-    original: "pyvips.Image", colored: "pyvips.Image", system: str, version: str
+    original: "pyvips.Image", colored: "pyvips.Image", system: str, version: str, tags: bytes = b""
 ) -> "pyvips.Image":
     """Give the colored image the metadata of its original, an sRGB profile, and the mark.
 
@@ -37,6 +37,7 @@ def carry_over(
         original: as decoded, upright.
         colored: sRGB pixels of the same size.
         system, version: for the XMP, see `mark_xmp`.
+        tags: EXIF data that libvips did not read, see `tiff_tags.read_tags`.
     """
     import pyvips
 
@@ -47,6 +48,8 @@ def carry_over(
             result.remove(field)
     blob = pyvips.GValue.blob_type
     result.set_type(blob, _ICC, profile or pyvips.Operation.call("profile_load", "srgb"))
+    if tags:
+        result.set_type(blob, "exif-data", tags)
     xmp = original.get("xmp-data") if original.get_typeof("xmp-data") else b""
     result.set_type(blob, "xmp-data", mark_xmp(xmp, system, version))
     return result

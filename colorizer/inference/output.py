@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.picture import reason
+from colorizer.inference.tiff_tags import append_tags, parse_exif
 
 if TYPE_CHECKING:
     import pyvips
@@ -102,6 +103,10 @@ def save(pages: list["pyvips.Image"], destination: Path) -> None:
                 _save_bmp(image, path)
             else:
                 getattr(image, saver)(str(path), **options)
+            if saver == "tiffsave" and image.get_typeof("exif-data"):
+                exif = parse_exif(image.get("exif-data"))
+                if exif:
+                    append_tags(path, exif)
     except (pyvips.Error, OSError, ValueError) as error:
         raise ColorizerError(f"{destination} cannot be written: {reason(error)}") from error
 

@@ -11,14 +11,14 @@ import numpy as np
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.compose import enlarge
-from colorizer.inference.lightness import color_spread, lightness
+from colorizer.inference.lightness import color_spread, has_unusable_profile, lightness
+from colorizer.inference.opening import name_of, open_image, sniff
 
 if TYPE_CHECKING:
     import pyvips
 
 __all__ = [
     "MAX_PIXELS",
-    "READABLE",
     "Picture",
     "Source",
     "decode",
@@ -32,8 +32,6 @@ Source = str | os.PathLike[str] | bytes | np.ndarray
 
 MAX_PIXELS = 1_000_000_000
 """Larger pictures are refused unless the limit is raised: a small file can claim any size."""
-
-READABLE = "JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF, BMP"
 
 COLORED = 0.01  # mean difference between channels, of their range, above which gray has a color
 
@@ -60,7 +58,7 @@ class Picture:
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return _name(self.source)
+        return name_of(self.source)
 
 
 def read(source: Source, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -78,14 +76,16 @@ def read(source: Source, max_pixels: int = MAX_PIXELS) -> Picture:
     if isinstance(source, np.ndarray):
         return _read_array(source)
     source = source if isinstance(source, bytes) else Path(source)
-    loader = _sniff(source)
+    loader = sniff(source)
     with reading(source):
-        image = _open(source, loader)
+        image = open_image(source, loader)
         first = image.get("heif-primary") if image.get_typeof("heif-primary") else 0
         if first:
-            image = _open(source, loader, page=first)
-        _check(image, _name(source), max_pixels)
+            image = open_image(source, loader, page=first)
+        _check(image, name_of(source), max_pixels)
         pages, notes = _count_pages(source, loader, image)
+    if has_unusable_profile(image):
+        notes += (f"{name_of(source)}: its color profile is of no use here; taken as sRGB",)
     sides = (image.width, image.height)
     width, height = sides[::-1] if _orientation(image) >= 5 else sides
     bits = 8 if image.format == "uchar" else 16
@@ -102,9 +102,9 @@ def decode(picture: Picture, page: int = 0, shrink: int = 1) -> "pyvips.Image":
     options = {"shrink": shrink} if shrink > 1 else {}
     if picture.first + page:
         options["page"] = picture.first + page
-    image = _open(picture.source, picture.loader, **options)
+    image = open_image(picture.source, picture.loader, **options)
     if _orientation(image) > 2:  # turned: rows are not needed in the order of the file
-        image = _open(picture.source, picture.loader, access="random", **options)
+        image = open_image(picture.source, picture.loader, access="random", **options)
         return _turn(image)
     return image.autorot()
 
@@ -135,11 +135,8 @@ def reason(error: Exception) -> str:
     """What libvips or Pillow complains of, on one line."""
     lines = str(getattr(error, "detail", error)).split("\n")
     told = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    told = [line for line in told if "bad seek" not in line] or told
     return "; ".join(told[:2]) or str(getattr(error, "message", type(error).__name__))
-
-
-def _name(source: Path | bytes | np.ndarray) -> str:
-    return str(source) if isinstance(source, Path) else "the picture"
 
 
 def _read_array(array: np.ndarray) -> Picture:
@@ -150,82 +147,6 @@ def _read_array(array: np.ndarray) -> Picture:
             " (H, W) and (H, W, 3), uint8 or uint16: convert it first"
         )
     return Picture(array, "array", array.shape[1], array.shape[0], array.dtype.itemsize * 8)
-
-
-def _sniff(source: Path | bytes) -> str:
-    """Which loader reads this file, by its first bytes: names lie, and libvips guesses widely."""
-    head = source[:16] if isinstance(source, bytes) else _first_bytes(source)
-    if not head:
-        raise ColorizerError(f"{_name(source)} is empty (0 bytes)")
-    if head.startswith(b"\xff\xd8\xff"):
-        return "jpegload"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "pngload"
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "webpload"
-    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return "tiffload"
-    if head[4:8] == b"ftyp":
-        return "heifload"
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return "gifload"
-    if head.startswith(b"BM"):
-        return "bmp"
-    raise ColorizerError(f"{_name(source)} is no picture of a known format; accepted: {READABLE}")
-
-
-def _first_bytes(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(16)
-    except FileNotFoundError as error:
-        raise ColorizerError(f"there is no file {path}") from error
-    except IsADirectoryError as error:
-        raise ColorizerError(f"{path} is a folder, not a picture") from error
-    except OSError as error:
-        raise ColorizerError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _open(source: Path | bytes | np.ndarray, loader: str, **options: Any) -> "pyvips.Image":
-    """The libvips image of a source, not decoded yet (BMP and arrays: in memory)."""
-    import pyvips
-
-    if isinstance(source, np.ndarray):
-        return _from_array(source)
-    if loader == "bmp":
-        return _open_bmp(source)
-    options = {"access": "sequential", "fail_on": "error"} | options
-    if isinstance(source, bytes):
-        return getattr(pyvips.Image, f"{loader}_buffer")(source, **options)
-    # revalidate: the file may have changed since libvips last saw this path
-    return getattr(pyvips.Image, loader)(str(source), revalidate=True, **options)
-
-
-def _from_array(array: np.ndarray) -> "pyvips.Image":
-    import pyvips
-
-    image = pyvips.Image.new_from_array(np.ascontiguousarray(array))
-    gray, color = ("b-w", "srgb") if array.dtype == np.uint8 else ("grey16", "rgb16")
-    return image.copy(interpretation=color if image.bands > 1 else gray)
-
-
-def _open_bmp(source: Path | bytes) -> "pyvips.Image":
-    """A BMP through Pillow, whole; the libvips wheel has no reader for it."""
-    import io
-    import warnings
-
-    from PIL import Image
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # max_pixels decides
-        file = io.BytesIO(source) if isinstance(source, bytes) else source
-        with Image.open(file, formats=["BMP"]) as bmp:
-            mode = {"1": "L", "P": "RGB"}.get(bmp.mode, bmp.mode)
-            image = _from_array(np.asarray(bmp.convert(mode)))
-            across, down = bmp.info.get("dpi", (0, 0))
-    if across > 0 and down > 0:
-        image = image.copy(xres=across / 25.4, yres=down / 25.4)
-    return image
 
 
 def _check(image: "pyvips.Image", name: str, max_pixels: int) -> None:
@@ -250,10 +171,10 @@ def _count_pages(
     if count == 1:
         return 1, ()
     if loader == "tiffload":
-        kinds = {_kind(_open(source, loader, page=page)) for page in range(count)}
+        kinds = {_kind(open_image(source, loader, page=page)) for page in range(count)}
         if len(kinds) == 1:
             return count, ()
-    return 1, (f"{_name(source)} has {count} pages or frames; only the first is colored",)
+    return 1, (f"{name_of(source)} has {count} pages or frames; only the first is colored",)
 
 
 def _kind(image: "pyvips.Image") -> tuple[Any, ...]:
@@ -281,4 +202,4 @@ def reading(source: Path | bytes | np.ndarray) -> Iterator[None]:
     except (pyvips.Error, OSError, SyntaxError, ValueError) as error:
         if isinstance(error, UsageError):
             raise
-        raise ColorizerError(f"{_name(source)} cannot be read: {reason(error)}") from error
+        raise ColorizerError(f"{name_of(source)} cannot be read: {reason(error)}") from error

@@ -19,7 +19,8 @@ class PatchDiscriminator(nn.Module):
         channels: width of the first layer; each further one doubles it, up to 8 times.
         depth: strided layers; at 3 a score sees 70 x 70 pixels.
 
-    Shape: rgb (N, 3, H, W), sRGB in 0..1, 2**(depth + 1) or more each way -> (N, 1, h, w).
+    Shape: rgb (N, 3, H, W), sRGB in 0..1, 3 * 2**depth or more each way -> (N, 1, h, w).
+    Raises: UsageError for a smaller picture.
     Source: Isola et al., "Image-to-Image Translation" (2017); Miyato et al., "Spectral
         Normalization" (2018).
     """
@@ -36,8 +37,15 @@ class PatchDiscriminator(nn.Module):
             ]
         layers.append(spectral_norm(nn.Conv2d(widths[-1], 1, 4, padding=1)))
         self.layers = nn.Sequential(*layers)
+        self.smallest = 3 * 2**depth
 
     def forward(self, rgb: Tensor) -> Tensor:
+        if min(rgb.shape[-2:]) < self.smallest:
+            height, width = rgb.shape[-2:]
+            raise UsageError(
+                f"loss 'adversarial': pictures are {height}x{width}, the discriminator needs "
+                f"{self.smallest} or more each way; crop larger or lower its depth"
+            )
         return self.layers(2 * rgb - 1)
 
 

@@ -45,7 +45,7 @@ class ContrastiveLoss(nn.Module):
         mode: Literal["vector", "layers"] = "layers",
         margin: float = 0.5,
         layer_weights: dict[str, float] | None = None,
-        softening: float = 0.1,
+        softening: float = 0.5,
         vgg16: str = "imagenet",
     ) -> None:
         super().__init__()

@@ -119,7 +119,11 @@ class VGG16Features:
         blocks are computed again for the backward pass instead of being kept.
 
         Shape: rgb (N, 3, H, W), sRGB in 0..1, 8 or more each way -> layer: (N, C, h, w).
+        Raises: UsageError for a smaller picture.
         """
+        if min(rgb.shape[-2:]) < 8:
+            height, width = rgb.shape[-2:]
+            raise UsageError(f"vgg16: pictures are {height}x{width}, it needs 8 or more each way")
         kind = rgb.device.type
         autocast = torch.is_autocast_enabled(kind)
         dtype = torch.get_autocast_dtype(kind) if autocast else torch.float32

@@ -4,7 +4,6 @@ import math
 import socket
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 import timm
@@ -193,11 +192,10 @@ def _cached_file(name: str) -> str:
 
 def _load(body: nn.Module, name: str, path: Path) -> None:
     """Fill `body` from a file in timm's or torchvision's names; every weight must be found."""
-    plain: Callable[[str], str] = lambda key: key.removeprefix("model.").replace(".", "_")  # noqa: E731
-    given = {plain(key): (key, value) for key, value in read_tensors(path).items()}
-    wanted = {plain(key): key for key in body.state_dict()}
+    given = {_plain(key): (key, value) for key, value in read_tensors(path).items()}
+    wanted = {_plain(key): key for key in body.state_dict()}
     with torch.device("meta"):
-        whole = {plain(key) for key in timm.create_model(name).state_dict()}
+        whole = {_plain(key) for key in timm.create_model(name).state_dict()}
     classifier = ("classifier_", "head_", "fc_", "norm_")  # beyond any feature map
     missing = [k for p, k in wanted.items() if p not in given and "num_batches" not in k]
     foreign = [k for p, (k, _) in given.items() if p not in whole and not p.startswith(classifier)]
@@ -211,6 +209,11 @@ def _load(body: nn.Module, name: str, path: Path) -> None:
     body.load_state_dict(
         {k: v.float() if v.is_floating_point() else v for k, v in state.items()}, strict=False
     )  # num_batches_tracked alone may be missing
+
+
+def _plain(key: str) -> str:
+    """A weight's name as timm's whole network, its feature network and torchvision share it."""
+    return key.removeprefix("model.").replace(".", "_")
 
 
 def _some(keys: list[str], most: int = 8) -> str:

@@ -1,6 +1,7 @@
 """What a run shows: a line and a grid of pictures each epoch, and its curves."""
 
 import csv
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from colorizer.color import Target, rgb_to_lab
 
-__all__ = ["Curves", "EpochLine", "MovingAverage", "SampleGrid", "gray_baseline"]
+__all__ = ["EpochLog", "MovingAverage", "SampleGrid", "gray_baseline"]
 
 
 class MovingAverage(WeightAveraging):
@@ -32,15 +33,40 @@ class MovingAverage(WeightAveraging):
         super().__init__(avg_fn=average)
 
 
-class EpochLine(Callback):
-    """Prints one line of losses and metrics per epoch."""
+class EpochLog(Callback):
+    """Each epoch: a line on the console, a row in `metrics.csv` and the curves in `curves.png`.
 
-    def on_validation_end(self, trainer: Trainer, task: LightningModule) -> None:
-        if trainer.sanity_checking:
-            return
-        values = {k: v.item() for k, v in trainer.callback_metrics.items() if k.startswith("val/")}
-        line = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
-        trainer.print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  {line}")
+    Args:
+        folder: of the run.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.table, self.picture = folder / "metrics.csv", folder / "curves.png"
+        self.started = 0.0
+
+    def on_train_epoch_start(self, trainer: Trainer, task: LightningModule) -> None:
+        self.started = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: Trainer, task: LightningModule) -> None:
+        epoch = trainer.current_epoch + 1
+        values = {name: f"{value.item():.6g}" for name, value in trainer.callback_metrics.items()}
+        line = "  ".join(f"{name} {value}" for name, value in values.items())
+        seconds = time.monotonic() - self.started
+        trainer.print(f"epoch {epoch}/{trainer.max_epochs}  {seconds:.0f} s  {line}", flush=True)
+        # A resumed run replaces the rows of epochs that it repeats.
+        rows = [row for row in self._rows() if int(row["epoch"]) < epoch]
+        rows.append({"epoch": str(epoch), "seconds": f"{seconds:.1f}", **values})
+        with self.table.open("w", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, fieldnames=list(rows[-1]), extrasaction="ignore")
+            table.writeheader()
+            table.writerows(rows)
+        _draw_curves(rows, self.picture)
+
+    def _rows(self) -> list[dict[str, str]]:
+        if not self.table.exists():
+            return []
+        with self.table.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
 
 
 class SampleGrid(Callback):
@@ -67,24 +93,6 @@ class SampleGrid(Callback):
         Image.fromarray(np.round(grid * 255).astype(np.uint8)).save(path)
 
 
-class Curves(Callback):
-    """Keeps `curves.png` in the run: every column of metrics.csv against the epoch.
-
-    Args:
-        folder: of the run.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def on_train_epoch_end(self, trainer: Trainer, task: LightningModule) -> None:
-        trainer.loggers[0].save()
-        with (self.folder / "metrics.csv").open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        if rows:
-            _draw_curves(rows, self.folder / "curves.png")
-
-
 @torch.no_grad()
 def gray_baseline(trainer: Trainer, task: LightningModule) -> dict[str, float]:
     """The task's metrics for pictures left gray: what any result must be compared with."""
@@ -101,12 +109,12 @@ def _draw_curves(rows: list[dict[str, str]], picture: Path) -> None:
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
-    names = [name for name in rows[0] if name not in ("epoch", "step")]
+    names = [name for name in rows[0] if name not in ("epoch", "seconds")]
     plots = sorted({name.removeprefix("val/") for name in names})
     figure, axes = plt.subplots(1, len(plots), figsize=(4 * len(plots), 3), squeeze=False)
     for axis, plot in zip(axes[0], plots, strict=True):
         for name, label in ((plot, "training"), (f"val/{plot}", "validation")):
-            points = [(int(row["epoch"]) + 1, float(row[name])) for row in rows if row.get(name)]
+            points = [(int(row["epoch"]), float(row[name])) for row in rows if row.get(name)]
             if points:
                 axis.plot(*zip(*points, strict=True), marker=".", label=label)
         axis.set(title=plot, xlabel="epoch")

@@ -3,6 +3,7 @@
 import importlib.metadata
 import inspect
 import json
+import logging
 import platform
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import torch
 import yaml
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.loggers import TensorBoardLogger
 
 from colorizer import config
 from colorizer.config import Settings
@@ -27,10 +28,10 @@ from colorizer.errors import ColorizerError, UsageError
 from colorizer.export import export
 from colorizer.losses import create_loss
 from colorizer.models import create_model
+from colorizer.models.heads import DistributionHead
 from colorizer.registry import MODELS
 from colorizer.training.callbacks import (
-    Curves,
-    EpochLine,
+    EpochLog,
     MovingAverage,
     SampleGrid,
     gray_baseline,
@@ -42,7 +43,7 @@ __all__ = ["model_options", "train"]
 
 
 def train(settings: Settings, resume: str | Path | None = None) -> Path:
-    """Train a model; the run's folder gets settings, logs, curves, grids, checkpoints and the model.
+    """Train a model; its run folder gets settings, logs, curves, grids, checkpoints and the model.
 
     Args:
         settings: everything; see `colorizer.config.Settings`.
@@ -52,41 +53,37 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
         The run folder; `model` inside it is a model folder for `colorizer.Colorizer`.
 
     Raises:
-        UsageError: a setting is wrong. ColorizerError: the photos or the weights are.
+        UsageError: a setting is wrong. ColorizerError: the photos or the weights are, or the
+            training was interrupted or lost its way.
     """
     if resume is not None:
         settings = _saved_settings(Path(resume))
     plain = config.check(settings)
+    plain.pop("inference")
     lightning.seed_everything(settings.trainer.seed, verbose=False)
     data = PhotoModule(settings.data, settings.trainer.seed)
     loss = create_loss(settings.loss)
     model = create_model(**model_options(settings.model))
     task = ColorTask(model, loss, settings.metrics, settings.optimizer, settings.schedule)
     data.setup()
-    run = Path(resume) if resume is not None else _new_folder(settings)
-    (run / "settings.yaml").write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
-    if task.loss.needs_prior:
+    if loss.needs_prior:
         prior = torch.from_numpy(data.color_prior())
-        task.loss.set_prior(prior)
-        if hasattr(model.head, "training_prior"):
+        loss.set_prior(prior)
+        if isinstance(model.head, DistributionHead):
             model.head.training_prior.copy_(prior)
 
-    trainer = _trainer(settings, run, task.automatic_optimization)
+    run = Path(resume) if resume is not None else _new_folder(settings)
+    (run / "settings.yaml").write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
     print(
         f"training {settings.model['name']} on {len(data.train)} photos, validating on "
         f"{len(data.validation)}; run folder: {run}",
         flush=True,
     )
+    trainer = _trainer(settings, run, task.automatic_optimization)
     started = time.monotonic()
-    with warnings.catch_warnings():
-        # Photos are resident: there are no loader workers to recommend.
-        warnings.filterwarnings("ignore", ".*does not have many workers.*")
-        warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")
-        trainer.fit(task, data, ckpt_path=run / "checkpoints/last.ckpt" if resume else None)
+    _fit(trainer, task, data, run / "checkpoints/last.ckpt" if resume else None)
     if trainer.interrupted:
-        raise ColorizerError(f"interrupted; go on with: colorizer train --resume {run}")
-    seconds = time.monotonic() - started
-
+        raise ColorizerError(f"training stopped early; go on: colorizer train --resume {run}")
     facts = {
         "metrics": {
             name.removeprefix("val/"): round(value.item(), 6)
@@ -96,21 +93,23 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
         "gray": {name: round(value, 6) for name, value in gray_baseline(trainer, task).items()},
         "photos": len(data.train),
         "validation_photos": len(data.validation),
-        "seconds": round(seconds),
+        "seconds": round(time.monotonic() - started),
         "resumed": resume is not None,
         **_surroundings(task.device),
     }
-    export(
-        model,
-        run / "model",
-        settings=plain,
-        extra_files={
-            "metrics.json": json.dumps(facts, indent=2) + "\n",
-            "card.md": card(plain, facts),
-        },
-    )
+    texts = {"metrics.json": json.dumps(facts, indent=2) + "\n", "card.md": card(plain, facts)}
+    export(model, run / "model", settings=plain, extra_files=texts)
     print(f"model folder: {run / 'model'}", flush=True)
     return run
+
+
+def _fit(trainer: Trainer, task: ColorTask, data: PhotoModule, checkpoint: Path | None) -> None:
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it advertises
+    with warnings.catch_warnings():
+        # Photos are resident: there are no loader workers to recommend.
+        warnings.filterwarnings("ignore", ".*does not have many workers.*")
+        warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")
+        trainer.fit(task, data, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
 
 
 def model_options(model: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,9 +147,8 @@ def _trainer(settings: Settings, run: Path, automatic: bool) -> Trainer:
     t = settings.trainer
     callbacks: list[Callback] = [
         ModelCheckpoint(run / "checkpoints", filename="last", enable_version_counter=False),
-        EpochLine(),
+        EpochLog(run),
         SampleGrid(run, t.grid),
-        Curves(run),
     ]
     if t.ema:
         callbacks.insert(0, MovingAverage(t.ema))
@@ -165,7 +163,8 @@ def _trainer(settings: Settings, run: Path, automatic: bool) -> Trainer:
         max_epochs=t.epochs,
         accumulate_grad_batches=t.accumulate,
         callbacks=callbacks,
-        logger=[CSVLogger(run, "", ""), TensorBoardLogger(run, "", "tensorboard")],
+        logger=TensorBoardLogger(run, "", "tensorboard"),
+        log_every_n_steps=1,
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
         enable_model_summary=False,

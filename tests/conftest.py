@@ -1,0 +1,22 @@
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two threads on two busy cores crawl
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.pictures import landscape
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of twelve small photos in several formats, some of them nested."""
+    folder = tmp_path_factory.mktemp("photos")
+    (folder / "a" / "b").mkdir(parents=True)
+    for i in range(12):
+        suffix = ("png", "jpg", "webp", "tif")[i % 4]
+        place = folder / ("a/b" if i % 3 == 0 else ".")
+        Image.fromarray(landscape(i, 48 + i, 64 - i)).save(place / f"{i:02d}.{suffix}")
+    return folder

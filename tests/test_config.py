@@ -1,0 +1,38 @@
+import pytest
+
+from colorizer import Settings, UsageError
+from colorizer.config import check
+
+
+def test_defaults_are_valid() -> None:
+    plain = check(Settings())
+    assert plain["trainer"]["epochs"] == 100
+    assert plain["data"]["train"] is None
+
+
+def test_a_misspelt_setting_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UsageError, match="TrainerSettings has no setting 'epoch'.*'epochs'"):
+        Settings().trainer.epoch = 3
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "value", "message"),
+    [
+        ("trainer", "epochs", "many", "epochs"),
+        ("optimizer", "name", "adan", "adam"),
+        ("optimizer", "learning_rate", -1.0, "learning_rate .above 0"),
+        ("data", "scale", (0.9, 0.5), "scale"),
+        ("data", "holdout", 1.0, "holdout"),
+        ("trainer", "ema", 1.0, "ema"),
+    ],
+)
+def test_a_wrong_value_is_named(group: str, name: str, value: object, message: str) -> None:
+    settings = Settings()
+    setattr(getattr(settings, group), name, value)
+    with pytest.raises(UsageError, match=message):
+        check(settings)
+
+
+def test_a_model_needs_a_name() -> None:
+    with pytest.raises(UsageError, match="name"):
+        check(Settings(model={"head": "ab"}))
