@@ -28,7 +28,8 @@ def draw_landscapes(folder: Path, count: int = 48) -> None:
         horizon = height * (0.5 + 0.2 * np.sin(x / width * rng.uniform(3, 9) + rng.uniform(0, 6)))
         hill = (y > horizon)[..., None]
         sky, grass = np.array([120, 170, 240]), np.array([60, 140, 40])
-        picture = np.where(hill, grass, sky) * rng.uniform(0.7, 1.0) + rng.normal(0, 6, (height, width, 1))
+        grain = rng.normal(0, 6, (height, width, 1))
+        picture = np.where(hill, grass, sky) * rng.uniform(0.7, 1.0) + grain
         Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(folder / f"{number:03d}.png")
 
 

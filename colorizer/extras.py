@@ -7,10 +7,10 @@ from colorizer.errors import ColorizerError
 
 __all__ = ["training_side"]
 
-_EXTRA = frozenset(
-    "kornia lightning matplotlib onnx onnxscript rich safetensors tensorboard timm torch "
-    "torchmetrics torchvision".split()
-)
+_EXTRA = {
+    *("kornia", "lightning", "matplotlib", "onnx", "onnxscript", "rich", "safetensors"),
+    *("tensorboard", "timm", "torch", "torchmetrics", "torchvision"),
+}
 
 
 def training_side(module: str) -> ModuleType:

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.model_folder import BINS, write_config, write_model_folder
 
 from colorizer.errors import ColorizerError, UnknownNameError
 from colorizer.inference import chroma
 from colorizer.inference.chroma import Network, find_model, pad, working_size
+from tests.model_folder import BINS, write_config, write_model_folder
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ import pytest
 import pyvips
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.model_folder import write_model_folder
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from skimage import color, data
@@ -20,6 +19,7 @@ from skimage import color, data
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer, colorize, colorize_file
 from colorizer.inference.metadata import mark_xmp
+from tests.model_folder import write_model_folder
 
 CAMERA = data.camera()[:301:2, :400:2]  # 151 x 200
 
@@ -187,7 +187,12 @@ def test_metadata_stay_and_the_mark_is_added(colorizer, tmp_path, source, destin
     exif[0x011A], exif[0x011B], exif[0x0128] = 300.0, 300.0, 2
     exif.get_ifd(0x8769)[0x9003] = "1999:12:31 23:59:59"
     exif.get_ifd(0x8825)[0x0001] = "N"
-    options = {"tiffinfo": {700: XMP}} if source == "tif" else {"xmp": XMP}
+    block = exif.tobytes()
+    exif = Image.Exif()
+    exif.load(block)  # else Pillow leaves out the inner tags from a TIFF
+    options = {"xmp": XMP}
+    if source == "tif":
+        exif[700], options = XMP, {}
     if source == "png":
         options = {"pnginfo": PngInfo()}
         options["pnginfo"].add_itxt("XML:com.adobe.xmp", XMP.decode())
@@ -210,7 +215,7 @@ def test_metadata_stay_and_the_mark_is_added(colorizer, tmp_path, source, destin
 
 
 def test_the_profile_becomes_srgb(colorizer, tmp_path):
-    from test_picture import ADOBE, gamma_curve, rgb_icc
+    from tests.test_picture import ADOBE, gamma_curve, rgb_icc
 
     profile = rgb_icc(ADOBE, gamma_curve(2.2))
     path = saved(tmp_path / "in.png", data.astronaut()[::4, ::4], icc_profile=profile)

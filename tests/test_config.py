@@ -11,7 +11,7 @@ def test_defaults_are_valid() -> None:
 
 
 def test_a_misspelt_setting_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(UsageError, match="TrainerSettings has no setting 'epoch'.*'epochs'"):
+    with pytest.raises(UsageError, match=r"TrainerSettings has no setting 'epoch'.*'epochs'"):
         Settings().trainer.epoch = 3
 
 
@@ -34,5 +34,5 @@ def test_a_wrong_value_is_named(group: str, name: str, value: object, message: s
 
 
 def test_a_model_needs_a_name() -> None:
-    with pytest.raises(UsageError, match="name"):
+    with pytest.raises(UsageError, match=r"name"):
         check(Settings(model={"head": "ab"}))

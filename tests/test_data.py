@@ -42,7 +42,7 @@ def test_patterns_and_folders_of_shards_are_found(shard: Path) -> None:
 
 def test_missing_and_empty_places_are_named(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no photo")
-    with pytest.raises(ColorizerError, match="no photos at .*nowhere"):
+    with pytest.raises(ColorizerError, match=r"no photos at .*nowhere"):
         find_photos(tmp_path / "nowhere")
     with pytest.raises(ColorizerError, match=r"a folder of \.jpeg"):
         find_photos(tmp_path)
@@ -94,10 +94,10 @@ def test_unreadable_photos_are_named_and_left_out(photos: Path, tmp_path: Path) 
     (tmp_path / "empty.png").touch()
     cut = (photos / "01.jpg").read_bytes()
     (tmp_path / "cut.jpg").write_bytes(cut[: len(cut) // 2])
-    with pytest.raises(ColorizerError, match="none of 3 photos can be read"):
+    with pytest.raises(ColorizerError, match=r"none of 3 photos can be read"):
         ResidentPhotos.read(find_photos(tmp_path), 32)
     (tmp_path / "good.jpg").write_bytes(cut)
-    with pytest.warns(UserWarning, match="3 photos are left out: .*cut.jpg.*empty.png.*text.jpg"):
+    with pytest.warns(UserWarning, match=r"3 photos are left out: .*cut.jpg.*empty.png.*text.jpg"):
         kept = ResidentPhotos.read(find_photos(tmp_path), 32)
     assert [Path(name).name for name in kept.names] == ["good.jpg"]
 
@@ -163,5 +163,5 @@ def test_no_training_photos_is_an_error_that_names_the_setting(tmp_path: Path) -
     with pytest.raises(UsageError, match=r"data\.train"):
         PhotoModule(DataSettings())
     Image.new("RGB", (40, 40)).save(tmp_path / "only.png")
-    with pytest.raises(ColorizerError, match="at least two"):
+    with pytest.raises(ColorizerError, match=r"at least two"):
         PhotoModule(DataSettings(train=str(tmp_path))).setup()

@@ -11,6 +11,7 @@ import torch
 from colorizer.color import Prediction, Target
 from colorizer.gamut import bins
 from colorizer.losses import create_loss
+from colorizer.losses.vgg import vgg16_features
 from colorizer.registry import LOSSES
 
 CENTERS = torch.from_numpy(bins().copy())
@@ -117,6 +118,18 @@ def test_autocast_stays_near_float32(name):
     value.backward()
     assert value.dtype == torch.float32
     assert value.item() == pytest.approx(expected.item(), rel=0.05, abs=0.02)
+    assert prediction.raw.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_trains_after_a_validation_in_inference_mode(name):
+    vgg16_features.cache_clear()  # nothing is left over from a training
+    target = photos()
+    loss = create(name)
+    with torch.inference_mode():
+        loss.eval()(predict(target), target)
+    prediction = predict(target)
+    loss.train()(prediction, target).backward()
     assert prediction.raw.grad.isfinite().all()
 
 

@@ -39,7 +39,7 @@ def test_every_public_name_exists() -> None:
     for name in colorizer.__all__:
         assert getattr(colorizer, name) is not None
     assert dir(colorizer) == sorted(colorizer.__all__)
-    with pytest.raises(AttributeError, match="colourize"):
+    with pytest.raises(AttributeError, match=r"colourize"):
         _ = colorizer.colourize
 
 

@@ -130,7 +130,7 @@ def test_a_loss_that_is_no_number_ends_the_run(photos: Path, tmp_path: Path) -> 
     settings.loss = {"mse": 1.0}
     settings.optimizer.name, settings.optimizer.learning_rate = "sgd", 1e30
     settings.optimizer.clip, settings.schedule.warmup_steps = 0.0, 0
-    with pytest.raises(ColorizerError, match="lower optimizer.learning_rate"):
+    with pytest.raises(ColorizerError, match=r"lower optimizer.learning_rate"):
         train(settings)
 
 

@@ -46,7 +46,7 @@ class ResidentPhotos:
         self.sizes = sizes.tolist()
         self.starts = (np.cumsum(areas) - areas).tolist()
         self.pixels = torch.empty((int(areas.sum()), 3), dtype=torch.uint8)
-        for start, area, picture in zip(self.starts, areas.tolist(), pictures):
+        for start, area, picture in zip(self.starts, areas.tolist(), pictures, strict=True):
             self.pixels[start : start + area] = torch.from_numpy(picture.reshape(-1, 3))
 
     @classmethod
@@ -75,7 +75,9 @@ class ResidentPhotos:
             listing = "; ".join(str(error) for error in failed[:10])
             more = f"; and {len(failed) - 10} more" if len(failed) > 10 else ""
             warnings.warn(f"{len(failed)} photos are left out: {listing}{more}", stacklevel=2)
-        kept = [(p.name, r) for p, r in zip(photos, results) if isinstance(r, np.ndarray)]
+        kept = [
+            (p.name, r) for p, r in zip(photos, results, strict=True) if isinstance(r, np.ndarray)
+        ]
         return cls([name for name, _ in kept], [picture for _, picture in kept])
 
     def __len__(self) -> int:
@@ -99,7 +101,7 @@ class ResidentPhotos:
             (N, 3, size, size) uint8, sRGB, where the pixels lie.
         """
         out = torch.empty((len(crops), 3, size, size), dtype=torch.uint8, device=self.pixels.device)
-        for into, crop in zip(out, crops):
+        for into, crop in zip(out, crops, strict=True):
             rows = slice(crop.top, crop.top + crop.side)
             columns = slice(crop.left, crop.left + crop.side)
             cut = self[crop.photo][rows, columns].permute(2, 0, 1)[None]

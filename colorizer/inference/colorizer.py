@@ -119,7 +119,8 @@ class Colorizer:
                 notes.append(f"{picture} has colors of its own; they are replaced")
             colored = _attach_alpha(original, colored)
             tags = read_tags(picture.source) if picture.loader == "tiffload" and not page else b""
-            colored = metadata.carry_over(original, colored, *self._signature(), tags)
+            with pictures.reading(picture.source):  # whose metadata may be damaged
+                colored = metadata.carry_over(original, colored, *self._signature(), tags)
             pages.append(colored)
         if len(pages) < picture.pages:
             notes.append(f"{picture} has {picture.pages} pages; only the first is colored")

@@ -89,6 +89,8 @@ def _with_resolution(image: "pyvips.Image") -> "pyvips.Image":
         unit = image.get("exif-ifd0-ResolutionUnit").split()[0]
     except (pyvips.Error, ValueError, ZeroDivisionError):
         return image
+    if not (0 < across < 1e6 and 0 < down < 1e6):
+        return image
     per_unit = 10 if unit == "3" else 25.4  # millimeters
     return image.copy(xres=across / per_unit, yres=down / per_unit)
 

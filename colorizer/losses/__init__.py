@@ -88,8 +88,8 @@ class WeightedSum(nn.Module):
     def set_prior(self, prior: Tensor) -> None:
         """Hand the training photos' smoothed histogram, (Q,), to the members that use it."""
         for member in self.members.values():
-            if hasattr(member, "set_prior"):
-                member.set_prior(prior)
+            if callable(set_prior := getattr(member, "set_prior", None)):
+                set_prior(prior)
 
     @property
     def adversarial(self) -> nn.Module | None:

@@ -110,7 +110,7 @@ class DistributionLoss(nn.Module):
                 f"{len(self.weights)} channels, one per bin, and the head gave {raw.shape[1]}"
             )
         with torch.autocast(raw.device.type, enabled=False):
-            ab = F.adaptive_avg_pool2d(target.ab.float(), raw.shape[-2:])
+            ab = F.adaptive_avg_pool2d(target.ab.float(), (raw.shape[2], raw.shape[3]))
             index, share = self.encode(ab)
             log_p = F.log_softmax(raw, dim=1, dtype=torch.float32).gather(1, index)
             entropy = -(share * log_p).sum(1)  # N h w

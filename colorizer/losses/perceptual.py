@@ -6,7 +6,7 @@ from torch.utils.checkpoint import checkpoint
 
 from colorizer.color import Prediction, Target
 from colorizer.errors import UsageError
-from colorizer.losses.vgg import LAYERS, vgg16_features
+from colorizer.losses.vgg import LAYERS, VGG16Features, vgg16_features
 from colorizer.registry import LOSSES
 
 __all__ = ["PerceptualLoss", "gram", "total_variation"]
@@ -65,18 +65,18 @@ class PerceptualLoss(nn.Module):
     def forward(self, prediction: Prediction, target: Target) -> Tensor:
         loss = prediction.rgb.new_zeros(())
         if self.features is not None:
-            loss = loss + self._distance(prediction.rgb, target.rgb)
+            loss = loss + self._distance(self.features, prediction.rgb, target.rgb)
         if self.tv:
             loss = loss + self.tv * total_variation(prediction.rgb)
         return loss
 
-    def _distance(self, rgb: Tensor, target_rgb: Tensor) -> Tensor:
+    def _distance(self, features: VGG16Features, rgb: Tensor, target_rgb: Tensor) -> Tensor:
         with torch.no_grad():
-            wanted = self.features(target_rgb)
+            wanted = features(target_rgb)
             styles = {layer: gram(wanted[layer]) for layer in LAYERS} if self.style else {}
         if not self.content:
             wanted.clear()  # a gigabyte at batch 32, 256x256
-        found = self.features(rgb)
+        found = features(rgb)
         loss = rgb.new_zeros(())
         for layer in LAYERS:
             if self.content:

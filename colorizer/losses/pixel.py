@@ -43,9 +43,6 @@ class MSELoss(_PixelLoss):
         space: "ab", chroma divided by 20 Lab units; or "rgb", sRGB in 0..1.
     """
 
-    def __init__(self, space: Space = "ab") -> None:
-        super().__init__(space)
-
     def forward(self, prediction: Prediction, target: Target) -> Tensor:
         return F.mse_loss(*self.pair(prediction, target))
 
@@ -57,9 +54,6 @@ class L1Loss(_PixelLoss):
     Args:
         space: "ab", chroma divided by 20 Lab units; or "rgb", sRGB in 0..1.
     """
-
-    def __init__(self, space: Space = "ab") -> None:
-        super().__init__(space)
 
     def forward(self, prediction: Prediction, target: Target) -> Tensor:
         return F.l1_loss(*self.pair(prediction, target))

@@ -1,5 +1,6 @@
 """A frozen VGG16 as a function from pictures to features, for the losses that look through it."""
 
+import math
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -75,7 +76,7 @@ def _random() -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(0)
     tensors = {}
     for key, shape in _shapes().items():
-        scale = (2 / shape[1:].numel()) ** 0.5 if len(shape) > 1 else 0.0  # He et al. 2015
+        scale = (2 / math.prod(shape[1:])) ** 0.5 if len(shape) > 1 else 0.0  # He et al. 2015
         tensors[key] = scale * torch.randn(shape, generator=generator)
     return tensors
 
@@ -144,12 +145,13 @@ class VGG16Features:
 
     def _on(self, device: torch.device, dtype: torch.dtype) -> dict[str, Tensor]:
         if (device, dtype) not in self._copies:
-            self._copies[device, dtype] = {
-                key: tensor.to(device, dtype, memory_format=torch.channels_last)
-                if tensor.ndim == 4
-                else tensor.to(device, dtype)
-                for key, tensor in self._tensors.items()
-            }
+            with torch.inference_mode(False):  # validation may come first, training follows
+                self._copies[device, dtype] = {
+                    key: tensor.to(device, dtype, memory_format=torch.channels_last)
+                    if tensor.ndim == 4
+                    else tensor.to(device, dtype)
+                    for key, tensor in self._tensors.items()
+                }
         return self._copies[device, dtype]
 
 

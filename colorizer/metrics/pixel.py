@@ -1,5 +1,7 @@
 """Distances between pixels, image by image: mse, psnr, channelwise_l2."""
 
+from abc import abstractmethod
+
 import torch
 from torch import Tensor
 from torchmetrics import Metric
@@ -16,24 +18,22 @@ PSNR_CAP = 100.0
 class ImageMean(Metric):
     """Base of metrics that are a mean over images: a float64 sum and a count, both reducible.
 
-    Subclasses answer `per_image(prediction, target)`: (N,) or (N, K).
-
-    Args:
-        parts: K, the numbers per image; 0 for one plain scalar.
+    Subclasses answer `per_image`: (N, *shape).
     """
 
     full_state_update = False
+    shape: tuple[int, ...] = ()
     total: Tensor
     count: Tensor
 
-    def __init__(self, parts: int = 0) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        shape = (parts,) if parts else ()
-        self.add_state("total", torch.zeros(shape, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("total", torch.zeros(self.shape, dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("count", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
 
+    @abstractmethod
     def per_image(self, prediction: Picture, target: Picture) -> Tensor:
-        raise NotImplementedError
+        """One value, or one of `shape`, for each image."""
 
     def update(self, prediction: Picture, target: Picture) -> None:
         """Add a batch of pictures."""
@@ -57,9 +57,6 @@ class MSE(ImageMean):
 
     higher_is_better = False
 
-    def __init__(self) -> None:
-        super().__init__()
-
     def per_image(self, prediction: Picture, target: Picture) -> Tensor:
         return _squared_error(prediction.rgb, target.rgb).mean(1)
 
@@ -76,9 +73,6 @@ class PSNR(ImageMean):
     """
 
     higher_is_better = True
-
-    def __init__(self) -> None:
-        super().__init__()
 
     def per_image(self, prediction: Picture, target: Picture) -> Tensor:
         levels = [(side.rgb.float() * 255).round() for side in (prediction, target)]
@@ -97,9 +91,7 @@ class ChannelwiseL2(ImageMean):
     """
 
     higher_is_better = False
-
-    def __init__(self) -> None:
-        super().__init__(parts=2)
+    shape = (2,)
 
     def per_image(self, prediction: Picture, target: Picture) -> Tensor:
         return _squared_error(prediction.ab, target.ab)

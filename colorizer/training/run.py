@@ -64,6 +64,13 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
     data = PhotoModule(settings.data, settings.trainer.seed)
     loss = create_loss(settings.loss)
     model = create_model(**model_options(settings.model))
+    if loss.adversarial and (
+        settings.trainer.accumulate > 1 or settings.trainer.precision == "16-mixed"
+    ):
+        raise UsageError(
+            "the adversarial loss steps two optimizers: it needs trainer.accumulate 1 and "
+            "trainer.precision bf16-mixed or 32-true"
+        )
     task = ColorTask(model, loss, settings.metrics, settings.optimizer, settings.schedule)
     data.setup()
     if loss.needs_prior:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -69,7 +70,7 @@ class ColorTask(LightningModule):
         )
         if self.automatic_optimization:
             return total
-        self._take_turns(prediction, target, total, batch_index)
+        self._take_turns(prediction, target, total)
         return None
 
     def validation_step(self, rgb: Tensor, batch_index: int) -> None:
@@ -107,31 +108,23 @@ class ColorTask(LightningModule):
     def _epoch_steps(self) -> int:
         return math.ceil(self._steps() / max(1, self.trainer.max_epochs or 1))
 
-    def _take_turns(
-        self, prediction: Prediction, target: Target, total: Tensor, batch_index: int
-    ) -> None:
-        """The generator's step, then the discriminator's, on the same pictures."""
+    def _take_turns(self, prediction: Prediction, target: Target, total: Tensor) -> None:
+        """The model's step, then the discriminator's, on the same pictures."""
         adversarial = self.loss.adversarial
-        generator, discriminator = self.optimizers()
-        turns = [(generator, self.model, lambda: total)]
+        model_optimizer, judge_optimizer = self.optimizers()
+        self._step(model_optimizer, self.model, total)
         if adversarial.active:
-            turns.append(
-                (
-                    discriminator,
-                    adversarial.discriminator,
-                    lambda: adversarial.discriminator_loss(prediction, target),
-                )
-            )
-        for optimizer, network, loss in turns:
-            self.toggle_optimizer(optimizer)
-            self.manual_backward(loss())
-            if self.optimizer_settings.clip:
-                nn.utils.clip_grad_norm_(network.parameters(), self.optimizer_settings.clip)
-            optimizer.step()
-            optimizer.zero_grad()
-            self.untoggle_optimizer(optimizer)
+            judgement = adversarial.discriminator_loss(prediction, target)
+            self._step(judge_optimizer, adversarial.discriminator, judgement)
         for schedule in self.lr_schedulers():
             schedule.step()
+
+    def _step(self, optimizer: LightningOptimizer, network: nn.Module, loss: Tensor) -> None:
+        self.manual_backward(loss)
+        if self.optimizer_settings.clip:
+            nn.utils.clip_grad_norm_(network.parameters(), self.optimizer_settings.clip)
+        optimizer.step()
+        optimizer.zero_grad()
 
 
 def create_optimizer(network: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
