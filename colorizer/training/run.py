@@ -87,6 +87,7 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
         flush=True,
     )
     trainer = _trainer(settings, run, task.automatic_optimization)
+    surroundings = _surroundings()  # now: the checkout may change while it trains
     started = time.monotonic()
     _fit(trainer, task, data, run / "checkpoints/last.ckpt" if resume else None)
     if trainer.interrupted:
@@ -102,7 +103,8 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
         "validation_photos": len(data.validation),
         "seconds": round(time.monotonic() - started),
         "resumed": resume is not None,
-        **_surroundings(task.device),
+        **surroundings,
+        "hardware": _hardware(task.device),
     }
     texts = {"metrics.json": json.dumps(facts, indent=2) + "\n", "card.md": card(plain, facts)}
     export(model, run / "model", settings=plain, extra_files=texts)
@@ -180,8 +182,8 @@ def _trainer(settings: Settings, run: Path, automatic: bool) -> Trainer:
     )
 
 
-def _surroundings(device: torch.device) -> dict[str, str]:
-    """Where a result comes from: versions, commit, hardware."""
+def _surroundings() -> dict[str, str]:
+    """Where a result comes from: versions, commit, date."""
     try:
         commit = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12"],
@@ -192,15 +194,16 @@ def _surroundings(device: torch.device) -> dict[str, str]:
         ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         commit = "unknown"
-    if device.type == "cuda":
-        hardware = torch.cuda.get_device_name(device)
-    else:
-        hardware = f"CPU ({platform.machine()}), {torch.get_num_threads()} threads"
     return {
         "colorizer": importlib.metadata.version("colorizer"),
         "commit": commit,
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "hardware": hardware,
         "date": datetime.now().date().isoformat(),
     }
+
+
+def _hardware(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type} ({platform.machine()}), {torch.get_num_threads()} threads"
