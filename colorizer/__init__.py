@@ -10,12 +10,12 @@ from colorizer.errors import ColorizerError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from colorizer.config import Settings
-    from colorizer.export import load_model
     from colorizer.inference.colorizer import Colorizer, colorize, colorize_file
     from colorizer.losses import create_loss, list_losses
     from colorizer.metrics import create_metrics, list_metrics
     from colorizer.models import create_model, list_models
     from colorizer.training import train
+    from colorizer.weights import load_model
 
 __all__ = [
     "Colorizer",
@@ -48,7 +48,7 @@ _TRAINING = {
     "list_losses": "colorizer.losses",
     "list_metrics": "colorizer.metrics",
     "list_models": "colorizer.models",
-    "load_model": "colorizer.export",
+    "load_model": "colorizer.weights",
     "train": "colorizer.training",
 }
 

@@ -60,8 +60,8 @@ def historic(config: Path, argv: Sequence[str] | None = None) -> int:
             raise UsageError("--mode=inference needs --image_path=PHOTO")
         model = settings.inference.model
         if args.state_dict_path:
-            export = training_side("colorizer.export")
-            model = export.folder_for_state_dict(args.state_dict_path, settings.model)
+            weights = training_side("colorizer.weights")
+            model = weights.folder_for_state_dict(args.state_dict_path, settings.model)
         output = config.parent / settings.inference.output
         output.parent.mkdir(parents=True, exist_ok=True)
         from colorizer.inference.colorizer import colorize_file
@@ -172,24 +172,29 @@ def _train(args: Namespace) -> int:
 
 
 def _export_parser() -> ArgumentParser:
-    parser = ArgumentParser(description="turn a trained state dict into a model folder")
-    parser.add_argument("state_dict", metavar="STATE_DICT", help=".safetensors, .pth or .ckpt")
+    parser = ArgumentParser(
+        description="turn a trained state dict into a model folder, or change one's defaults"
+    )
+    parser.add_argument(
+        "source", metavar="STATE_DICT", help=".safetensors, .pth or .ckpt, or a model folder"
+    )
     parser.add_argument("folder", metavar="OUT", help="the model folder to write")
     parser.add_argument(
         "--model",
-        type=dict[str, Any],
-        default={"name": "colornet18"},
-        help="the model that the weights belong to: its name and options, as in training",
+        type=dict[str, Any] | None,
+        help="of a state dict: its model's name and options, as in training (default: colornet18)",
+    )
+    parser.add_argument("--size", type=int | None, help="default working size, in pixels")
+    parser.add_argument(
+        "--temperature", type=float | None, help="default temperature of a distribution head"
     )
     return parser
 
 
 def _export(args: Namespace) -> int:
-    export = training_side("colorizer.export")
-    models = training_side("colorizer.models")
-    model = models.create_model(**args.model)
-    export.load_weights(model, export.load_state_dict(args.state_dict), args.state_dict)
-    print(export.export(model, args.folder, settings={"state_dict": Path(args.state_dict).name}))
+    weights = training_side("colorizer.weights")
+    options = {name: args[name] for name in ("model", "size", "temperature")}
+    print(weights.export_weights(args.source, args.folder, **options))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""A torch model as a model folder, and back: weights stored once, an ONNX graph beside them."""
+"""A torch model as a model folder: weights stored once, an ONNX graph beside them."""
 
 import copy
 import hashlib
@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,15 +20,18 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from colorizer.errors import ColorizerError
-from colorizer.models import ColorModel, create_model
-from colorizer.models.encoders import read_tensors
+from colorizer.models import ColorModel
 from colorizer.models.heads import DistributionHead
 
-__all__ = ["export", "folder_for_state_dict", "load_model", "load_state_dict", "load_weights"]
+__all__ = ["CONFIG", "COUNTER", "WEIGHTS", "export", "sha256"]
 
-_WEIGHTS, _GRAPH, _CONFIG = "weights.safetensors", "model.onnx", "config.yaml"
-_FORMAT = 1  # raised when the exported graph changes, so that cached ones are made anew
-_COUNTER = "num_batches_tracked"  # batch norm's counter: no weight, and not kept
+WEIGHTS, CONFIG = "weights.safetensors", "config.yaml"
+"""Names in a model folder, beside model.onnx."""
+
+COUNTER = "num_batches_tracked"
+"""Batch norm's counter: no weight, and not kept."""
+
+_GRAPH = "model.onnx"
 
 
 def export(
@@ -71,110 +74,25 @@ def export(
         folder.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
-            _save_weights(model, work / _WEIGHTS, weights_dtype)
+            _save_weights(model, work / WEIGHTS, weights_dtype)
             _save_graph(model, work)
             _check_parity(model, work / _GRAPH, tolerance)
             config = {
-                "weights_sha256": _sha256(work / _WEIGHTS),
+                "weights_sha256": sha256(work / WEIGHTS),
                 "model": model.config,
-                "inference": {"size": size},
+                "inference": {"size": size} | _head_defaults(model),
                 "training": dict(settings),
             }
             for name, text in (extra_files or {}).items():
                 (work / name).write_text(text, encoding="utf-8")
             plain = json.loads(json.dumps(config, default=str))  # tuples and paths, for YAML
             text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
-            (work / _CONFIG).write_text(text, encoding="utf-8")
+            (work / CONFIG).write_text(text, encoding="utf-8")
             _put(work, folder)
         finally:
             shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
         raise ColorizerError(f"cannot write the model folder {folder}: {error}") from error
-    return folder
-
-
-def load_model(folder: str | Path) -> ColorModel:
-    """The torch model of a model folder, in evaluation mode, float32.
-
-    Raises:
-        ColorizerError: no model folder, or weights that are not the ones its config.yaml names.
-    """
-    folder = Path(folder)
-    try:
-        config = yaml.safe_load((folder / _CONFIG).read_text(encoding="utf-8"))
-        options, expected = dict(config["model"]), config["weights_sha256"]
-        found = _sha256(folder / _WEIGHTS)
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-        raise ColorizerError(f"{folder} is no model folder: {error}") from error
-    if found != expected:
-        raise ColorizerError(
-            f"{folder / _WEIGHTS} is not the file that {_CONFIG} names: its sha256 is "
-            f"{found[:12]}..., not {str(expected)[:12]}...; copy the folder again"
-        )
-    model = create_model(**_untrained(options))
-    load_weights(model, load_state_dict(folder / _WEIGHTS), str(folder))
-    return model.eval()
-
-
-def load_state_dict(path: str | Path) -> dict[str, Tensor]:
-    """The weights of a model trained here, in float32.
-
-    Args:
-        path: .safetensors, or .pth, .pt, .ckpt, read without executing anything in it; of a
-            Lightning checkpoint, the model's part.
-
-    Raises:
-        ColorizerError: a missing file, another kind of file, or no state dict in it.
-    """
-    state = read_tensors(path)
-    if any(key.startswith("model.") for key in state):
-        state = {k[len("model.") :]: v for k, v in state.items() if k.startswith("model.")}
-    state = {k.removeprefix("_orig_mod."): v for k, v in state.items()}  # of a compiled model
-    return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
-
-
-def load_weights(model: nn.Module, state_dict: Mapping[str, Tensor], source_name: str) -> None:
-    """Fill `model` from `state_dict`; every weight must fit.
-
-    Raises:
-        ColorizerError: says how many and which keys are missing, unexpected or of another shape.
-    """
-    wanted = {k: v for k, v in model.state_dict().items() if not k.endswith(_COUNTER)}
-    given = {k: v for k, v in state_dict.items() if not k.endswith(_COUNTER)}
-    differences = {
-        "missing": wanted.keys() - given.keys(),
-        "unexpected": given.keys() - wanted.keys(),
-        "shape differs": {
-            k for k in wanted.keys() & given.keys() if wanted[k].shape != given[k].shape
-        },
-    }
-    if any(differences.values()):
-        parts = "; ".join(f"{what} {_some(keys)}" for what, keys in differences.items() if keys)
-        name = getattr(model, "config", {}).get("name", type(model).__name__)
-        raise ColorizerError(f"{source_name} holds weights of another model than {name}: {parts}")
-    model.load_state_dict(given, strict=False)  # strict but for the counters: see above
-
-
-def folder_for_state_dict(path: str | Path, model_settings: Mapping[str, Any]) -> Path:
-    """The model folder of a state dict, exported to the user's cache the first time.
-
-    Args:
-        path: as in `load_state_dict`.
-        model_settings: `name` and options of the model that the weights belong to.
-
-    Raises:
-        ColorizerError: as `load_state_dict`, `load_weights` and `export`.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise ColorizerError(f"no weights file at {path}")
-    options = _untrained(model_settings)
-    key = json.dumps([_FORMAT, _sha256(path), options], sort_keys=True, default=str)
-    folder = _cache() / f"{path.stem}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
-    if not (folder / _CONFIG).is_file():
-        model = create_model(**options)
-        load_weights(model, load_state_dict(path), str(path))
-        export(model, folder, settings={"state_dict": str(path)})
     return folder
 
 
@@ -194,6 +112,12 @@ class _Graph(nn.Module):
             return (self.model.decode(raw),)
         ab = self.model.decode(raw, temperature=temperature, prior=prior)
         return ab, head.uncertainty(raw, prior)
+
+
+def _head_defaults(model: ColorModel) -> dict[str, float]:
+    return (
+        {"temperature": model.head.temperature} if isinstance(model.head, DistributionHead) else {}
+    )
 
 
 def _defaults(model: ColorModel) -> dict[str, Tensor]:
@@ -221,7 +145,7 @@ def _save_weights(model: ColorModel, path: Path, dtype: str) -> None:
     state = {
         k: (v.to(getattr(torch, dtype)) if k in parameters else v).contiguous()
         for k, v in model.state_dict().items()
-        if not k.endswith(_COUNTER)
+        if not k.endswith(COUNTER)
     }
     save_file(state, path, metadata={"format": "pt"})
 
@@ -244,7 +168,7 @@ def _save_graph(model: ColorModel, work: Path) -> None:
             dynamic_shapes=({0: batch, 2: height, 3: width}, *(None for _ in defaults)),
         )
     graph = proto.graph
-    _point_into(graph, work / _WEIGHTS)
+    _point_into(graph, work / WEIGHTS)
     for name, value in defaults.items():  # an input that is an initializer too has a default
         graph.initializer.append(onnx.numpy_helper.from_array(value.numpy(), name))
     for output in graph.output:
@@ -287,7 +211,7 @@ def _point_into(graph: onnx.GraphProto, weights: Path) -> None:
         name = f"{old.name}.half" if half else old.name
         new = onnx.TensorProto(name=name, data_type=types[entry["dtype"]], dims=entry["shape"])
         new.data_location = onnx.TensorProto.EXTERNAL
-        place = {"location": _WEIGHTS, "offset": 8 + length + begin, "length": end - begin}
+        place = {"location": WEIGHTS, "offset": 8 + length + begin, "length": end - begin}
         for key, value in place.items():
             new.external_data.add(key=key, value=str(value))
         kept.append(new)
@@ -327,33 +251,16 @@ def _put(work: Path, folder: Path) -> None:
     umask = os.umask(0)
     os.umask(umask)
     work.chmod(0o777 & ~umask)  # temporary folders and safetensors files are for the owner only
-    (work / _WEIGHTS).chmod(0o666 & ~umask)
+    (work / WEIGHTS).chmod(0o666 & ~umask)
     if not folder.exists():
         work.rename(folder)
         return
-    (folder / _CONFIG).unlink(missing_ok=True)
-    for file in sorted(work.iterdir(), key=lambda file: file.name == _CONFIG):
+    (folder / CONFIG).unlink(missing_ok=True)
+    for file in sorted(work.iterdir(), key=lambda file: file.name == CONFIG):
         file.replace(folder / file.name)
 
 
-def _untrained(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The same model without the weights that its training started from."""
-    off = {"pretrained": False, "pretrained_file": None}
-    return {k: off.get(k, v) for k, v in options.items()}
-
-
-def _cache() -> Path:
-    """Where this user's programs keep what they can make again."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or "~/.cache"
-    return Path(base).expanduser() / "colorizer" / "exported"
-
-
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """Of a file, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _some(keys: Iterable[str], most: int = 3) -> str:
-    keys = sorted(keys)
-    listed = ", ".join(keys[:most]) + (", ..." if len(keys) > most else "")
-    return f"{len(keys)} ({listed})"

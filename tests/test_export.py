@@ -12,16 +12,17 @@ import yaml
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from colorizer import export as room
-from colorizer.errors import ColorizerError
-from colorizer.export import (
-    export,
+from colorizer import weights as room
+from colorizer.errors import ColorizerError, UsageError
+from colorizer.export import export
+from colorizer.models import create_model, list_models
+from colorizer.weights import (
+    export_weights,
     folder_for_state_dict,
     load_model,
     load_state_dict,
     load_weights,
 )
-from colorizer.models import create_model, list_models
 
 SMALL = {
     "name": "colornet",
@@ -251,3 +252,27 @@ def test_export_of_a_state_dict_is_kept(tmp_path, monkeypatch):
         folder_for_state_dict(tmp_path / "mine.pth", {**options, "width": 16})
     with pytest.raises(ColorizerError, match="no weights file"):
         folder_for_state_dict(tmp_path / "none.pth", options)
+
+
+def test_a_model_folder_can_be_given_other_defaults(folders, tmp_path):
+    source = folders("plain", "distribution")[0]
+    changed = export_weights(source, tmp_path / "changed", size=96, temperature=0.9)
+    before, after = (yaml.safe_load((f / "config.yaml").read_text()) for f in (source, changed))
+    assert after["inference"] == {"size": 96, "temperature": 0.9}
+    assert after["training"] == before["training"]
+    assert after["model"] == before["model"]
+    assert load_model(changed).head.temperature == 0.9
+    L = {"L": 100 * np.random.default_rng(0).random((1, 1, 40, 40), np.float32)}
+    hot = {**L, "temperature": np.array(0.9, np.float32)}
+    default = session(changed).run(["ab"], L)[0]
+    np.testing.assert_allclose(default, session(source).run(["ab"], hot)[0], atol=1e-4)
+    assert np.abs(default - session(source).run(["ab"], L)[0]).max() > 0.1
+
+
+def test_defaults_that_do_not_fit_are_refused(folders, tmp_path):
+    source = folders("plain", "ab")[0]
+    with pytest.raises(UsageError, match="distribution head"):
+        export_weights(source, tmp_path / "out", temperature=0.5)
+    with pytest.raises(UsageError, match="leave out --model"):
+        export_weights(source, tmp_path / "out", model={"name": "colornet18"})
+    assert not list(tmp_path.iterdir())

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
 import yaml
 from lightning.pytorch import Callback, Trainer
@@ -107,13 +108,15 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
         "hardware": _hardware(task.device),
     }
     texts = {"metrics.json": json.dumps(facts, indent=2) + "\n", "card.md": card(plain, facts)}
-    export(model, run / "model", settings=plain, extra_files=texts)
+    # In use, the network should see things as large as it did in training.
+    seen = settings.data.crop / np.mean(settings.data.scale)
+    size = max(32, 32 * round(seen / 32))
+    export(model, run / "model", settings=plain, size=size, extra_files=texts)
     print(f"model folder: {run / 'model'}", flush=True)
     return run
 
 
 def _fit(trainer: Trainer, task: ColorTask, data: PhotoModule, checkpoint: Path | None) -> None:
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it advertises
     with warnings.catch_warnings():
         # Photos are resident: there are no loader workers to recommend.
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
@@ -153,6 +156,7 @@ def _saved_settings(run: Path) -> Settings:
 
 
 def _trainer(settings: Settings, run: Path, automatic: bool) -> Trainer:
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it advertises
     t = settings.trainer
     callbacks: list[Callback] = [
         ModelCheckpoint(run / "checkpoints", filename="last", enable_version_counter=False),

@@ -1,0 +1,183 @@
+"""Weights back in: state dicts and model folders, to go on with or to export again."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from torch import Tensor, nn
+
+from colorizer.errors import ColorizerError, UsageError
+from colorizer.export import CONFIG, COUNTER, WEIGHTS, export, sha256
+from colorizer.models import ColorModel, create_model
+from colorizer.models.encoders import read_tensors
+from colorizer.models.heads import DistributionHead
+
+__all__ = [
+    "export_weights",
+    "folder_for_state_dict",
+    "load_model",
+    "load_state_dict",
+    "load_weights",
+]
+
+_FORMAT = 1  # raised when the exported graph changes, so that cached ones are made anew
+
+
+def load_model(folder: str | Path) -> ColorModel:
+    """The torch model of a model folder, in evaluation mode, float32.
+
+    Raises:
+        ColorizerError: no model folder, or weights that are not the ones its config.yaml names.
+    """
+    folder = Path(folder)
+    config = _read_config(folder)
+    found = sha256(folder / WEIGHTS)
+    if found != config["weights_sha256"]:
+        raise ColorizerError(
+            f"{folder / WEIGHTS} is not the file that {CONFIG} names: its sha256 is "
+            f"{found[:12]}..., not {str(config['weights_sha256'])[:12]}...; copy the folder again"
+        )
+    model = create_model(**_untrained(config["model"]))
+    load_weights(model, load_state_dict(folder / WEIGHTS), str(folder))
+    if "temperature" in config["inference"]:
+        model.head.temperature = config["inference"]["temperature"]
+    return model.eval()
+
+
+def export_weights(
+    source: str | Path,
+    folder: str | Path,
+    *,
+    model: Mapping[str, Any] | None = None,
+    size: int | None = None,
+    temperature: float | None = None,
+) -> Path:
+    """Make a model folder of a state dict, or of a model folder with other defaults.
+
+    Args:
+        source: a state dict, as in `load_state_dict`, or a model folder, whose settings, metrics
+            and card are kept.
+        folder: where to; may be `source`.
+        model: of a state dict, `name` and options of its model; colornet18 by default.
+        size: the working size of inference, in pixels; by default the folder's, or 256.
+        temperature: of a distribution head, above 0; by default the folder's, or the head's own.
+
+    Raises:
+        UsageError: options that do not fit the source. ColorizerError: as `export` and the loaders.
+    """
+    source = Path(source)
+    if source.is_dir():
+        if model is not None:
+            raise UsageError(f"{source} is a model folder and names its model: leave out --model")
+        network = load_model(source)
+        config = _read_config(source)
+        settings, known_size = config["training"], config["inference"]["size"]
+        kept = [source / name for name in ("metrics.json", "card.md")]
+        texts = {path.name: path.read_text(encoding="utf-8") for path in kept if path.is_file()}
+    else:
+        network = create_model(**_untrained({"name": "colornet18", **(model or {})}))
+        load_weights(network, load_state_dict(source), str(source))
+        settings, known_size, texts = {"state_dict": source.name}, 256, {}
+    if temperature is not None:
+        if not isinstance(network.head, DistributionHead) or temperature <= 0:
+            raise UsageError(
+                "a temperature is a number above 0, of a model with the distribution head"
+            )
+        network.head.temperature = temperature
+    size = known_size if size is None else size
+    return export(network, folder, settings=settings, size=size, extra_files=texts)
+
+
+def folder_for_state_dict(path: str | Path, model_settings: Mapping[str, Any]) -> Path:
+    """The model folder of a state dict, exported to the user's cache the first time.
+
+    Args:
+        path: as in `load_state_dict`.
+        model_settings: `name` and options of the model that the weights belong to.
+
+    Raises:
+        ColorizerError: as `load_state_dict`, `load_weights` and `export`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ColorizerError(f"no weights file at {path}")
+    options = _untrained(model_settings)
+    key = json.dumps([_FORMAT, sha256(path), options], sort_keys=True, default=str)
+    folder = _cache() / f"{path.stem}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+    if not (folder / CONFIG).is_file():
+        model = create_model(**options)
+        load_weights(model, load_state_dict(path), str(path))
+        export(model, folder, settings={"state_dict": str(path)})
+    return folder
+
+
+def load_state_dict(path: str | Path) -> dict[str, Tensor]:
+    """The weights of a model trained here, in float32.
+
+    Args:
+        path: .safetensors, or .pth, .pt, .ckpt, read without executing anything in it; of a
+            Lightning checkpoint, the model's part.
+
+    Raises:
+        ColorizerError: a missing file, another kind of file, or no state dict in it.
+    """
+    state = read_tensors(path)
+    if any(key.startswith("model.") for key in state):
+        state = {k[len("model.") :]: v for k, v in state.items() if k.startswith("model.")}
+    state = {k.removeprefix("_orig_mod."): v for k, v in state.items()}  # of a compiled model
+    return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+
+
+def load_weights(model: nn.Module, state_dict: Mapping[str, Tensor], source_name: str) -> None:
+    """Fill `model` from `state_dict`; every weight must fit.
+
+    Raises:
+        ColorizerError: says how many and which keys are missing, unexpected or of another shape.
+    """
+    wanted = {k: v for k, v in model.state_dict().items() if not k.endswith(COUNTER)}
+    given = {k: v for k, v in state_dict.items() if not k.endswith(COUNTER)}
+    differences = {
+        "missing": wanted.keys() - given.keys(),
+        "unexpected": given.keys() - wanted.keys(),
+        "shape differs": {
+            k for k in wanted.keys() & given.keys() if wanted[k].shape != given[k].shape
+        },
+    }
+    if any(differences.values()):
+        parts = "; ".join(f"{what} {_some(keys)}" for what, keys in differences.items() if keys)
+        name = getattr(model, "config", {}).get("name", type(model).__name__)
+        raise ColorizerError(f"{source_name} holds weights of another model than {name}: {parts}")
+    model.load_state_dict(given, strict=False)  # strict but for the counters: see above
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    try:
+        config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
+        if not {"weights_sha256", "model", "inference", "training"} <= config.keys():
+            raise ValueError(f"{CONFIG} lacks a part")
+        (folder / WEIGHTS).stat()
+    except (OSError, yaml.YAMLError, AttributeError, ValueError) as error:
+        raise ColorizerError(f"{folder} is no model folder: {error}") from error
+    return config
+
+
+def _untrained(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The same model without the weights that its training started from."""
+    off = {"pretrained": False, "pretrained_file": None}
+    return {k: off.get(k, v) for k, v in options.items()}
+
+
+def _cache() -> Path:
+    """Where this user's programs keep what they can make again."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or "~/.cache"
+    return Path(base).expanduser() / "colorizer" / "exported"
+
+
+def _some(keys: Iterable[str], most: int = 3) -> str:
+    keys = sorted(keys)
+    listed = ", ".join(keys[:most]) + (", ..." if len(keys) > most else "")
+    return f"{len(keys)} ({listed})"
