@@ -12,7 +12,7 @@ from torch import Tensor
 
 from colorizer.color import Target, rgb_to_lab
 
-__all__ = ["EpochLog", "MovingAverage", "SampleGrid", "gray_baseline"]
+__all__ = ["EpochLog", "MovingAverage", "SampleGrid", "epoch_rows", "gray_baseline"]
 
 
 class MovingAverage(WeightAveraging):
@@ -54,7 +54,7 @@ class EpochLog(Callback):
         seconds = time.monotonic() - self.started
         trainer.print(f"epoch {epoch}/{trainer.max_epochs}  {seconds:.0f} s  {line}", flush=True)
         # A resumed run replaces the rows of epochs that it repeats.
-        rows = [row for row in self._rows() if int(row["epoch"]) < epoch]
+        rows = [row for row in epoch_rows(self.table) if int(row["epoch"]) < epoch]
         rows.append({"epoch": str(epoch), "seconds": f"{seconds:.1f}", **values})
         with self.table.open("w", newline="", encoding="utf-8") as file:
             table = csv.DictWriter(file, fieldnames=list(rows[-1]), extrasaction="ignore")
@@ -62,11 +62,13 @@ class EpochLog(Callback):
             table.writerows(rows)
         _draw_curves(rows, self.picture)
 
-    def _rows(self) -> list[dict[str, str]]:
-        if not self.table.exists():
-            return []
-        with self.table.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+
+def epoch_rows(table: Path) -> list[dict[str, str]]:
+    """The rows of a run's metrics.csv, one for each epoch; none if there is no such file."""
+    if not table.exists():
+        return []
+    with table.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 class SampleGrid(Callback):
@@ -87,7 +89,7 @@ class SampleGrid(Callback):
         with torch.no_grad():
             prediction, target = task.predict(rgb)
         rows = [torch.cat(list(p), dim=2) for p in (target.rgb, target.gray, prediction.rgb)]
-        grid = torch.cat(rows, dim=1).permute(1, 2, 0).float().cpu().numpy()
+        grid = torch.cat(rows, dim=1).permute(1, 2, 0).nan_to_num().cpu().numpy()
         self.folder.mkdir(exist_ok=True)
         path = self.folder / f"epoch_{trainer.current_epoch + 1:03d}.png"
         Image.fromarray(np.round(grid * 255).astype(np.uint8)).save(path)

@@ -7,7 +7,6 @@ import logging
 import platform
 import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Mapping
 from datetime import datetime
@@ -35,6 +34,7 @@ from colorizer.training.callbacks import (
     EpochLog,
     MovingAverage,
     SampleGrid,
+    epoch_rows,
     gray_baseline,
 )
 from colorizer.training.card import card
@@ -89,10 +89,12 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
     )
     trainer = _trainer(settings, run, task.automatic_optimization)
     surroundings = _surroundings()  # now: the checkout may change while it trains
-    started = time.monotonic()
-    _fit(trainer, task, data, run / "checkpoints/last.ckpt" if resume else None)
-    if trainer.interrupted:
-        raise ColorizerError(f"training stopped early; go on: colorizer train --resume {run}")
+    try:
+        _fit(trainer, task, data, run / "checkpoints/last.ckpt" if resume else None)
+    except SystemExit as stop:  # Lightning's answer to Ctrl-C
+        raise ColorizerError(
+            f"training was stopped; go on from its last whole epoch: colorizer train --resume {run}"
+        ) from stop
     facts = {
         "metrics": {
             name.removeprefix("val/"): round(value.item(), 6)
@@ -102,7 +104,7 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
         "gray": {name: round(value, 6) for name, value in gray_baseline(trainer, task).items()},
         "photos": len(data.train),
         "validation_photos": len(data.validation),
-        "seconds": round(time.monotonic() - started),
+        "seconds": round(sum(float(row["seconds"]) for row in epoch_rows(run / "metrics.csv"))),
         "resumed": resume is not None,
         **surroundings,
         "hardware": _hardware(task.device),
@@ -121,6 +123,7 @@ def _fit(trainer: Trainer, task: ColorTask, data: PhotoModule, checkpoint: Path 
         # Photos are resident: there are no loader workers to recommend.
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
         warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")
+        warnings.filterwarnings("ignore", "Checkpoint directory .* exists")  # a resumed run's
         trainer.fit(task, data, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
 
 
