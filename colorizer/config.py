@@ -14,6 +14,7 @@ __all__ = [
     "Settings",
     "TrainerSettings",
     "check",
+    "working_size",
 ]
 
 
@@ -162,6 +163,11 @@ class Settings(_Strict):
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     trainer: TrainerSettings = field(default_factory=TrainerSettings)
     inference: InferenceSettings = field(default_factory=InferenceSettings)
+
+
+def working_size(data: DataSettings) -> int:
+    """The short side, in pixels, at which a network sees things as large as in its training."""
+    return max(32, 32 * round(data.crop / (sum(data.scale) / 2) / 32))
 
 
 def check(settings: Settings) -> dict[str, Any]:

@@ -92,12 +92,15 @@ def export_weights(
     return export(network, folder, settings=settings, size=size, extra_files=texts)
 
 
-def folder_for_state_dict(path: str | Path, model_settings: Mapping[str, Any]) -> Path:
+def folder_for_state_dict(
+    path: str | Path, model_settings: Mapping[str, Any], size: int = 256
+) -> Path:
     """The model folder of a state dict, exported to the user's cache the first time.
 
     Args:
         path: as in `load_state_dict`.
         model_settings: `name` and options of the model that the weights belong to.
+        size: the working size of inference, in pixels.
 
     Raises:
         ColorizerError: as `load_state_dict`, `load_weights` and `export`.
@@ -106,12 +109,12 @@ def folder_for_state_dict(path: str | Path, model_settings: Mapping[str, Any]) -
     if not path.is_file():
         raise ColorizerError(f"no weights file at {path}")
     options = _untrained(model_settings)
-    key = json.dumps([_FORMAT, sha256(path), options], sort_keys=True, default=str)
+    key = json.dumps([_FORMAT, sha256(path), options, size], sort_keys=True, default=str)
     folder = _cache() / f"{path.stem}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     if not (folder / CONFIG).is_file():
         model = create_model(**options)
         load_weights(model, load_state_dict(path), str(path))
-        export(model, folder, settings={"state_dict": str(path)})
+        export(model, folder, settings={"state_dict": str(path)}, size=size)
     return folder
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from colorizer import Settings, UsageError
-from colorizer.config import check
+from colorizer.config import DataSettings, check, working_size
 
 
 def test_defaults_are_valid() -> None:
@@ -36,3 +36,13 @@ def test_a_wrong_value_is_named(group: str, name: str, value: object, message: s
 def test_a_model_needs_a_name() -> None:
     with pytest.raises(UsageError, match=r"name"):
         check(Settings(model={"head": "ab"}))
+
+
+@pytest.mark.parametrize(
+    ("crop", "scale", "size"),
+    [(128, (0.6, 1.0), 160), (96, (0.5, 1.0), 128), (32, (1.0, 1.0), 32), (256, (1.0, 1.0), 256)],
+)
+def test_the_working_size_is_that_of_training(
+    crop: int, scale: tuple[float, float], size: int
+) -> None:
+    assert working_size(DataSettings(crop=crop, scale=scale)) == size

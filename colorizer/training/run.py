@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning
-import numpy as np
 import torch
 import yaml
 from lightning.pytorch import Callback, Trainer
@@ -110,9 +109,7 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
         "hardware": _hardware(task.device),
     }
     texts = {"metrics.json": json.dumps(facts, indent=2) + "\n", "card.md": card(plain, facts)}
-    # In use, the network should see things as large as it did in training.
-    seen = settings.data.crop / np.mean(settings.data.scale)
-    size = max(32, 32 * round(seen / 32))
+    size = config.working_size(settings.data)
     export(model, run / "model", settings=plain, size=size, extra_files=texts)
     print(f"model folder: {run / 'model'}", flush=True)
     return run
