@@ -2,7 +2,7 @@
 
 import difflib
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, dataclass_transform
 
 from colorizer.errors import UsageError
 
@@ -18,22 +18,27 @@ __all__ = [
 ]
 
 
-class _Strict:
-    """Refuses a setting that does not exist: `settings.trainer.epoch = 3` names `epochs`."""
-
-    __slots__ = ()
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        known = self.__dataclass_fields__  # type: ignore[attr-defined]
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-            raise UsageError(f"{type(self).__name__} has no setting {name!r}; {hint}")
-        object.__setattr__(self, name, value)
+T = TypeVar("T")
 
 
-@dataclass
-class DataSettings(_Strict):
+def _set_known(self: Any, name: str, value: Any) -> None:
+    known = self.__dataclass_fields__
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+        raise UsageError(f"{type(self).__name__} has no setting {name!r}; {hint}")
+    object.__setattr__(self, name, value)
+
+
+@dataclass_transform()
+def _settings(cls: type[T]) -> type[T]:
+    """A dataclass that refuses unknown names: `settings.trainer.epoch = 3` names `epochs`."""
+    cls.__setattr__ = _set_known  # type: ignore[method-assign, assignment]
+    return dataclass(cls)
+
+
+@_settings
+class DataSettings:
     """Photos to learn from.
 
     Args:
@@ -58,8 +63,8 @@ class DataSettings(_Strict):
     batch_size: int = 64
 
 
-@dataclass
-class OptimizerSettings(_Strict):
+@_settings
+class OptimizerSettings:
     """How weights are updated.
 
     Args:
@@ -81,8 +86,8 @@ class OptimizerSettings(_Strict):
     clip: float = 1.0
 
 
-@dataclass
-class ScheduleSettings(_Strict):
+@_settings
+class ScheduleSettings:
     """How the learning rate changes; every schedule begins with a linear warm-up.
 
     Args:
@@ -100,8 +105,8 @@ class ScheduleSettings(_Strict):
     gamma: float = 0.1
 
 
-@dataclass
-class TrainerSettings(_Strict):
+@_settings
+class TrainerSettings:
     """The run.
 
     Args:
@@ -126,8 +131,8 @@ class TrainerSettings(_Strict):
     grid: int = 8
 
 
-@dataclass
-class InferenceSettings(_Strict):
+@_settings
+class InferenceSettings:
     """What `colorize.py --mode=inference` does.
 
     Args:
@@ -139,8 +144,8 @@ class InferenceSettings(_Strict):
     output: str = "colorizer/output/colored.jpg"
 
 
-@dataclass
-class Settings(_Strict):
+@_settings
+class Settings:
     """Everything that can be set.
 
     Args:
