@@ -1,43 +1,266 @@
-"""Time and memory from the start of a process to the colored file, beside plain NumPy and Pillow.
+"""What coloring costs, and how well chroma keeps to its edges and to itself.
 
-    python benchmarks/inference.py [--model MODEL] [--megapixels 1 12 100] [--no-plain]
+    python benchmarks/inference.py [pictures] [folders] [stages] [edges] [drift]
+        [--model MODEL] [--megapixels 1 12 100 400] [--photos FOLDER] [--count 1000]
 
-Each run is a process of its own, on a gray JPEG that is made here; seconds are wall-clock with
-the imports, memory is the peak of the process. "plain" does the same mathematics on whole arrays:
-Pillow decodes, resizes and encodes, NumPy does the rest in float32.
+pictures: seconds and memory from the start of a process to the colored file, beside "plain", the
+    same mathematics on whole arrays: Pillow decodes, resizes and encodes, NumPy does the rest in
+    float32. Memory is the peak of the process.
+folders: photos/s and memory over many 1-megapixel photos, with one worker and more; growth is
+    between the tenth part of the run and its end.
+stages: where the time goes, within one process.
+edges: error of true chroma after enlargement, near edges, in Lab units; writes edges.png.
+drift: how far colors move when the input or the working size changes, in Lab units.
+
+Photos are made here, but for `edges` and `drift`, which want photos in color (--photos).
 """
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+import numpy as np
 
 SHAPES = {1: (1155, 866), 12: (4000, 3000), 100: (11547, 8660), 400: (23094, 17320)}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    what = {"pictures": pictures, "folders": folders, "stages": stages, "edges": edges}
+    what["drift"] = drift
+    parser.add_argument("what", nargs="*", help=" ".join(what))
     parser.add_argument("--model", default="colornet18")
-    parser.add_argument("--megapixels", type=int, nargs="+", default=[1, 12, 100], choices=SHAPES)
-    parser.add_argument("--no-plain", action="store_true", help="leave out NumPy and Pillow")
+    parser.add_argument(
+        "--megapixels", type=int, nargs="+", default=[1, 12, 100], choices=[*SHAPES]
+    )
+    parser.add_argument("--plain", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--photos", type=Path, default=Path("samples"))
+    parser.add_argument("--count", type=int, default=1000, help="photos in the folder")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)  # way, source, destination
     options = parser.parse_args()
     if options.one:
         way, source, destination = options.one
         {"ours": color_ours, "plain": color_plain}[way](source, destination, options.model)
         return
+    if unknown := set(options.what) - set(what):
+        parser.error(f"unknown: {' '.join(unknown)}; there are {' '.join(what)}")
+    for name in options.what or ["pictures"]:
+        with tempfile.TemporaryDirectory() as folder:
+            what[name](options, Path(folder))
+
+
+def pictures(options: argparse.Namespace, folder: Path) -> None:
     print(f"{'megapixels':>10} {'way':>6} {'seconds':>8} {'CPU s':>7} {'memory MB':>10}")
-    with tempfile.TemporaryDirectory() as folder:
-        for megapixels in options.megapixels:
-            photo = make_photo(Path(folder), megapixels)
-            for way in ["ours"] if options.no_plain else ["ours", "plain"]:
-                figures = measure(way, photo, options.model)
-                print(
-                    f"{megapixels:>10} {way:>6} " + "{:>8.2f} {:>7.2f} {:>10.0f}".format(*figures)
-                )
+    for megapixels in options.megapixels:
+        photo = make_photo(folder, megapixels)
+        for way in ["ours", "plain"] if options.plain else ["ours"]:
+            figures = measure(way, photo, options.model)
+            print(f"{megapixels:>10} {way:>6} " + "{:>8.2f} {:>7.2f} {:>10.0f}".format(*figures))
+
+
+def folders(options: argparse.Namespace, folder: Path) -> None:
+    (folder / "in").mkdir()
+    photo = make_photo(folder, 1)
+    for number in range(options.count):
+        shutil.copy(photo, folder / "in" / f"{number:06d}.jpg")
+    print(f"{'workers':>10} {'photos/s':>9} {'memory MB':>10} {'growth MB':>10}")
+    for workers in options.workers:
+        out = folder / f"out{workers}"
+        command = [sys.executable, "-m", "colorizer.cli", "colorize", str(folder / "in")]
+        command += ["-o", str(out), "--model", options.model, "--workers", str(workers)]
+        start = time.perf_counter()
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        memory = []
+        while process.poll() is None:
+            memory.append(resident(process.pid))
+            time.sleep(0.1)
+        seconds = time.perf_counter() - start
+        if process.returncode:
+            raise SystemExit(f"coloring the folder failed with {process.returncode}")
+        part = max(1, len(memory) // 10)
+        growth = np.median(memory[-part - 3 : -3]) - np.median(memory[part : 2 * part])
+        rate = options.count / seconds
+        print(f"{workers:>10} {rate:>9.2f} {max(memory):>10.0f} {growth:>10.1f}")
+        shutil.rmtree(out)
+
+
+def resident(pid: int) -> float:
+    """Megabytes that a process has in memory now (Linux)."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError):
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def stages(options: argparse.Namespace, folder: Path) -> None:
+    """Each stage alone; decoding and encoding overlap with composing when they run together."""
+    from colorizer.inference import chroma, compose, lightness, picture, predict
+
+    print(f"{'megapixels':>10} {'stage':>10} {'ms':>8} {'share':>6}")
+    for megapixels in options.megapixels:
+        photo = make_photo(folder, megapixels)
+        clock = [time.perf_counter()]
+        network = chroma.Network(chroma.find_model(options.model))
+        clock.append(time.perf_counter())
+        read = picture.read(photo)
+        size = chroma.working_size(read.width, read.height, network.size)
+        small, _ = picture.thumbnail(read, 0, size)
+        clock.append(time.perf_counter())
+        padded = chroma.pad(small)
+        ab = network(padded)
+        clock.append(time.perf_counter())
+        slope, offset = predict.look(small, lambda _, ab=ab: ab)
+        clock.append(time.perf_counter())
+        decoded = picture.decode(read).copy_memory()
+        clock.append(time.perf_counter())
+        colored = compose.compose(lightness.lightness(decoded), slope, offset, bits=8)
+        colored = colored.copy_memory()
+        clock.append(time.perf_counter())
+        colored.jpegsave(str(folder / "out.jpg"), Q=95)
+        clock.append(time.perf_counter())
+        names = ("load", "look", "network", "fit", "decode", "compose", "encode")
+        spent = np.diff(clock)
+        for name, seconds in zip(names, spent, strict=True):
+            share = seconds / spent.sum()
+            print(f"{megapixels:>10} {name:>10} {seconds * 1000:>8.0f} {share:>6.0%}")
+
+
+def edges(options: argparse.Namespace, folder: Path) -> None:
+    """True chroma, shrunk to the head's resolution and carried up again in three ways."""
+    from PIL import Image
+
+    print(f"{'picture':>20} {'nearest':>8} {'bilinear':>9} {'ours':>6}  mean error near edges")
+    shown = []
+    for name, lab in [("shapes", draw_shapes()), *true_colors(options.photos)]:
+        ways = enlarged(lab)
+        near = near_edges(lab)
+        errors = [np.linalg.norm(ab - lab[..., 1:], axis=-1)[near].mean() for ab in ways]
+        print(f"{name:>20} " + "{:>8.2f} {:>9.2f} {:>6.2f}".format(*errors))
+        if len(shown) < 3:
+            crops = [crop(rgb_of(lab[..., :1], ab)) for ab in (lab[..., 1:], *ways)]
+            shown.append(np.concatenate(crops, 1))
+    Image.fromarray(np.concatenate(shown)).save("edges.png")
+    print("edges.png: true, nearest, bilinear, ours; enlarged")
+
+
+def draw_shapes(height: int = 384, width: int = 512) -> np.ndarray:
+    """(H, W, 3) Lab: discs with sharp edges, each of one color."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:height, :width]
+    lab = np.full((height, width, 3), [70.0, 5.0, 15.0])
+    for _ in range(40):
+        center, radius = rng.uniform(0, [height, width]), rng.uniform(8, 60)
+        inside = (y - center[0]) ** 2 + (x - center[1]) ** 2 < radius**2
+        lab[inside] = [rng.uniform(25, 85), *rng.uniform(-35, 35, 2)]
+    return lab
+
+
+def true_colors(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """The first eight photos in color of a folder, in Lab, 512 pixels wide."""
+    from skimage.color import rgb2lab
+
+    count = 0
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in (".jpg", ".png", ".webp") or count == 8:
+            continue
+        lab = rgb2lab(small_rgb(path, 512))
+        if np.abs(lab[..., 1:]).mean() > 2:
+            count += 1
+            yield path.name, lab
+
+
+def small_rgb(path: Path, width: int) -> np.ndarray:
+    from PIL import Image
+
+    with Image.open(path) as photo:
+        rgb = photo.convert("RGB")
+        return np.asarray(rgb.resize((width, round(width * rgb.height / rgb.width))))
+
+
+def enlarged(lab: np.ndarray) -> list[np.ndarray]:
+    """Chroma at an eighth of the size, enlarged: nearest, bilinear, ours."""
+    from colorizer.inference.compose import fit_chroma, resize
+
+    height, width = (side // 8 for side in lab.shape[:2])
+    ab = resize(lab[..., 1:], height, width)
+    rows = np.arange(lab.shape[0]) * height // lab.shape[0]
+    columns = np.arange(lab.shape[1]) * width // lab.shape[1]
+    half = resize(lab[..., 0], lab.shape[0] // 2, lab.shape[1] // 2)[..., 0]  # the working size
+    fit = fit_chroma(half, ab.transpose(2, 0, 1))
+    slope, offset = (resize(part, *lab.shape[:2]) for part in fit)
+    return [ab[rows][:, columns], resize(ab, *lab.shape[:2]), slope * lab[..., :1] + offset]
+
+
+def near_edges(lab: np.ndarray) -> np.ndarray:
+    """Pixels no more than 4 from a step in chroma of 10 or more."""
+    step = np.zeros(lab.shape[:2], bool)
+    for axis in (0, 1):
+        change = np.linalg.norm(np.diff(lab[..., 1:], axis=axis), axis=-1) > 10
+        step |= np.pad(change, [(0, 1), (0, 0)] if axis == 0 else [(0, 0), (0, 1)])
+    for axis in (0, 1):
+        step = np.any([np.roll(step, shift, axis) for shift in range(-4, 5)], 0)
+    return step
+
+
+def rgb_of(L: np.ndarray, ab: np.ndarray) -> np.ndarray:
+    import pyvips
+
+    from colorizer.inference.compose import compose
+
+    image = pyvips.Image.new_from_array(np.ascontiguousarray(L[..., 0], np.float32))
+    return compose(image, np.zeros_like(ab), ab, bits=8).numpy()
+
+
+def crop(rgb: np.ndarray) -> np.ndarray:
+    """The middle 96 x 128 pixels, four times as large."""
+    top, left = (rgb.shape[0] - 96) // 2, (rgb.shape[1] - 128) // 2
+    return rgb[top : top + 96, left : left + 128].repeat(4, 0).repeat(4, 1)
+
+
+def drift(options: argparse.Namespace, folder: Path) -> None:
+    """Mean distance in ab to the colors of the photo as it is."""
+    from skimage.color import rgb2lab
+
+    from colorizer.inference.colorizer import Colorizer
+
+    colorizer = Colorizer(options.model)
+    cases = {
+        "input at half the size": ({}, 256),
+        "input at twice the size": ({}, 1024),
+        "working size 3/4": ({"size": colorizer.size * 3 // 4}, 512),
+        "working size 5/4": ({"size": colorizer.size * 5 // 4}, 512),
+    }
+    paths = [path for path in sorted(options.photos.iterdir()) if path.suffix in (".jpg", ".webp")]
+    print(f"{'what changes':>24} {'fast':>6} {'best':>6}")
+    for name, (changed, width) in cases.items():
+        moved = []
+        for quality in ("fast", "best"):
+            steady = colorizer.but(quality=quality)
+            distances = []
+            for path in paths[:8]:
+                one = steady.colorize(small_rgb(path, 512))
+                other = steady.but(**changed).colorize(small_rgb(path, width))
+                sides = (min(len(one), len(other)) // 2, min(one.shape[1], other.shape[1]) // 2)
+                a, b = (shrink(rgb2lab(rgb)[..., 1:], sides) for rgb in (one, other))
+                distances.append(np.linalg.norm(a - b, axis=-1).mean())
+            moved.append(np.mean(distances))
+        print(f"{name:>24} " + "{:>6.2f} {:>6.2f}".format(*moved))
+
+
+def shrink(values: np.ndarray, sides: tuple[int, int]) -> np.ndarray:
+    from colorizer.inference.compose import resize
+
+    return resize(values, *sides)
 
 
 def make_photo(folder: Path, megapixels: int) -> Path:
@@ -75,7 +298,6 @@ def color_ours(source: str, destination: str, model: str) -> None:
 
 def color_plain(source: str, destination: str, model: str) -> None:
     """The same steps on whole arrays."""
-    import numpy as np
     from PIL import Image
 
     from colorizer.inference.chroma import Network, find_model, pad, working_size

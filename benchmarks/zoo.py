@@ -4,8 +4,8 @@
         [--vgg16 vgg16_features.safetensors]
 
 Models are trained from scratch, with `distribution` for that head and `huber` for `ab`; losses with
-colornet18. Printed for each: mean loss of the first and the last tenth of the steps, photos per
-second of the training steps alone, and whether `colorizer colorize` colored a photo with the
+colornet18. Printed for each: the loss on 64 fixed photos before and after, photos per second of the
+training steps alone, and whether `colorizer colorize` colored a photo with the
 exported model folder.
 """
 
@@ -21,12 +21,12 @@ from PIL import Image
 from colorizer import cli
 from colorizer.color import Prediction, Target, rgb_to_lab
 from colorizer.config import OptimizerSettings
-from colorizer.data.augment import random_crop
+from colorizer.data.augment import center_crop, random_crop
 from colorizer.data.module import CropLoader
 from colorizer.data.photos import find_photos
 from colorizer.data.resident import ResidentPhotos
 from colorizer.export import export
-from colorizer.losses import create_loss
+from colorizer.losses import WeightedSum, create_loss
 from colorizer.models import ColorModel, create_model
 from colorizer.registry import LOSSES, MODELS
 from colorizer.training.task import create_optimizer
@@ -35,10 +35,22 @@ MAIN_LOSS = {"distribution": "distribution", "ab": "huber"}
 """The loss that each head is compared with."""
 
 
+@torch.no_grad()
+def measure(model: ColorModel, loss: WeightedSum, rgb: torch.Tensor) -> float:
+    """The loss on fixed squares, in evaluation mode."""
+    model.eval()
+    L, ab = rgb_to_lab(rgb / 255)
+    with torch.autocast("cpu", torch.bfloat16):
+        raw = model(L)
+    value = loss(Prediction(L, raw, model.decode), Target(L, ab)).item()
+    model.train()
+    return value
+
+
 def learn(
     model: ColorModel, spec: dict, photos: ResidentPhotos, steps: int, crop: int, batch: int
-) -> tuple[list[float], float]:
-    """The loss of each step, and photos per second."""
+) -> tuple[float, float, float]:
+    """The loss before and after, and photos per second."""
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     order = np.concatenate([rng.permutation(len(photos)) for _ in range(steps)])[: steps * batch]
@@ -48,7 +60,8 @@ def learn(
     judge = loss.adversarial and create_optimizer(
         loss.adversarial.discriminator, OptimizerSettings()
     )
-    losses, started = [], time.perf_counter()
+    fixed = photos.crops([center_crop(i, *photos.sizes[i]) for i in range(64)], crop)
+    before, started = measure(model, loss, fixed), time.perf_counter()
     for rgb in batches:
         L, ab = rgb_to_lab(rgb / 255)
         with torch.autocast("cpu", torch.bfloat16):
@@ -62,8 +75,8 @@ def learn(
             judge.zero_grad()
             loss.adversarial.discriminator_loss(prediction, target).backward()
             judge.step()
-        losses.append(value.item())
-    return losses, len(order) / (time.perf_counter() - started)
+    speed = len(order) / (time.perf_counter() - started)
+    return before, measure(model, loss, fixed), speed
 
 
 def colors(model: ColorModel, photo: Path) -> str:
@@ -95,7 +108,7 @@ def main() -> None:
         head = "distribution" if name == "distribution" else "ab"
         options = {"vgg16": args.vgg16} if name in ("perceptual", "contrastive") else {}
         runs.append(("colornet18", head, {name: {"weight": 1.0, **options}}))
-    print("| model | head | loss | at start | at end | photos/s | colors a photo |")
+    print("| model | head | loss | before | after | photos/s | colors a photo |")
     print("|---|---|---|---:|---:|---:|---|", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         photo = Path(folder) / "photo.png"
@@ -103,14 +116,9 @@ def main() -> None:
         for name, head, spec in runs:
             torch.manual_seed(0)
             model = create_model(name, head=head).to(memory_format=torch.channels_last)
-            losses, speed = learn(model, spec, photos, args.steps, args.crop, args.batch)
-            tenth = max(1, args.steps // 10)
-            start, end = np.mean(losses[:tenth]), np.mean(losses[-tenth:])
-            print(
-                f"| `{name}` | {head} | {', '.join(spec)} | {start:.4g} | {end:.4g} | {speed:.0f} |"
-                f" {colors(model, photo)} |",
-                flush=True,
-            )
+            before, after, speed = learn(model, spec, photos, args.steps, args.crop, args.batch)
+            figures = f"{before:.4g} | {after:.4g} | {speed:.0f} | {colors(model, photo)}"
+            print(f"| `{name}` | {head} | {', '.join(spec)} | {figures} |", flush=True)
 
 
 if __name__ == "__main__":

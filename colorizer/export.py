@@ -115,9 +115,9 @@ class _Graph(nn.Module):
 
 
 def _head_defaults(model: ColorModel) -> dict[str, float]:
-    return (
-        {"temperature": model.head.temperature} if isinstance(model.head, DistributionHead) else {}
-    )
+    if not isinstance(model.head, DistributionHead):
+        return {}
+    return {"temperature": model.head.temperature, "moderation": model.head.moderation}
 
 
 def _defaults(model: ColorModel) -> dict[str, Tensor]:

@@ -43,8 +43,9 @@ def load_model(folder: str | Path) -> ColorModel:
         )
     model = create_model(**_untrained(config["model"]))
     load_weights(model, load_state_dict(folder / WEIGHTS), str(folder))
-    if "temperature" in config["inference"]:
-        model.head.temperature = config["inference"]["temperature"]
+    for name in ("temperature", "moderation"):
+        if name in config["inference"]:
+            setattr(model.head, name, config["inference"][name])
     return model.eval()
 
 
@@ -55,6 +56,7 @@ def export_weights(
     model: Mapping[str, Any] | None = None,
     size: int | None = None,
     temperature: float | None = None,
+    moderation: float | None = None,
 ) -> Path:
     """Make a model folder of a state dict, or of a model folder with other defaults.
 
@@ -64,7 +66,8 @@ def export_weights(
         folder: where to; may be `source`.
         model: of a state dict, `name` and options of its model; colornet18 by default.
         size: the working size of inference, in pixels; by default the folder's, or 256.
-        temperature: of a distribution head, above 0; by default the folder's, or the head's own.
+        temperature, moderation: of a distribution head, above 0 and from 0 on; by default the
+            folder's, or the head's own.
 
     Raises:
         UsageError: options that do not fit the source. ColorizerError: as `export` and the loaders.
@@ -82,12 +85,15 @@ def export_weights(
         network = create_model(**_untrained({"name": "colornet18", **(model or {})}))
         load_weights(network, load_state_dict(source), str(source))
         settings, known_size, texts = {"state_dict": source.name}, 256, {}
-    if temperature is not None:
-        if not isinstance(network.head, DistributionHead) or temperature <= 0:
-            raise UsageError(
-                "a temperature is a number above 0, of a model with the distribution head"
-            )
-        network.head.temperature = temperature
+    changes = {"temperature": temperature, "moderation": moderation}
+    for name, value in changes.items():
+        if value is not None:
+            if not isinstance(network.head, DistributionHead) or value < 0 or temperature == 0:
+                raise UsageError(
+                    f"{name} {value}: a model with the distribution head takes a temperature "
+                    "above 0 and a moderation from 0 on"
+                )
+            setattr(network.head, name, value)
     size = known_size if size is None else size
     return export(network, folder, settings=settings, size=size, extra_files=texts)
 

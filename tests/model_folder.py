@@ -10,8 +10,12 @@ import yaml
 from onnx import TensorProto, helper
 from safetensors.numpy import save_file
 
-BINS = np.array([[40, 40], [-40, 30], [20, -50], [-30, -20], [0, 0]], np.float32)
+from colorizer.gamut import bins
+
+BINS = bins()
 """Colors between which the distribution model chooses."""
+
+SPREAD = 22.0  # of its distribution, in Lab units
 
 
 def write_model_folder(folder: Path, head: str = "ab", size: int = 64) -> Path:
@@ -55,19 +59,26 @@ def _ab_graph() -> onnx.GraphProto:
 
 
 def _distribution_weights() -> dict[str, np.ndarray]:
+    """Logits of a Gaussian around the color that the ab model would give, less vivid.
+
+    -|bin - color|^2 / (2 SPREAD^2) is linear in a color that is linear in L, but for a term that
+    is the same for all bins.
+    """
+    slope, start = np.array([0.5, 0.7]), np.array([-20.0, -30.0])
+    bias = (2 * BINS @ start - (BINS**2).sum(1)) / (2 * SPREAD**2)
     return {
-        "weight": np.array([0.06, -0.04, 0.03, 0.01, -0.02], np.float32).reshape(5, 1, 1, 1),
-        "bias": np.array([-3, 2, -1, 1, 1], np.float32),
-        "bins": BINS.T.reshape(2, 5, 1, 1).copy(),
+        "weight": (BINS @ slope / SPREAD**2).astype(np.float32).reshape(-1, 1, 1, 1),
+        "bias": bias.astype(np.float32),
+        "bins": BINS.T.reshape(2, -1, 1, 1).copy(),
     }
 
 
 def _distribution_graph() -> onnx.GraphProto:
-    ones = helper.make_tensor("column", TensorProto.INT64, [4], [1, 5, 1, 1])
+    ones = helper.make_tensor("column", TensorProto.INT64, [4], [1, len(BINS), 1, 1])
     axis = helper.make_tensor("axis", TensorProto.INT64, [1], [1])
-    log_q = helper.make_tensor("log_q", TensorProto.FLOAT, [], [-float(np.log(5))])
+    log_q = helper.make_tensor("log_q", TensorProto.FLOAT, [], [-float(np.log(len(BINS)))])
     temperature = helper.make_tensor("temperature", TensorProto.FLOAT, [], [0.4])
-    prior = helper.make_tensor("prior", TensorProto.FLOAT, [5], [0.2] * 5)
+    prior = helper.make_tensor("prior", TensorProto.FLOAT, [len(BINS)], [1.0] * len(BINS))
     nodes = [
         helper.make_node("AveragePool", ["L"], ["small"], kernel_shape=[4, 4], strides=[4, 4]),
         helper.make_node("Conv", ["small", "weight", "bias"], ["logits"]),
@@ -77,15 +88,16 @@ def _distribution_graph() -> onnx.GraphProto:
         helper.make_node("Div", ["weighed", "temperature"], ["annealed"]),
         helper.make_node("Softmax", ["annealed"], ["share"], axis=1),
         helper.make_node("Conv", ["share", "bins"], ["ab"]),
-        helper.make_node("LogSoftmax", ["annealed"], ["log_share"], axis=1),
-        helper.make_node("Mul", ["share", "log_share"], ["terms"]),
+        helper.make_node("Softmax", ["weighed"], ["plain_share"], axis=1),
+        helper.make_node("LogSoftmax", ["weighed"], ["log_share"], axis=1),
+        helper.make_node("Mul", ["plain_share", "log_share"], ["terms"]),
         helper.make_node("ReduceSum", ["terms", "axis"], ["negative"], keepdims=1),
         helper.make_node("Div", ["negative", "log_q"], ["uncertainty"]),
     ]
     inputs = [
         _image("L", 1, "HW"),
         helper.make_tensor_value_info("temperature", TensorProto.FLOAT, []),
-        helper.make_tensor_value_info("prior", TensorProto.FLOAT, [5]),
+        helper.make_tensor_value_info("prior", TensorProto.FLOAT, [len(BINS)]),
     ]
     outputs = [_image("ab", 2, "hw"), _image("uncertainty", 1, "hw")]
     defaults = [temperature, prior, ones, axis, log_q]

@@ -1,15 +1,23 @@
 """Which file becomes which, and runs that go on past bad files."""
 
+import csv
 import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from colorizer.errors import UsageError
-from colorizer.inference.batch import Job, plan, run
+from colorizer.errors import ColorizerError, UsageError
+from colorizer.inference import memory
+from colorizer.inference.batch import run
 from colorizer.inference.colorizer import Colorizer
+from colorizer.inference.memory import Budget
+from colorizer.inference.picture import Picture
+from colorizer.inference.plan import Job, plan, report_path, shard
 from tests.model_folder import write_model_folder
 
 
@@ -137,3 +145,145 @@ def test_one_picture_has_no_progress_bar(photos, colorizer, tmp_path, capsys):
     assert capsys.readouterr().err == ""
     run(plan([photos], tmp_path / "out"), colorizer)
     assert "2/2" in capsys.readouterr().err
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def many(folder: Path, count: int) -> Path:
+    folder.mkdir()
+    for i in range(count):
+        Image.fromarray(np.full((20, 10 + i), 60 + i, np.uint8)).save(folder / f"{i:02d}.png")
+    return folder
+
+
+def test_workers_do_the_same_work(colorizer, tmp_path):
+    photos = many(tmp_path / "in", 12)
+    (photos / "bad.jpg").write_text("no photo")
+    found = []
+    for workers in (1, 3):
+        out = tmp_path / f"out{workers}"
+        result = run(plan([photos], out), colorizer, workers=workers)
+        assert (len(result.done), len(result.failed)) == (12, 1)
+        found.append({path.name: path.read_bytes() for path in out.iterdir()})
+    assert found[0] == found[1]
+    with pytest.raises(UsageError, match="workers is 0; accepted are"):
+        run([], colorizer, workers=0)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_report_has_a_row_for_each_picture(photos, colorizer, tmp_path, workers):
+    (photos / "bad, ü.jpg").write_text("no photo")
+    out = tmp_path / "out"
+    jobs = plan([photos], out)
+    path = report_path(out, jobs)
+    assert path == out / "report.csv"
+    run(jobs, colorizer, workers=workers, report=path)
+    found = {row["path"]: row for row in rows(path)}
+    assert set(found) == {"b.png", "deep/er/a.jpg", "bad, ü.jpg"}
+    assert found["b.png"]["status"] == "colored"
+    assert found["b.png"]["size"] == "9x8"
+    assert float(found["b.png"]["seconds"]) >= 0
+    assert found["bad, ü.jpg"]["status"] == "failed"
+    assert "no picture of a known format" in found["bad, ü.jpg"]["reason"]
+    run(plan([photos], out), colorizer, report=path)
+    assert [row["status"] for row in rows(path)] == ["skipped", "skipped", "failed"]
+
+
+def test_only_a_folder_has_a_report(photos, tmp_path):
+    assert report_path(None, plan([photos])) is None
+    assert report_path(tmp_path, plan([photos / "b.png"], tmp_path)) is None
+    name = report_path("out", plan([photos], "out"), "2/4").name
+    assert name == "report-2-of-4.csv"
+
+
+def test_shards_are_everything_once(colorizer, tmp_path, monkeypatch):
+    jobs = plan([many(tmp_path / "in", 40)], tmp_path / "out")
+    parts = [shard(jobs, f"{i}/3") for i in (1, 2, 3)]
+    assert sorted(job.name for part in parts for job in part) == [job.name for job in jobs]
+    assert min(map(len, parts)) > 3
+    assert shard(jobs[:9], "2/3") == [job for job in parts[1] if job in jobs[:9]]
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    assert shard(jobs) == parts[1]
+    assert shard(jobs, "1/1") == jobs
+
+
+@pytest.mark.parametrize("part", ["0/3", "4/3", "1", "a/b", "-1/3", "1/0"])
+def test_a_wrong_shard(photos, part):
+    with pytest.raises(UsageError, match="accepted is i/n"):
+        shard(plan([photos]), part)
+
+
+def test_variants_are_files(tmp_path):
+    folder = many(tmp_path / "in", 1)
+    model = Colorizer(write_model_folder(tmp_path / "d", "distribution"), threads=1)
+    jobs = plan([folder / "00.png"], tmp_path / "new.png", variants=3)
+    assert [job.destination.name for job in jobs] == ["new-1.png", "new-2.png", "new-3.png"]
+    run(jobs, model)
+    assert len({job.destination.read_bytes() for job in jobs}) == 3
+    run(plan([folder], variants=2), model)
+    assert tree(folder) == {"00.png", "00-colored-1.png", "00-colored-2.png"}
+    assert len(plan([folder], variants=2)) == 2
+    with pytest.raises(UsageError, match="variants is 0; accepted are"):
+        plan([folder], variants=0)
+
+
+def test_what_cannot_be_written_becomes_png(tmp_path):
+    (tmp_path / "a.HEIC").touch()
+    assert pairs(plan([tmp_path], "out")) == {str(tmp_path / "a.HEIC"): "out/a.png"}
+    assert pairs(plan([tmp_path / "a.HEIC"])) == {
+        str(tmp_path / "a.HEIC"): str(tmp_path / "a-colored.png")
+    }
+
+
+def test_memory_is_shared(colorizer, tmp_path):
+    photos = many(tmp_path / "in", 8)
+    result = run(plan([photos], tmp_path / "out"), colorizer, workers=4, memory=1000)
+    assert (len(result.done), result.notes) == (8, [])
+    with pytest.raises(UsageError, match="memory is 1; accepted are numbers from"):
+        run(plan([photos], tmp_path / "out"), colorizer, memory=1)
+
+
+def picture(width: int, height: int, loader: str = "jpegload") -> Picture:
+    return Picture(Path("a"), loader, width, height, 8)
+
+
+def test_pictures_too_large_for_the_bound(colorizer, monkeypatch):
+    monkeypatch.setattr(memory, "_taken", lambda: 50 * 10**6)
+    large = colorizer.but(size=512, threads=8)
+    jpeg = Path("out.jpg")
+    whole = memory.estimate(picture(8000, 8000), jpeg, 512, 8) // 10**6 + 101
+    with Budget(whole, large).share(picture(8000, 8000), jpeg) as (options, notes):
+        assert (options, notes) == ({}, ())
+    with Budget(whole - 20, large).share(picture(8000, 8000), jpeg) as (options, notes):
+        assert options == {"threads": 1}
+        assert "smaller strips" in notes[0]
+    with Budget(200, large).share(picture(8000, 8000), jpeg) as (options, notes):
+        assert options == {"threads": 1, "size": 256}
+        assert "saw it at 256 pixels only" in notes[0]
+    fit = Budget(200, large).share(picture(8000, 8000, "webpload"), jpeg)
+    with pytest.raises(ColorizerError, match=r"8000 x 8000 .* takes about \d+ MB as WEBP to"), fit:
+        pass
+
+
+def test_pictures_wait_for_each_other(colorizer, monkeypatch):
+    monkeypatch.setattr(memory, "_taken", lambda: -50 * 10**6)
+    most, running, lock = [0], [0], threading.Lock()
+    need = memory.estimate(picture(500, 500), Path("a.jpg"), colorizer.size, 1)
+    budget = Budget(2 * need // 10**6 + 1, colorizer)
+
+    def work(_):
+        with budget.share(picture(500, 500), Path("a.jpg")):
+            with lock:
+                running[0] += 1
+                most[0] = max(most[0], running[0])
+            time.sleep(0.01)
+            with lock:
+                running[0] -= 1
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(12)))
+    assert 1 <= most[0] <= 2

@@ -44,10 +44,10 @@ def test_padding_reflects():
 
 
 def test_temperature_sharpens_a_distribution(distribution, network):
-    L = np.full((32, 32), 70, np.float32)
+    L = np.full((32, 32), 66, np.float32)
     assert distribution.has_temperature
     assert not network.has_temperature
-    sharp, own, soft = (distribution(L, temperature=t)[:, 0, 0] for t in (0.02, None, 50))
+    sharp, own, soft = (distribution(L, temperature=t)[:, 0, 0] for t in (0.002, None, 50))
     assert np.abs(BINS - sharp).sum(1).min() < 0.1  # one of the bins
     np.testing.assert_allclose(soft, BINS.mean(0), atol=2)
     np.testing.assert_allclose(own, distribution(L, temperature=0.4)[:, 0, 0], atol=1e-4)

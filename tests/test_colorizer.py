@@ -12,13 +12,13 @@ import pytest
 import pyvips
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 from PIL.PngImagePlugin import PngInfo
 from skimage import color, data
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer, colorize, colorize_file
-from colorizer.inference.metadata import mark_xmp
+from colorizer.inference.metadata import mark_xmp, unwrap_iptc, wrap_iptc
 from tests.model_folder import write_model_folder
 
 CAMERA = data.camera()[:301:2, :400:2]  # 151 x 200
@@ -230,13 +230,60 @@ def test_the_profile_becomes_srgb(colorizer, tmp_path):
         assert image.info["icc_profile"] == own  # sRGB already
 
 
-def test_iptc_stays(colorizer, tmp_path):
-    iptc = b"Photoshop 3.0\x008BIM\x04\x04\0\0\0\0\0\x0e\x1c\x02\0\0\x02\0\x02\x1c\x02\x50\0\x02Me"
+IPTC = b"\x1c\x02\0\0\x02\0\x02\x1c\x02\x50\0\x02Me"
+BLOCK = b"Photoshop 3.0\x008BIM\x04\x25\0\0\0\0\0\x01x\x008BIM\x04\x04\0\0\0\0\0\x0e" + IPTC
+
+
+@pytest.mark.parametrize("source", ["jpg", "tif"])
+@pytest.mark.parametrize("destination", ["jpg", "tif", "png"])
+def test_iptc_stays(colorizer, tmp_path, source, destination):
     image = pyvips.Image.new_from_array(CAMERA).copy(interpretation="b-w")
-    image.set_type(pyvips.GValue.blob_type, "iptc-data", iptc)
-    image.jpegsave(str(tmp_path / "in.jpg"))
-    colorizer.colorize_file(tmp_path / "in.jpg", tmp_path / "out.jpg")
-    assert pyvips.Image.new_from_file(str(tmp_path / "out.jpg")).get("iptc-data") == iptc
+    if source == "jpg":
+        image.set_type(pyvips.GValue.blob_type, "iptc-data", BLOCK)
+        image.jpegsave(str(tmp_path / "in.jpg"))
+    else:
+        tags = TiffImagePlugin.ImageFileDirectory_v2()
+        tags[33723], tags.tagtype[33723] = IPTC, 7
+        Image.fromarray(CAMERA).save(tmp_path / "in.tif", tiffinfo=tags)
+    out = tmp_path / f"out.{destination}"
+    notes = colorizer.colorize_file(tmp_path / f"in.{source}", out)
+    if destination == "png":
+        assert "only JPEG and TIFF hold IPTC data" in notes[0]
+        return
+    assert notes == ()
+    found = bytes(pyvips.Image.new_from_file(str(out)).get("iptc-data"))
+    assert unwrap_iptc(found) == IPTC
+    assert found.startswith(b"Photoshop") == (destination == "jpg")
+    if source == destination == "jpg":
+        assert found == BLOCK
+    if destination == "tif":
+        with Image.open(out) as tiff:
+            assert tiff.tag_v2[33723] == IPTC
+
+
+@given(st.binary(max_size=60), st.integers(0, 40))
+def test_any_iptc_block_is_unwrapped(noise, at):
+    assert unwrap_iptc(wrap_iptc(noise)) == noise or noise.startswith(b"Photoshop")
+    unwrap_iptc(BLOCK[:at] + noise)
+    unwrap_iptc(BLOCK[:at])
+
+
+def test_a_damaged_profile_is_replaced(colorizer, tmp_path):
+    profile = bytearray(pyvips.Operation.call("profile_load", "srgb"))
+    profile[0] ^= 255  # its size
+    path = saved(tmp_path / "in.webp", data.astronaut()[::4, ::4], icc_profile=bytes(profile))
+    colorizer.colorize_file(path, tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as image:
+        assert image.info["icc_profile"] == pyvips.Operation.call("profile_load", "srgb")
+
+
+def test_pages_say_nothing_that_the_original_did_not(colorizer, tmp_path):
+    first, second = Image.fromarray(CAMERA), Image.fromarray(CAMERA[::-1])
+    first.save(tmp_path / "in.tif", save_all=True, append_images=[second])
+    colorizer.colorize_file(tmp_path / "in.tif", tmp_path / "out.tif")
+    with Image.open(tmp_path / "out.tif") as image:
+        assert not image.getexif().get_ifd(0x8769)
+    assert sorted(os.listdir(tmp_path)) == ["in.tif", "out.tif"]
 
 
 def test_an_existing_mark_is_replaced_and_a_damaged_packet_too():
@@ -272,7 +319,7 @@ def test_temperature_is_for_distributions(folder, tmp_path):
         Colorizer(folder, temperature=0.3)
     model = write_model_folder(tmp_path / "d", "distribution")
     own, warm = (Colorizer(model, threads=1, temperature=t).colorize(CAMERA) for t in (None, 5))
-    assert np.abs(lab(own)[..., 1:]).mean() > 1.5 * np.abs(lab(warm)[..., 1:]).mean()
+    assert np.abs(lab(own)[..., 1:]).mean() > 1.15 * np.abs(lab(warm)[..., 1:]).mean()
 
 
 @pytest.mark.parametrize(

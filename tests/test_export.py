@@ -111,7 +111,7 @@ def test_each_weight_is_stored_once(folders):
     inside = [i for i in proto.graph.initializer if not i.external_data]
     assert sum(len(i.raw_data) for i in inside) < 10_000
     outside = [i for i in proto.graph.initializer if i.external_data]
-    assert len(outside) == len(stored) - 1  # the graph needs no training_prior
+    assert len(outside) == len(stored)
     for tensor in outside:
         place = {e.key: e.value for e in tensor.external_data}
         assert place["location"] == "weights.safetensors"
@@ -256,9 +256,9 @@ def test_export_of_a_state_dict_is_kept(tmp_path, monkeypatch):
 
 def test_a_model_folder_can_be_given_other_defaults(folders, tmp_path):
     source = folders("plain", "distribution")[0]
-    changed = export_weights(source, tmp_path / "changed", size=96, temperature=0.9)
+    changed = export_weights(source, tmp_path / "changed", size=96, temperature=0.9, moderation=0.0)
     before, after = (yaml.safe_load((f / "config.yaml").read_text()) for f in (source, changed))
-    assert after["inference"] == {"size": 96, "temperature": 0.9}
+    assert after["inference"] == {"size": 96, "temperature": 0.9, "moderation": 0.0}
     assert after["training"] == before["training"]
     assert after["model"] == before["model"]
     assert load_model(changed).head.temperature == 0.9

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from colorizer.gamut import bins
+from colorizer.gamut import bins, class_weights
 from colorizer.models.heads import AbHead, DistributionHead, create_head
 
 Q = len(bins())
@@ -126,3 +126,25 @@ def test_training_prior_is_kept_with_the_weights(head):
     assert torch.equal(other.training_prior, head.training_prior)
     assert "bins" not in head.state_dict()
     assert not [k for k, _ in head.named_parameters() if "prior" in k]
+
+
+@pytest.mark.parametrize("moderation", [0.0, 0.5, 1.0])
+def test_moderation_leans_to_the_colors_of_the_training(moderation):
+    head = DistributionHead(8, moderation=moderation)
+    seen = np.random.default_rng(1).dirichlet(np.full(Q, 0.1))
+    head.training_prior.copy_(torch.tensor(seen))
+    raw = logits()
+    expected = annealed_mean(raw, 0.38, (0.5 * seen + 0.5 / Q) ** moderation)
+    np.testing.assert_allclose(head.decode(raw).numpy(), expected, atol=2e-3)
+
+
+def test_full_moderation_takes_the_rebalancing_of_the_loss_back():
+    """A head that fits the rebalanced loss has p * w; moderation 1 must give p's mean again."""
+    rng = np.random.default_rng(2)
+    seen = rng.dirichlet(np.full(Q, 0.1)).astype(np.float32)
+    truth = torch.tensor(rng.dirichlet(np.full(Q, 0.5), 6).T[None, :, :, None], dtype=torch.float32)
+    head = DistributionHead(8, moderation=1.0)
+    head.training_prior.copy_(torch.tensor(seen))
+    fitted = (truth * torch.tensor(class_weights(seen))[:, None, None]).log()
+    mean = torch.einsum("nqhw,qc->nchw", truth, head.bins)
+    torch.testing.assert_close(head.decode(fitted, 1.0), mean, atol=1e-3, rtol=0)

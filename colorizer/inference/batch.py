@@ -1,156 +1,120 @@
-"""Many pictures: which file becomes which, and working through them without stopping."""
+"""Work through many pictures, several at a time, without stopping at bad ones."""
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from functools import partial
+from itertools import islice
 
 from colorizer.errors import UsageError
+from colorizer.inference import picture as pictures
 from colorizer.inference.colorizer import Colorizer
-from colorizer.inference.output import WRITABLE
+from colorizer.inference.memory import Budget
+from colorizer.inference.plan import Job
+from colorizer.inference.report import Report, Result
 
-__all__ = ["Job", "Result", "plan", "run"]
-
-SUFFIX = "-colored"
-
-_PICTURES = frozenset((*WRITABLE, ".heic", ".heif"))  # what is looked for in folders
+__all__ = ["run", "threads_of"]
 
 
-@dataclass(frozen=True)
-class Job:
-    """One picture to color.
+def run(
+    jobs: list[Job],
+    colorizer: Colorizer,
+    *,
+    workers: int = 1,
+    memory: int | None = None,
+    report: str | os.PathLike[str] | None = None,
+) -> Result:
+    """Color the pictures; a failure is named on stderr and does not stop the others.
 
-    Attributes:
-        source, destination: paths.
-        resume: leave out the picture if the destination exists and is no older than the source.
-    """
-
-    source: Path
-    destination: Path
-    resume: bool = False
-
-
-@dataclass
-class Result:
-    """What became of the jobs.
-
-    Attributes:
-        done, skipped: sources that were colored now, or earlier.
-        failed: sources with the reason.
-        notes: sentences on pictures that were colored.
-    """
-
-    done: list[Path] = field(default_factory=list)
-    skipped: list[Path] = field(default_factory=list)
-    failed: list[tuple[Path, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def status(self) -> int:
-        """Exit status: 1 if a picture failed, else 0."""
-        return 1 if self.failed else 0
-
-
-def plan(
-    inputs: Iterable[str | os.PathLike[str]], out: str | os.PathLike[str] | None = None
-) -> list[Job]:
-    """Pair each picture with the file that it becomes.
-
-    Without `out` that is NAME-colored.EXT beside the picture. A folder as input means all the
-    pictures in it, at any depth; `out` then is a folder that gets the same tree and names.
+    The workers are threads: decoding, the network, composing and encoding all leave Python
+    alone, so that one worker's decoding overlaps with another's network. With more than one
+    picture, a progress bar with rate and time left goes to stderr.
 
     Args:
-        inputs: pictures and folders. A path that does not exist becomes a job, which will fail.
-        out: a file for one picture; a folder for one picture or more.
+        workers: how many pictures are in work at a time.
+        memory: in megabytes, what the process may take: pictures wait for each other, and those
+            that are too large are colored in smaller strips, at a smaller size, or not at all.
+        report: a CSV file to write: path, status, reason, size, seconds.
 
     Raises:
-        UsageError: no input, `out` is a file but must be a folder, its extension cannot be
-            written, or two pictures would become the same file.
-    """
-    paths = [Path(path) for path in inputs]
-    if not paths:
-        raise UsageError("no picture given; name one, several, or a folder")
-    target = None if out is None else Path(out)
-    many = len(paths) > 1 or paths[0].is_dir()
-    if target is not None and not many and not _means_folder(target, out):
-        if target.suffix.lower() not in WRITABLE:
-            raise UsageError(f"cannot write {target}: accepted are {' '.join(WRITABLE)}")
-        return [Job(paths[0], target)]
-    if target is not None and many and target.exists() and not target.is_dir():
-        raise UsageError(f"{target} is a file; several pictures need a folder to go to")
-    if target is not None and many and target.suffix.lower() in WRITABLE and not target.is_dir():
-        raise UsageError(f"{target} is the name of a picture; several pictures need a folder")
-    jobs = [job for path in paths for job in _jobs(path, target)]
-    if not jobs:
-        raise UsageError(f"no picture in {', '.join(map(str, paths))}: looked for {_looked_for()}")
-    _check_distinct(jobs)
-    return jobs
-
-
-def run(jobs: list[Job], colorizer: Colorizer) -> Result:
-    """Color the pictures one after the other; a failure is named on stderr and does not stop it.
-
-    With more than one picture, a progress bar goes to stderr too.
+        UsageError: a value out of range.
+        ColorizerError: the report cannot be written.
     """
     from tqdm import tqdm
 
+    if workers < 1:
+        raise UsageError(f"workers is {workers!r}; accepted are whole numbers from 1 on")
+    budget = Budget(memory, colorizer)
     result = Result()
-    with tqdm(jobs, unit="picture", disable=len(jobs) < 2) as bar:
-        for job in bar:
+    with Report(report) as table:
+        todo = []
+        for job in jobs:
             if job.resume and _is_done(job):
                 result.skipped.append(job.source)
-                continue
-            try:
-                job.destination.parent.mkdir(parents=True, exist_ok=True)
-                result.notes += colorizer.colorize_file(job.source, job.destination)
-                result.done.append(job.source)
-            except Exception as error:  # whatever it is, the other pictures are not its fault
-                reason = str(error) or type(error).__name__
+                table.add(_row_name(job), "skipped", "done before")
+            else:
+                todo.append(job)
+        skipped = len(result.skipped)
+        bar = tqdm(total=len(jobs), initial=skipped, unit="picture", disable=len(jobs) < 2)
+        with bar:
+            for job, notes, failure, size, seconds in _work(todo, workers, colorizer, budget):
+                bar.update()
+                result.notes += notes
+                if failure is None:
+                    result.done.append(job.source)
+                    table.add(_row_name(job), "colored", "; ".join(notes), size, seconds)
+                    continue
+                reason = str(failure) or type(failure).__name__
                 result.failed.append((job.source, reason))
-                bar.write(
-                    reason if str(job.source) in reason else f"{job.source}: {reason}",
-                    file=sys.stderr,
-                )
+                table.add(_row_name(job), "failed", reason, size, seconds)
+                named = reason if str(job.source) in reason else f"{job.source}: {reason}"
+                bar.write(named, file=sys.stderr)
     return result
 
 
-def _means_folder(target: Path, out: str | os.PathLike[str] | None) -> bool:
-    return target.is_dir() or os.fspath(out).endswith(("/", os.sep))
+def threads_of(workers: int) -> int | None:
+    """Threads for each of several workers: the cores are shared; None, all, for one worker."""
+    return None if workers <= 1 else max(1, (os.cpu_count() or 1) // workers)
 
 
-def _jobs(path: Path, target: Path | None) -> Iterator[Job]:
-    if not path.is_dir():
-        yield Job(path, _beside(path) if target is None else target / path.name)
+Outcome = tuple[Job, tuple[str, ...], Exception | None, str, float]
+
+
+def _work(jobs: list[Job], workers: int, colorizer: Colorizer, budget: Budget) -> Iterator[Outcome]:
+    """Outcomes as they come; no more jobs are started than workers, so that Ctrl-C is quick."""
+    color = partial(_color, colorizer=colorizer, budget=budget)
+    if workers == 1 or len(jobs) < 2:
+        yield from map(color, jobs)
         return
-    for source in _walk(path, target):
-        if target is None:
-            yield Job(source, _beside(source), resume=True)
-        else:
-            yield Job(source, target / source.relative_to(path), resume=True)
+    waiting = iter(jobs)
+    with ThreadPoolExecutor(workers) as pool:
+        running = {pool.submit(color, job) for job in islice(waiting, workers)}
+        while running:
+            finished, running = wait(running, return_when=FIRST_COMPLETED)
+            running |= {pool.submit(color, job) for job in islice(waiting, len(finished))}
+            for future in finished:
+                yield future.result()
 
 
-def _walk(folder: Path, target: Path | None) -> Iterator[Path]:
-    """The pictures in a folder, sorted, but not our own results, nor anything hidden."""
-    own = None if target is None else target.resolve()
-    for parent, folders, names in os.walk(folder):
-        here = Path(parent)
-        folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and (here / name).resolve() != own
-        )
-        for name in sorted(names):
-            path = here / name
-            if path.suffix.lower() in _PICTURES and name[0] != "." and not _is_result(path, names):
-                yield path
+def _color(job: Job, colorizer: Colorizer, budget: Budget) -> Outcome:
+    """Color one picture; whatever goes wrong is an outcome too."""
+    start, size = time.perf_counter(), ""
+    try:
+        picture = pictures.read(job.source, colorizer.max_pixels)
+        size = f"{picture.width}x{picture.height}"
+        job.destination.parent.mkdir(parents=True, exist_ok=True)
+        with budget.share(picture, job.destination) as (options, notes):
+            own = colorizer.but(variant=job.variant, **options)
+            notes += own.colorize_file(job.source, job.destination)
+        return job, notes, None, size, time.perf_counter() - start
+    except Exception as error:  # whatever it is, the other pictures are not its fault
+        return job, (), error, size, time.perf_counter() - start
 
 
-def _is_result(path: Path, names: list[str]) -> bool:
-    """Whether a file is what we made of another one in the same folder."""
-    return path.stem.endswith(SUFFIX) and path.stem.removesuffix(SUFFIX) + path.suffix in names
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f"{path.stem}{SUFFIX}{path.suffix}")
+def _row_name(job: Job) -> str:
+    return job.name if job.variant == 1 else f"{job.name} (variant {job.variant})"
 
 
 def _is_done(job: Job) -> bool:
@@ -158,18 +122,3 @@ def _is_done(job: Job) -> bool:
         return job.destination.stat().st_mtime >= job.source.stat().st_mtime
     except OSError:
         return False
-
-
-def _check_distinct(jobs: list[Job]) -> None:
-    sources: dict[Path, Path] = {}
-    for job in jobs:
-        other = sources.setdefault(job.destination.absolute(), job.source)
-        if other != job.source:
-            raise UsageError(
-                f"{other} and {job.source} would both become {job.destination}; color them into"
-                " different folders"
-            )
-
-
-def _looked_for() -> str:
-    return " ".join(sorted(_PICTURES))

@@ -1,11 +1,13 @@
 """The network as a function: from a small lightness to chroma (ONNX Runtime)."""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from colorizer import gamut
 from colorizer.errors import ColorizerError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -90,19 +92,42 @@ class Network:
         self.weights_sha256 = _check_weights(folder, config["weights_sha256"])
         self._session = _start_session(folder, threads)
         adjustable = self._session.get_overridable_initializers() + self._session.get_inputs()
-        self._inputs = {value.name for value in adjustable}
+        self._inputs = {value.name: value.shape for value in adjustable}
+        self._outputs = {value.name for value in self._session.get_outputs()}
 
     @property
     def has_temperature(self) -> bool:
         """Whether the head predicts a distribution, whose temperature can be set."""
         return "temperature" in self._inputs
 
-    def __call__(self, L: np.ndarray, *, temperature: float | None = None) -> np.ndarray:
+    @property
+    def has_prior(self) -> bool:
+        """Whether the head predicts a distribution over `gamut.bins`, which can be steered."""
+        return self._inputs.get("prior") == [len(gamut.bins())]
+
+    @property
+    def has_uncertainty(self) -> bool:
+        """Whether the model says how sure it is."""
+        return "uncertainty" in self._outputs
+
+    def training_prior(self) -> np.ndarray:
+        """The share of each of `gamut.bins` in the training photos; (Q,), sums to 1.
+
+        Uniform where the weights do not tell.
+        """
+        count = len(gamut.bins())
+        prior = _read_tensor(self.folder / "weights.safetensors", "head.training_prior")
+        return np.full(count, 1 / count) if prior is None or len(prior) != count else prior
+
+    def __call__(
+        self, L: np.ndarray, *, temperature: float | None = None, prior: np.ndarray | None = None
+    ) -> np.ndarray:
         """Predict the chroma of one picture.
 
         Args:
             L: (H, W) float, 0..100, sides as `pad` makes them.
             temperature: of the distribution; None keeps the model's own.
+            prior: (Q,), a factor on the probability of each of `gamut.bins`; None means 1.
 
         Returns:
             (2, h, w) float32, Lab units, at the resolution of the network's head.
@@ -110,18 +135,39 @@ class Network:
         Raises:
             ColorizerError: ONNX Runtime failed, or the result is not finite.
         """
+        return self._run("ab", L, temperature, prior)
+
+    def uncertainty(self, L: np.ndarray, *, prior: np.ndarray | None = None) -> np.ndarray:
+        """How undecided the model is: the entropy of its distribution, as a share of the highest.
+
+        Args:
+            L, prior: as for the call.
+
+        Returns:
+            (h, w) float32, 0 (sure) to 1 (all colors alike).
+
+        Raises:
+            ColorizerError: as for the call.
+        """
+        return self._run("uncertainty", L, None, prior)[0]
+
+    def _run(
+        self, output: str, L: np.ndarray, temperature: float | None, prior: np.ndarray | None
+    ) -> np.ndarray:
         feed = {"L": np.asarray(L, np.float32)[None, None]}
         if temperature is not None:
             feed["temperature"] = np.array(temperature, np.float32)
+        if prior is not None:
+            feed["prior"] = np.asarray(prior, np.float32)
         try:
-            ab = self._session.run(["ab"], feed)[0][0]
+            values = self._session.run([output], feed)[0][0]
         except Exception as error:  # its exceptions share no other base class
             raise ColorizerError(f"the model {self.name} failed: {_first_line(error)}") from error
-        if not np.isfinite(ab).all():
+        if not np.isfinite(values).all():
             raise ColorizerError(
                 f"the model {self.name} predicted no finite chroma; is it trained?"
             )
-        return ab
+        return values
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
@@ -159,6 +205,18 @@ def _check_weights(folder: Path, expected: str) -> str:
     return found
 
 
+def _read_tensor(path: Path, name: str) -> np.ndarray | None:
+    """One tensor of a safetensors file; None if there is none of this name."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        entry = json.loads(file.read(length)).get(name)
+        if entry is None or entry["dtype"] not in _DTYPES:
+            return None
+        start, end = entry["data_offsets"]
+        file.seek(8 + length + start)
+        return np.frombuffer(file.read(end - start), _DTYPES[entry["dtype"]])
+
+
 def _start_session(folder: Path, threads: int | None) -> "onnxruntime.InferenceSession":
     import onnxruntime
 
@@ -182,4 +240,5 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
+_DTYPES = {"F16": "<f2", "F32": "<f4"}
 _RENEW = "install the package or export the model again"

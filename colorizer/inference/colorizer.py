@@ -1,22 +1,32 @@
 """Load a model once, color many pictures."""
 
+import copy
 import os
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from colorizer.errors import UsageError
 from colorizer.inference import picture as pictures
-from colorizer.inference.chroma import Network, find_model, pad, working_size
-from colorizer.inference.compose import compose, fit_chroma
+from colorizer.inference.chroma import Network, find_model, working_size
+from colorizer.inference.compose import compose, enlarge
+from colorizer.inference.control import palette_prior, variant_prior
 from colorizer.inference.lightness import lightness, split_alpha
 from colorizer.inference.picture import MAX_PIXELS, Picture, Source
+from colorizer.inference.predict import LARGEST, look, look_again, predict_uncertainty
 
 if TYPE_CHECKING:
     import pyvips
 
 __all__ = ["Colorizer", "colorize", "colorize_file"]
+
+QUALITIES = ("fast", "best")
+_CHANGEABLE = {
+    *("size", "vividness", "temperature", "variant", "quality", "chroma_only", "threads")
+}
+FLAT = 60.0  # the lightness of a color layer, at which most colors are in gamut
 
 
 class Colorizer:
@@ -28,13 +38,18 @@ class Colorizer:
         vividness: factor on chroma, 0..2: 0 keeps gray, 1 is as predicted.
         temperature: of a model that predicts a distribution, above 0: less is more vivid, more
             is calmer; None is the model's own.
-        threads: of the network; None takes all cores.
+        palette: for such a model, a photo in color whose colors are preferred.
+        variant: for such a model, which alternative: 1 as predicted, 2 and on other preferences,
+            the same all over a picture and for all pictures.
+        quality: "fast", or "best", which averages over three sizes and the mirror image.
+        chroma_only: give the color layer alone, at constant lightness, for an image editor.
+        threads: of the network and of libvips; None takes all cores.
         max_pixels: larger pictures are refused.
 
     Raises:
-        UsageError: an unknown model or a value out of range; a temperature where the model
-            predicts no distribution.
-        ColorizerError: the model folder is damaged.
+        UsageError: an unknown model or a value out of range; a temperature, palette or variant
+            where the model predicts no distribution; a palette without colors.
+        ColorizerError: the model folder is damaged, or the palette cannot be read.
     """
 
     def __init__(
@@ -44,19 +59,28 @@ class Colorizer:
         size: int | None = None,
         vividness: float = 1.0,
         temperature: float | None = None,
+        palette: Source | None = None,
+        variant: int = 1,
+        quality: str = "fast",
+        chroma_only: bool = False,
         threads: int | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
-        _check_options(size, vividness, temperature, threads, max_pixels)
+        _check_options(size, vividness, temperature, variant, quality, threads, max_pixels)
         self._network = Network(find_model(model), threads)
-        if temperature is not None and not self._network.has_temperature:
-            raise UsageError(
-                f"the model {self._network.name} predicts no distribution, so it takes no"
-                " temperature; leave it out, or choose a model with the head `distribution`"
-            )
+        self._require_abilities(temperature, variant)
+        self._require(palette is None or self._network.has_prior, "palette")
+        self._palette = None
+        if palette is not None:
+            self._palette = palette_prior(palette, self._network.training_prior(), max_pixels)
+        named = isinstance(palette, str | os.PathLike)
+        self._palette_name = os.path.basename(palette) if named else "given as pixels"
         self.size = size or self._network.size
         self.vividness = vividness
         self.temperature = temperature
+        self.variant = variant
+        self.quality = quality
+        self.chroma_only = chroma_only
         self.threads = threads
         self.max_pixels = max_pixels
 
@@ -65,10 +89,31 @@ class Colorizer:
         """Of the weights in use."""
         return self._network.weights_sha256
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        options = ("size", "vividness", "temperature", "threads", "max_pixels")
-        arguments = {name: getattr(self, name) for name in options}
-        return _rebuild, (str(self._network.folder), arguments)
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_network": self._network.folder}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state | {"_network": Network(state["_network"], state["threads"])}
+
+    def but(self, **options: Any) -> Self:
+        """A copy that shares the loaded model, with other options.
+
+        Args:
+            options: size, vividness, temperature, variant, quality, chroma_only, or threads (here
+                of libvips only), as for the constructor.
+
+        Raises:
+            TypeError: another option.
+            UsageError: as for the constructor.
+        """
+        if unknown := options.keys() - _CHANGEABLE:
+            raise TypeError(f"cannot change {', '.join(sorted(unknown))}; make a new Colorizer")
+        other = copy.copy(self)
+        other.__dict__ |= options
+        own = (other.size, other.vividness, other.temperature, other.variant, other.quality)
+        _check_options(*own, other.threads, other.max_pixels)
+        self._require_abilities(other.temperature, other.variant)
+        return other
 
     def colorize(self, source: Source) -> np.ndarray:
         """Color a picture; of several pages the first.
@@ -112,43 +157,119 @@ class Colorizer:
         picture = pictures.read(source, self.max_pixels)
         notes = list(picture.notes)
         bits = output.bits_of(path, picture.bits)
+        count = picture.pages if output.holds_pages(path) else 1
         pages = []
-        for page in range(picture.pages if output.holds_pages(path) else 1):
-            colored, original, has_color = self._color(picture, page, bits)
-            if has_color and not page:
-                notes.append(f"{picture} has colors of its own; they are replaced")
-            colored = _attach_alpha(original, colored)
-            tags = read_tags(picture.source) if picture.loader == "tiffload" and not page else b""
-            with pictures.reading(picture.source):  # whose metadata may be damaged
-                colored = metadata.carry_over(original, colored, *self._signature(), tags)
-            pages.append(colored)
-        if len(pages) < picture.pages:
-            notes.append(f"{picture} has {picture.pages} pages; only the first is colored")
-        notes += output.losses(pages[0], path)
-        output.save(pages, path)
+        with output.page_store(path, self.threads) as store:
+            for page in range(count):
+                colored, original, has_color = self._color(picture, page, bits)
+                if has_color and not page:
+                    notes.append(f"{picture} has colors of its own; they are replaced")
+                colored = _attach_alpha(original, colored)
+                tagged = picture.loader == "tiffload" and not page
+                tags = read_tags(picture.source) if tagged else b""
+                with pictures.reading(picture.source):  # whose metadata may be damaged
+                    colored = metadata.carry_over(original, colored, *self._signature(), tags)
+                pages.append(store(colored) if count > 1 else colored)
+            if len(pages) < picture.pages:
+                notes.append(f"{picture} has {picture.pages} pages; only the first is colored")
+            notes += output.losses(pages[0], path)
+            output.save(pages, path, self.threads)
         return tuple(notes)
+
+    def uncertainty(self, source: Source) -> np.ndarray:
+        """How undecided the model is about each pixel, of several pages of the first.
+
+        Returns:
+            (H, W) float32: the entropy of its distribution, 0 (sure) to 1 (all colors alike).
+
+        Raises:
+            UsageError: the model predicts no distribution.
+            ColorizerError: as for `colorize`.
+        """
+        picture = pictures.read(source, self.max_pixels)
+        with pictures.reading(picture.source):
+            return self._uncertainty(picture).numpy()
+
+    def uncertainty_file(self, source: Source, destination: str | os.PathLike[str]) -> None:
+        """Write `uncertainty` as a gray picture of the same size: black is sure, white undecided.
+
+        Raises:
+            UsageError, ColorizerError: as for `colorize_file` and `uncertainty`.
+        """
+        from colorizer.inference import output
+
+        path = output.check_destination(destination)
+        values = self._uncertainty(pictures.read(source, self.max_pixels))
+        gray = (values * 255).rint().cast("uchar").copy(interpretation="b-w")
+        output.save([gray], path, self.threads)
 
     def _color(
         self, picture: Picture, page: int, bits: int
     ) -> tuple["pyvips.Image", "pyvips.Image", bool]:
         """The colored page and its original, both lazy; and whether that had colors."""
-        small_size = working_size(picture.width, picture.height, self.size)
-        small, has_color = pictures.thumbnail(picture, page, small_size)
-        padded = pad(small)
-        ab = self._network(padded, temperature=self.temperature)
-        inside = np.s_[: small.shape[0], : small.shape[1]]
-        slope, offset = (part[inside] for part in fit_chroma(padded, ab))
+        size = working_size(picture.width, picture.height, self.size)
+        prior, temperature = self._prior(), self.temperature
+        predict = partial(self._network, temperature=temperature, prior=prior)
+        if self.quality == "fast":
+            small, has_color = pictures.thumbnail(picture, page, size)
+            slope, offset = look(small, predict)
+        else:
+            width, height = (max(1, round(side * LARGEST)) for side in size)
+            small, has_color = pictures.thumbnail(picture, page, (width, height))
+            slope, offset = look_again(small, size, predict)
         original = pictures.decode(picture, page)
-        colored = compose(lightness(original), slope, offset, bits=bits, vividness=self.vividness)
+        colored = compose(
+            lightness(original),
+            slope,
+            offset,
+            bits=bits,
+            vividness=self.vividness,
+            flat=FLAT if self.chroma_only else None,
+        )
         return colored, original, has_color
+
+    def _uncertainty(self, picture: Picture) -> "pyvips.Image":
+        """One float band, 0..1, at full size."""
+        import pyvips
+
+        self._require(self._network.has_uncertainty, "uncertainty map")
+        size = working_size(picture.width, picture.height, self.size)
+        small, _ = pictures.thumbnail(picture, 0, size)
+        values = predict_uncertainty(small, self._network, self._prior())
+        return enlarge(pyvips.Image.new_from_array(values), picture.width, picture.height)
+
+    def _prior(self) -> np.ndarray | None:
+        if self.variant == 1:
+            return self._palette
+        prior = variant_prior(self.variant)
+        return prior if self._palette is None else prior * self._palette
+
+    def _require_abilities(self, temperature: float | None, variant: int) -> None:
+        self._require(temperature is None or self._network.has_temperature, "temperature")
+        self._require(variant == 1 or self._network.has_prior, "variants")
+
+    def _require(self, able: bool, what: str) -> None:
+        if not able:
+            raise UsageError(
+                f"the model {self._network.name} predicts no distribution, so it takes no"
+                f" {what}; leave it out, or choose a model with the head `distribution`"
+            )
 
     def _signature(self) -> tuple[str, str]:
         """The model and what it was told, for the metadata."""
         network = self._network
-        settings = f"size {self.size}, vividness {self.vividness:g}"
+        told = [f"size {self.size}", f"vividness {self.vividness:g}"]
         if self.temperature is not None:
-            settings += f", temperature {self.temperature:g}"
-        system = f"Colorizer, model {network.name}, {settings}"
+            told.append(f"temperature {self.temperature:g}")
+        if self._palette is not None:
+            told.append(f"palette {self._palette_name}")
+        if self.variant > 1:
+            told.append(f"variant {self.variant}")
+        if self.quality != "fast":
+            told.append(f"quality {self.quality}")
+        if self.chroma_only:
+            told.append("color layer alone")
+        system = f"Colorizer, model {network.name}, {', '.join(told)}"
         return system, f"{_version()}, weights sha256 {network.weights_sha256}"
 
 
@@ -169,14 +290,12 @@ def colorize_file(
     return Colorizer(model, **options).colorize_file(source, destination)
 
 
-def _rebuild(folder: str, options: dict[str, Any]) -> Colorizer:
-    return Colorizer(folder, **options)
-
-
 def _check_options(
     size: int | None,
     vividness: float,
     temperature: float | None,
+    variant: int,
+    quality: str,
     threads: int | None,
     max_pixels: int,
 ) -> None:
@@ -186,6 +305,10 @@ def _check_options(
         raise UsageError(f"vividness is {vividness!r}; accepted are numbers from 0 to 2")
     if temperature is not None and not 0 < temperature <= 10:
         raise UsageError(f"temperature is {temperature!r}; accepted are numbers above 0, up to 10")
+    if not (isinstance(variant, int) and 1 <= variant <= 100):
+        raise UsageError(f"variant is {variant!r}; accepted are whole numbers from 1 to 100")
+    if quality not in QUALITIES:
+        raise UsageError(f"quality is {quality!r}; accepted are {' and '.join(QUALITIES)}")
     if threads is not None and not threads >= 1:
         raise UsageError(f"threads is {threads!r}; accepted are whole numbers from 1 on")
     if max_pixels < 1:

@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     import pyvips
 
-__all__ = ["RGB_TO_XYZ", "compose", "enlarge", "fit_chroma", "inverse_f"]
+__all__ = ["RGB_TO_XYZ", "compose", "enlarge", "fit_chroma", "inverse_f", "resize"]
 
 RGB_TO_XYZ = np.array(
     [
@@ -54,16 +54,17 @@ def fit_chroma(
         slope and offset: (H, W, 2) each, float32.
     """
     chroma = np.asarray(ab, np.float64).transpose(1, 2, 0)
-    small = _resize(L, *chroma.shape[:2]).astype(np.float64)  # (h, w, 1)
+    small = resize(L, *chroma.shape[:2]).astype(np.float64)  # (h, w, 1)
     mean_L = _box(small, radius)
     variance = _box(small * small, radius) - mean_L**2
     covariance = _box(small * chroma, radius) - mean_L * _box(chroma, radius)
     slope = _box(covariance / (variance + epsilon), radius)
     offset = chroma - slope * small
-    return _resize(slope, *L.shape), _resize(offset, *L.shape)
+    return resize(slope, *L.shape), resize(offset, *L.shape)
 
 
-def _resize(values: np.ndarray, height: int, width: int) -> np.ndarray:
+def resize(values: np.ndarray, height: int, width: int) -> np.ndarray:
+    """(h, w) or (h, w, C) -> (height, width, C) float32, as `enlarge`."""
     import pyvips
 
     image = pyvips.Image.new_from_array(np.ascontiguousarray(values, np.float32))
@@ -84,7 +85,13 @@ def _box(values: np.ndarray, radius: int) -> np.ndarray:
 
 
 def compose(
-    L: "pyvips.Image", slope: np.ndarray, offset: np.ndarray, *, bits: int, vividness: float = 1.0
+    L: "pyvips.Image",
+    slope: np.ndarray,
+    offset: np.ndarray,
+    *,
+    bits: int,
+    vividness: float = 1.0,
+    flat: float | None = None,
 ) -> "pyvips.Image":
     """Color a full-size lightness: the second half of the guided filter, then sRGB in gamut.
 
@@ -96,6 +103,7 @@ def compose(
         slope, offset: (h, w, 2) each, from `fit_chroma`.
         bits: 8 or 16, per channel of the result.
         vividness: factor on chroma, 0..2; 0 is gray.
+        flat: show the colors at this lightness everywhere; None shows them at that of the picture.
 
     Returns:
         A lazy sRGB image of three bands, uchar or ushort.
@@ -107,7 +115,7 @@ def compose(
     coefficients = np.concatenate([slope * scale, offset * scale], -1).astype(np.float32)
     coefficients = enlarge(pyvips.Image.new_from_array(coefficients), L.width, L.height)
     chroma = L * coefficients[0:2] + coefficients[2:4]
-    fy = (L + 16) / 116
+    fy = ((L if flat is None else L * 0 + flat) + 16) / 116
     yxz = inverse_f(fy.bandjoin(chroma + fy))
     rgb = _into_gamut(yxz.recomb(_FROM_GRAY.tolist()), yxz[0])
     # The square root spends the 65,536 steps of the table as evenly as the eye does.

@@ -14,7 +14,14 @@ from colorizer.inference.profiles import SRGB, MatrixProfile, color_space, read_
 if TYPE_CHECKING:
     import pyvips
 
-__all__ = ["color_spread", "has_unusable_profile", "is_srgb", "lightness", "split_alpha"]
+__all__ = [
+    "color_spread",
+    "has_unusable_profile",
+    "is_srgb",
+    "lightness",
+    "linear_light",
+    "split_alpha",
+]
 
 _ICC = "icc-profile-data"
 
@@ -36,6 +43,20 @@ def lightness(image: "pyvips.Image") -> "pyvips.Image":
     linear = colors.maplut(pyvips.Image.new_from_array(tables.T[None].astype(np.float32)))
     Y = linear.recomb((RGB_TO_XYZ[1:2] @ profile.to_srgb).tolist()).clamp()
     return (Y > 0.008856).ifthenelse(Y ** (1 / 3) * 116 - 16, Y * (116 * 7.787))
+
+
+def linear_light(image: "pyvips.Image") -> "pyvips.Image":
+    """Linear sRGB of every pixel of a picture in color: three float bands, 0..1; lazy.
+
+    Args:
+        image: RGB or CMYK, as for `lightness`.
+    """
+    import pyvips
+
+    colors, profile = _interpret(split_alpha(image)[0])
+    tables = profile.tables(_highest(colors)).T[None].astype(np.float32)
+    linear = colors.maplut(pyvips.Image.new_from_array(tables))
+    return linear.recomb(profile.to_srgb.tolist()).clamp()
 
 
 def split_alpha(image: "pyvips.Image") -> tuple["pyvips.Image", "pyvips.Image | None"]:

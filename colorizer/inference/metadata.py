@@ -9,7 +9,7 @@ from colorizer.inference.lightness import is_srgb
 if TYPE_CHECKING:
     import pyvips
 
-__all__ = ["carry_over", "mark_xmp"]
+__all__ = ["carry_over", "mark_xmp", "unwrap_iptc", "wrap_iptc"]
 
 _KEPT = ("exif-", "xmp-data", "iptc-data", "resolution-unit", "image-description", "png-comment-")
 _ICC = "icc-profile-data"
@@ -18,6 +18,8 @@ _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 _TIFF = "http://ns.adobe.com/tiff/1.0/"
 _SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+_PHOTOSHOP = b"Photoshop 3.0\0"
+_IPTC_RESOURCE = b"\x04\x04"
 _EMPTY_XMP = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
     f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}"/></x:xmpmeta>'
@@ -41,7 +43,9 @@ def carry_over(
     """
     import pyvips
 
-    profile = original.get(_ICC) if original.get_typeof(_ICC) and is_srgb(original) else None
+    profile = bytes(original.get(_ICC)) if original.get_typeof(_ICC) else b""
+    if int.from_bytes(profile[:4]) != len(profile) or not is_srgb(original):
+        profile = b""  # of another space, or damaged
     result = colored.copy(xres=original.xres, yres=original.yres)
     for field in result.get_fields():
         if result.get_typeof(field) and not field.startswith(_KEPT) and field not in _HEADER:
@@ -87,6 +91,32 @@ def mark_xmp(xmp: bytes, system: str, version: str) -> bytes:
     _drop(document, _TIFF, "Orientation")  # the pixels are upright now
     rdf.appendChild(_description(document, texts))
     return b"".join(node.toxml().encode() for node in document.childNodes)
+
+
+def unwrap_iptc(data: bytes) -> bytes:
+    """IPTC records without the Photoshop block that JPEG files have around them.
+
+    Source: "Adobe Photoshop File Formats Specification", image resource blocks.
+    """
+    if not data.startswith(_PHOTOSHOP):
+        return data
+    at = len(_PHOTOSHOP)
+    while data[at : at + 4] == b"8BIM":
+        name = at + 6
+        start = name + (data[name] // 2 + 1) * 2 if name < len(data) else len(data)
+        size = int.from_bytes(data[start : start + 4])
+        if data[at + 4 : name] == _IPTC_RESOURCE:
+            return data[start + 4 : start + 4 + size]
+        at = start + 4 + size + size % 2
+    return b""
+
+
+def wrap_iptc(data: bytes) -> bytes:
+    """IPTC records in a Photoshop block, if they are not in one."""
+    if data.startswith(_PHOTOSHOP):
+        return data
+    head = b"8BIM" + _IPTC_RESOURCE + b"\0\0" + len(data).to_bytes(4)
+    return _PHOTOSHOP + head + data + b"\0" * (len(data) % 2)
 
 
 def _description(document: minidom.Document, texts: dict[str, str]) -> minidom.Element:

@@ -1,5 +1,6 @@
 """From a source - a path, the bytes of a file, an array - to a libvips image, not decoded yet."""
 
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,10 @@ from colorizer.errors import ColorizerError
 if TYPE_CHECKING:
     import pyvips
 
-__all__ = ["READABLE", "name_of", "open_image", "sniff"]
+__all__ = ["MAX_PIXELS", "READABLE", "check_size", "name_of", "open_image", "sniff"]
+
+MAX_PIXELS = 1_000_000_000
+"""Larger pictures are refused unless the limit is raised: a small file can claim any size."""
 
 READABLE = "JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF, BMP"
 
@@ -52,14 +56,20 @@ def _first_bytes(path: Path) -> bytes:
         raise ColorizerError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def open_image(source: Path | bytes | np.ndarray, loader: str, **options: Any) -> "pyvips.Image":
-    """The libvips image of a source, not decoded yet (BMP and arrays: in memory)."""
+def open_image(
+    source: Path | bytes | np.ndarray, loader: str, max_pixels: int | None = None, **options: Any
+) -> "pyvips.Image":
+    """The libvips image of a source, not decoded yet (BMP and arrays: in memory).
+
+    Raises:
+        ColorizerError: it claims more than `max_pixels`; None asks nothing.
+    """
     import pyvips
 
     if isinstance(source, np.ndarray):
         return _from_array(source)
     if loader == "bmp":
-        return _open_bmp(source)
+        return _open_bmp(source, sys.maxsize if max_pixels is None else max_pixels)
     options = {"access": "sequential", "fail_on": "error"} | options
     if isinstance(source, bytes):
         image = getattr(pyvips.Image, f"{loader}_buffer")(source, **options)
@@ -103,23 +113,30 @@ def _from_array(array: np.ndarray) -> "pyvips.Image":
     return image.copy(interpretation=color if image.bands > 1 else gray)
 
 
-def _open_bmp(source: Path | bytes) -> "pyvips.Image":
+def _open_bmp(source: Path | bytes, max_pixels: int) -> "pyvips.Image":
     """A BMP through Pillow, whole; the libvips wheel has no reader for it."""
     import io
-    import warnings
 
-    from PIL import Image
+    from PIL.BmpImagePlugin import BmpImageFile  # Image.open has a limit of its own
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # max_pixels decides
-        file = io.BytesIO(source) if isinstance(source, bytes) else source
-        with Image.open(file, formats=["BMP"]) as bmp:
-            mode = {"1": "L", "P": "RGB"}.get(bmp.mode, bmp.mode)
-            image = _from_array(np.asarray(bmp.convert(mode)))
-            across, down = bmp.info.get("dpi", (0, 0))
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    with BmpImageFile(file) as bmp:
+        check_size(*bmp.size, max_pixels, name_of(source))
+        mode = {"1": "L", "P": "RGB"}.get(bmp.mode, bmp.mode)
+        image = _from_array(np.asarray(bmp.convert(mode)))
+        across, down = bmp.info.get("dpi", (0, 0))
     if across > 0 and down > 0:
         image = image.copy(xres=across / 25.4, yres=down / 25.4)
     return image
+
+
+def check_size(width: int, height: int, max_pixels: int, name: str) -> None:
+    """Raise ColorizerError if a picture claims more pixels than are allowed."""
+    if width * height > max_pixels:
+        raise ColorizerError(
+            f"{name} claims {width} x {height} pixels, over the limit of {max_pixels:,}; raise"
+            " max_pixels if you trust it"
+        )
 
 
 def name_of(source: Path | bytes | np.ndarray) -> str:

@@ -2,19 +2,28 @@
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from colorizer.errors import ColorizerError, UsageError
+from colorizer.inference.metadata import unwrap_iptc, wrap_iptc
 from colorizer.inference.picture import reason
-from colorizer.inference.tiff_tags import append_tags, parse_exif
+from colorizer.inference.tiff_tags import append_tags
 
 if TYPE_CHECKING:
     import pyvips
 
-__all__ = ["WRITABLE", "bits_of", "check_destination", "holds_pages", "losses", "save"]
+__all__ = [
+    "WRITABLE",
+    "bits_of",
+    "check_destination",
+    "holds_pages",
+    "losses",
+    "page_store",
+    "save",
+]
 
 _SAVERS: dict[str, tuple[str, dict[str, Any]]] = {
     **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), ("jpegsave", {"Q": 95})),
@@ -68,18 +77,54 @@ def losses(image: "pyvips.Image", destination: Path) -> list[str]:
     lost = []
     if saver == "jpegsave" and image.hasalpha():
         lost.append(f"{destination.name}: JPEG holds no transparency; it lies on white now")
+    if image.get_typeof("iptc-data") and saver not in ("jpegsave", "tiffsave"):
+        lost.append(f"{destination.name}: only JPEG and TIFF hold IPTC data; they are left out")
     if saver == "gifsave":
         lost.append(f"{destination.name}: GIF holds 256 colors, so that lightness is approximate")
     return lost
 
 
-def save(pages: list["pyvips.Image"], destination: Path) -> None:
+@contextmanager
+def page_store(
+    destination: Path, threads: int | None
+) -> Iterator[Callable[["pyvips.Image"], "pyvips.Image"]]:
+    """Gives a function that runs the pipeline of a page now, onto the disk beside `destination`.
+
+    For pictures of many pages: the pipelines of all of them would take memory together.
+
+    Raises:
+        ColorizerError: no space, no permission.
+    """
+    import pyvips
+
+    stored: list[Path] = []
+
+    def store(page: "pyvips.Image") -> "pyvips.Image":
+        path = destination.with_name(f".colorizer-{uuid.uuid4().hex}.v")
+        stored.append(path)
+        with _writing(destination):
+            _limited(page, threads).vipssave(str(path))
+            stored_page = pyvips.Image.vipsload(str(path)).copy()
+        for field in stored_page.get_fields():
+            if field.startswith("exif-") and not page.get_typeof(field):
+                stored_page.remove(field)  # which saving has made up
+        return stored_page
+
+    try:
+        yield store
+    finally:
+        for path in stored:
+            path.unlink(missing_ok=True)
+
+
+def save(pages: list["pyvips.Image"], destination: Path, threads: int | None = None) -> None:
     """Run the pipeline and write its pixels; on any failure nothing is left behind.
 
     Args:
         pages: sRGB, with or without alpha, uchar or ushort; several only if `holds_pages`, and
             alike.
         destination: from `check_destination`; replaced if it exists.
+        threads: of libvips; None takes all cores. Each takes memory for its strips.
 
     Raises:
         ColorizerError: no space, no permission, or the format cannot hold the picture.
@@ -97,16 +142,49 @@ def save(pages: list["pyvips.Image"], destination: Path) -> None:
         options = options | {"bitdepth": 8 if image.format == "uchar" else 12}
     if saver == "tiffsave":
         options = options | {"bigtiff": image.width * image.height * image.bands > 1_000_000_000}
+    image = _with_fitting_iptc(_limited(image, threads), saver)
+    with _writing(destination), _whole(destination) as path:
+        if saver == "bmp":
+            _save_bmp(image, path)
+        else:
+            getattr(image, saver)(str(path), **options)
+        if saver == "tiffsave":
+            append_tags(path, *(_blob(image, name) for name in ("exif-data", "iptc-data")))
+
+
+def _limited(image: "pyvips.Image", threads: int | None) -> "pyvips.Image":
+    """The image, whose pipeline will run on so many threads."""
+    import pyvips
+
+    if threads:
+        image = image.copy()
+        image.set_type(pyvips.GValue.gint_type, "concurrency", threads)
+    return image
+
+
+def _with_fitting_iptc(image: "pyvips.Image", saver: str) -> "pyvips.Image":
+    """JPEG keeps IPTC data in a Photoshop block, the other formats keep them bare."""
+    import pyvips
+
+    data = _blob(image, "iptc-data")
+    if data:
+        fitting = wrap_iptc(data) if saver == "jpegsave" else unwrap_iptc(data)
+        image = image.copy()
+        image.set_type(pyvips.GValue.blob_type, "iptc-data", fitting)
+    return image
+
+
+def _blob(image: "pyvips.Image", name: str) -> bytes:
+    return bytes(image.get(name)) if image.get_typeof(name) else b""
+
+
+@contextmanager
+def _writing(destination: Path) -> Iterator[None]:
+    """Turn what libvips and Pillow raise into one sentence that names the file."""
+    import pyvips
+
     try:
-        with _whole(destination) as path:
-            if saver == "bmp":
-                _save_bmp(image, path)
-            else:
-                getattr(image, saver)(str(path), **options)
-            if saver == "tiffsave" and image.get_typeof("exif-data"):
-                exif = parse_exif(image.get("exif-data"))
-                if exif:
-                    append_tags(path, exif)
+        yield
     except (pyvips.Error, OSError, ValueError) as error:
         raise ColorizerError(f"{destination} cannot be written: {reason(error)}") from error
 

@@ -12,7 +12,7 @@ import numpy as np
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.compose import enlarge
 from colorizer.inference.lightness import color_spread, has_unusable_profile, lightness
-from colorizer.inference.opening import name_of, open_image, sniff
+from colorizer.inference.opening import MAX_PIXELS, check_size, name_of, open_image, sniff
 
 if TYPE_CHECKING:
     import pyvips
@@ -30,9 +30,6 @@ __all__ = [
 
 Source = str | os.PathLike[str] | bytes | np.ndarray
 
-MAX_PIXELS = 1_000_000_000
-"""Larger pictures are refused unless the limit is raised: a small file can claim any size."""
-
 COLORED = 0.01  # mean difference between channels, of their range, above which gray has a color
 
 
@@ -46,6 +43,8 @@ class Picture:
         bits: 8 or 16, per channel.
         pages: how many will be colored, from `first` on: all of a TIFF, if they are alike.
         notes: sentences that the user should read.
+        pixel_bytes: of a pixel as decoded.
+        interlaced, turned: whether it must be decoded whole, or its rows are not those of the file.
     """
 
     source: Path | bytes | np.ndarray
@@ -56,6 +55,9 @@ class Picture:
     pages: int = 1
     first: int = 0
     notes: tuple[str, ...] = ()
+    pixel_bytes: int = 1
+    interlaced: bool = False
+    turned: bool = False
 
     def __str__(self) -> str:
         return name_of(self.source)
@@ -78,7 +80,7 @@ def read(source: Source, max_pixels: int = MAX_PIXELS) -> Picture:
     source = source if isinstance(source, bytes) else Path(source)
     loader = sniff(source)
     with reading(source):
-        image = open_image(source, loader)
+        image = open_image(source, loader, max_pixels)
         first = image.get("heif-primary") if image.get_typeof("heif-primary") else 0
         if first:
             image = open_image(source, loader, page=first)
@@ -89,7 +91,19 @@ def read(source: Source, max_pixels: int = MAX_PIXELS) -> Picture:
     sides = (image.width, image.height)
     width, height = sides[::-1] if _orientation(image) >= 5 else sides
     bits = 8 if image.format == "uchar" else 16
-    return Picture(source, loader, width, height, bits, pages, first, notes)
+    return Picture(
+        source,
+        loader,
+        width,
+        height,
+        bits,
+        pages,
+        first,
+        notes,
+        pixel_bytes=image.bands * bits // 8,
+        interlaced=bool(image.get_typeof("interlaced")),
+        turned=_orientation(image) > 2,
+    )
 
 
 def decode(picture: Picture, page: int = 0, shrink: int = 1) -> "pyvips.Image":
@@ -136,6 +150,8 @@ def reason(error: Exception) -> str:
     lines = str(getattr(error, "detail", error)).split("\n")
     told = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
     told = [line for line in told if "bad seek" not in line] or told
+    if any("HEVC" in line and "has not been built in" in line for line in told):
+        return "this libvips has no HEVC decoder for HEIC; convert it first, say by heif-convert"
     return "; ".join(told[:2]) or str(getattr(error, "message", type(error).__name__))
 
 
@@ -150,11 +166,7 @@ def _read_array(array: np.ndarray) -> Picture:
 
 
 def _check(image: "pyvips.Image", name: str, max_pixels: int) -> None:
-    if image.width * image.height > max_pixels:
-        raise ColorizerError(
-            f"{name} claims {image.width} x {image.height} pixels, over the limit of"
-            f" {max_pixels:,}; raise max_pixels if you trust it"
-        )
+    check_size(image.width, image.height, max_pixels, name)
     colors = image.bands - image.hasalpha()
     known = image.interpretation in ("b-w", "grey16", "srgb", "rgb16", "rgb", "cmyk")
     if image.format not in ("uchar", "ushort") or not known or colors not in (1, 3, 4):

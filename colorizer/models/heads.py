@@ -59,6 +59,11 @@ class DistributionHead(Head):
         in_channels: channels of the features that it reads.
         stride: input pixels per raw pixel, each way.
         temperature: of the annealed mean, when `decode` is given none.
+        moderation: how much the decoded distribution leans back to common colors, which a
+            rebalanced loss makes too rare: the power of the training prior, mixed half and half
+            with the uniform one, that multiplies the probabilities. 0 decodes as in the paper, 1
+            takes the default rebalancing of the loss `distribution` back (logit adjustment,
+            Menon et al. 2021).
 
     Attributes:
         bins: (Q, 2), Lab units.
@@ -70,10 +75,16 @@ class DistributionHead(Head):
     bins: Tensor
     training_prior: Tensor
 
-    def __init__(self, in_channels: int, stride: int = 4, temperature: float = 0.38) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        stride: int = 4,
+        temperature: float = 0.38,
+        moderation: float = 0.5,
+    ) -> None:
         bins = torch.tensor(gamut.bins())
         super().__init__(in_channels, len(bins), stride)
-        self.temperature = temperature
+        self.temperature, self.moderation = temperature, moderation
         self.register_buffer("bins", bins, persistent=False)
         self.register_buffer("training_prior", torch.full((len(bins),), 1 / len(bins)))
 
@@ -113,11 +124,11 @@ class DistributionHead(Head):
 
     def _logits(self, raw: Tensor, prior: Tensor | None) -> Tensor:
         """Bins last, where softmax is several times faster: (N, Q, h, w) -> (N, h, w, Q)."""
-        logits = raw.float().permute(0, 2, 3, 1)
-        if prior is None:
-            return logits
-        # A bin that the prior excludes gets a tiny share, so that an all-zero prior is no NaN.
-        return logits + prior.float().clamp(min=1e-12).log()
+        lean = self.moderation * (0.5 * self.training_prior + 0.5 / len(self.bins)).log()  # (Q,)
+        if prior is not None:
+            # A bin that the prior excludes gets a tiny share, so that an all-zero one is no NaN.
+            lean = lean + prior.float().clamp(min=1e-12).log()
+        return raw.float().permute(0, 2, 3, 1) + lean
 
 
 def create_head(name: HeadName, in_channels: int, stride: int) -> Head:
