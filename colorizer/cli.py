@@ -1,26 +1,46 @@
 """`colorizer <verb>`, and the historic `colorize.py`: parse, call, print."""
 
+import difflib
+import re
 import runpy
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser, Namespace
 
-from colorizer.config import Settings
+from colorizer.config import Settings, working_size
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.extras import training_side
 
 __all__ = ["historic", "main"]
 
 
+class _Parser(ArgumentParser):
+    """Answers a wrong argument with one sentence, not with the whole usage."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        sentence = " ".join(message.split())
+        unknown = re.search(r"unrecognized arguments?: (--[^\s=]+)", sentence)
+        if unknown:
+            known = [o for p in self._parsers() for a in p._actions for o in a.option_strings]
+            near = difflib.get_close_matches(unknown[1], known, n=1)
+            sentence += f"; did you mean {near[0]}?" if near else ""
+        raise UsageError(f"{sentence} (see {self.prog.replace('[options] ', '')} --help)") from ex
+
+    def _parsers(self) -> list[ArgumentParser]:
+        verbs = [a.choices for a in self._actions if isinstance(a.choices, dict)]
+        return [self, *(parser for choices in verbs for parser in choices.values())]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `colorizer`; returns the exit status: 0 all done, 1 some inputs failed, 2 bad usage."""
-    parser = ArgumentParser(
-        prog="colorizer", description="Color grayscale photographs.", allow_abbrev=False
-    )
+    parser = _Parser(prog="colorizer", description="Color grayscale photographs.")
     parser.add_argument("--version", action="version", version=f"colorizer {version('colorizer')}")
     verbs = parser.add_subcommands(dest="verb")
     for name, (build, _) in _VERBS.items():
@@ -37,10 +57,9 @@ def historic(config: Path, argv: Sequence[str] | None = None) -> int:
             relative to its folder.
         argv: `--mode=train`, or `--mode=inference --image_path=PHOTO [--state_dict_path=WEIGHTS]`.
     """
-    parser = ArgumentParser(
+    parser = _Parser(
         prog="colorize.py",
         description=f"Train a model, or color one photo, with the settings of {config.name}.",
-        allow_abbrev=False,
     )
     parser.add_argument("--mode", choices=["train", "inference"], required=True)
     parser.add_argument("--image_path", help="the photo to color (inference)")
@@ -61,7 +80,8 @@ def historic(config: Path, argv: Sequence[str] | None = None) -> int:
         model = settings.inference.model
         if args.state_dict_path:
             weights = training_side("colorizer.weights")
-            model = weights.folder_for_state_dict(args.state_dict_path, settings.model)
+            size = working_size(settings.data)
+            model = weights.folder_for_state_dict(args.state_dict_path, settings.model, size)
         output = config.parent / settings.inference.output
         output.parent.mkdir(parents=True, exist_ok=True)
         from colorizer.inference.colorizer import colorize_file
@@ -86,7 +106,7 @@ def _answer(run: Callable[[], int]) -> int:
         return 130
 
 
-def _run(parser: ArgumentParser, argv: Sequence[str] | None) -> int:
+def _run(parser: _Parser, argv: Sequence[str] | None) -> int:
     args = parser.parse_args(argv)
     return _VERBS[args.verb][1](args[args.verb])
 
@@ -103,8 +123,8 @@ def _settings_of(config: Path) -> Settings:
     return settings
 
 
-def _colorize_parser() -> ArgumentParser:
-    parser = ArgumentParser(description="color photos: one, several, or folders")
+def _colorize_parser() -> _Parser:
+    parser = _Parser(description="color photos: one, several, or folders")
     parser.add_argument("paths", nargs="+", metavar="PATH", help="a photo or a folder of photos")
     parser.add_argument(
         "-o",
@@ -128,18 +148,85 @@ def _colorize_parser() -> ArgumentParser:
         type=float | None,
         help="of a model with the distribution head: lower is more vivid (default: the model's)",
     )
+    parser.add_argument(
+        "--palette",
+        type=str | None,
+        metavar="PHOTO",
+        help="prefer the colors of this photo (distribution head)",
+    )
+    parser.add_argument(
+        "--variants",
+        type=int,
+        default=1,
+        metavar="N",
+        help="write N different colorings, NAME-1.EXT and so on (distribution head)",
+    )
+    parser.add_argument(
+        "--uncertainty",
+        type=str | None,
+        metavar="MAP",
+        help="of one photo, write to MAP how undecided the model is: white (distribution head)",
+    )
+    parser.add_argument(
+        "--chroma-only",
+        action="store_true",
+        help="write the color layer alone, for the blend mode `color` of an image editor",
+    )
+    parser.add_argument(
+        "--quality", choices=["fast", "best"], default="fast", help="best: steadier, 6 times slower"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="photos in work at a time"
+    )
+    parser.add_argument(
+        "--threads", type=int | None, help="of each worker (default: the cores are shared)"
+    )
+    parser.add_argument(
+        "--memory", type=int | None, metavar="MB", help="that all workers together may take"
+    )
+    parser.add_argument(
+        "--max-pixels", type=int | None, help="refuse photos that claim more (default: 1000000000)"
+    )
+    parser.add_argument(
+        "--shard",
+        type=str | None,
+        metavar="I/N",
+        help="color the I-th of N shares (default: from RANK and WORLD_SIZE, if they are set)",
+    )
     return parser
 
 
 def _colorize(args: Namespace) -> int:
-    from colorizer.inference import batch
+    from colorizer.inference import batch, plan
     from colorizer.inference.colorizer import Colorizer
+    from colorizer.inference.picture import MAX_PIXELS
+    from colorizer.inference.quiet import silence
 
-    jobs = batch.plan(args.paths, args.output)
+    silence()
+    jobs = plan.plan(args.paths, args.output, args.variants)
+    mine = plan.shard(jobs, args.shard)
+    one = plan.one_picture(jobs) if args.uncertainty else None
     colorizer = Colorizer(
-        args.model, size=args.size, vividness=args.vividness, temperature=args.temperature
+        args.model,
+        size=args.size,
+        vividness=args.vividness,
+        temperature=args.temperature,
+        palette=args.palette,
+        variant=args.variants,  # the highest: whether the model can
+        quality=args.quality,
+        chroma_only=args.chroma_only,
+        threads=args.threads or batch.threads_of(args.workers),
+        max_pixels=MAX_PIXELS if args.max_pixels is None else args.max_pixels,
     )
-    result = batch.run(jobs, colorizer)
+    if one and mine:
+        colorizer.but(variant=1).uncertainty_file(one, args.uncertainty)
+    result = batch.run(
+        mine,
+        colorizer,
+        workers=args.workers,
+        memory=args.memory,
+        report=plan.report_path(args.output, jobs, args.shard),
+    )
     for note in result.notes:
         print(f"note: {note}", file=sys.stderr)
     if len(jobs) == 1 and result.done:
@@ -150,8 +237,8 @@ def _colorize(args: Namespace) -> int:
     return result.status
 
 
-def _train_parser() -> ArgumentParser:
-    parser = ArgumentParser(description="train a model on a folder of photos or tar shards")
+def _train_parser() -> _Parser:
+    parser = _Parser(description="train a model on a folder of photos or tar shards")
     parser.add_argument("--config", action="config", help="a YAML file of settings")
     parser.add_argument(
         "--resume",
@@ -171,8 +258,8 @@ def _train(args: Namespace) -> int:
     return 0
 
 
-def _export_parser() -> ArgumentParser:
-    parser = ArgumentParser(
+def _export_parser() -> _Parser:
+    parser = _Parser(
         description="turn a trained state dict into a model folder, or change one's defaults"
     )
     parser.add_argument(
@@ -188,18 +275,79 @@ def _export_parser() -> ArgumentParser:
     parser.add_argument(
         "--temperature", type=float | None, help="default temperature of a distribution head"
     )
+    parser.add_argument(
+        "--moderation",
+        type=float | None,
+        help="how much a distribution head leans to common colors: 0 not at all, 1 most",
+    )
     return parser
 
 
 def _export(args: Namespace) -> int:
     weights = training_side("colorizer.weights")
-    options = {name: args[name] for name in ("model", "size", "temperature")}
+    names = ("model", "size", "temperature", "moderation")
+    options = {name: args[name] for name in names}
     print(weights.export_weights(args.source, args.folder, **options))
     return 0
 
 
-def _list_parser() -> ArgumentParser:
-    parser = ArgumentParser(description="list the names that the factories know")
+def _evaluate_parser() -> _Parser:
+    parser = _Parser(description="compare models on photos in color")
+    parser.add_argument(
+        "--model",
+        nargs="+",
+        action="extend",
+        required=True,
+        help="shipped names, model folders, or NAME=FOLDER; `gray` and `original` are added",
+    )
+    parser.add_argument("--data", required=True, help="a folder of photos, or tar shards")
+    parser.add_argument(
+        "--report",
+        type=str | None,
+        metavar="DIR",
+        help="folder for report.html, report.json, pictures.csv and sheet.jpg",
+    )
+    parser.add_argument(
+        "--protocol",
+        default="native",
+        help="the size that is measured: native, squash256 or center256",
+    )
+    parser.add_argument(
+        "--metrics", type=list[str] | None, help="names (default: all whose weights are there)"
+    )
+    for network, metric in (("alexnet", "lpips"), ("vgg16", "frechet_vgg16"), ("inception", "fid")):
+        value = "download" if network == "inception" else "imagenet"
+        parser.add_argument(
+            f"--{network}",
+            type=str | None,
+            metavar="WEIGHTS",
+            help=f"the network behind {metric}: a file, or `{value}` to download it once",
+        )
+    parser.add_argument(
+        "--size", type=int | None, help="short side at which models see a photo (default: its own)"
+    )
+    parser.add_argument("--limit", type=int | None, help="only so many photos, evenly spread")
+    parser.add_argument(
+        "--device", default="auto", help="auto, cpu (ONNX Runtime) or cuda (PyTorch)"
+    )
+    return parser
+
+
+def _evaluate(args: Namespace) -> int:
+    evaluation = training_side("colorizer.evaluation")
+    options = args.as_dict()
+    result = evaluation.evaluate(options.pop("model"), options.pop("data"), **options)
+    for note in result["notes"]:
+        print(f"note: {note}", file=sys.stderr)
+    for photo in result["excluded"]:
+        print(f"left out: {photo['photo']}: {photo['reason']}", file=sys.stderr)
+    print(f"{result['pictures']} pictures, {result['protocol']['name']}\n")
+    print(evaluation.markdown(result))
+    return 0
+
+
+def _list_parser() -> _Parser:
+    parser = _Parser(description="list the names that the factories know")
     parser.add_argument("what", choices=["models", "losses", "metrics"])
     return parser
 
@@ -210,9 +358,10 @@ def _list(args: Namespace) -> int:
     return 0
 
 
-_VERBS: dict[str, tuple[Callable[[], ArgumentParser], Callable[[Namespace], int]]] = {
+_VERBS: dict[str, tuple[Callable[[], _Parser], Callable[[Namespace], int]]] = {
     "colorize": (_colorize_parser, _colorize),
     "train": (_train_parser, _train),
+    "evaluate": (_evaluate_parser, _evaluate),
     "export": (_export_parser, _export),
     "list": (_list_parser, _list),
 }

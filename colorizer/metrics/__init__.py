@@ -1,11 +1,12 @@
 """Metrics by name, accumulated together."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from torchmetrics import MetricCollection
 
 from colorizer.errors import UsageError
-from colorizer.metrics import pixel  # noqa: F401  (registers them)
+from colorizer.metrics import color, perceptual, pixel  # noqa: F401  (registers them)
 from colorizer.registry import METRICS
 
 __all__ = ["create_metrics", "list_metrics"]
@@ -16,14 +17,21 @@ def list_metrics() -> list[str]:
     return list(METRICS)
 
 
-def create_metrics(names: Iterable[str]) -> MetricCollection:
+def create_metrics(names: Iterable[str] | Mapping[str, Mapping[str, Any]]) -> MetricCollection:
     """Build metrics by name; the collection updates and resets them together.
+
+    Args:
+        names: such as `["psnr", "ssim"]`; or with the keywords of their constructors:
+            `{"psnr": {}, "lpips": {"alexnet": "alexnet.safetensors"}}`.
 
     `update(prediction, target)` takes Pictures; `compute()` gives name -> scalar, where a metric
     of several numbers adds `name_part`; `clone(prefix="val/")` names them apart.
 
-    Raises: UnknownNameError for a name; UsageError for a string in place of a list.
+    Raises: UnknownNameError for a name; UsageError for a string in place of a list, and for an
+    option or weights that are not there.
     """
     if isinstance(names, str):
         raise UsageError(f"metrics is {names!r}; give a list of names: [{names!r}]")
-    return MetricCollection({name: METRICS.create(name) for name in names}, compute_groups=False)
+    options = names if isinstance(names, Mapping) else {name: {} for name in names}
+    metrics = {name: METRICS.create(name, **(options[name] or {})) for name in options}
+    return MetricCollection(metrics, compute_groups=False)

@@ -1,49 +1,20 @@
-"""Distances between pixels, image by image: mse, psnr, channelwise_l2."""
-
-from abc import abstractmethod
+"""Distances between pixels, image by image: mse, psnr, psnr_pooled, ssim, channelwise_l2."""
 
 import torch
+from kornia.metrics import ssim
 from torch import Tensor
-from torchmetrics import Metric
 
 from colorizer.color import Picture
+from colorizer.errors import UsageError
+from colorizer.metrics.base import ImageMean, Number
 from colorizer.registry import METRICS
 
-__all__ = ["MSE", "PSNR", "PSNR_CAP", "ChannelwiseL2", "ImageMean"]
+__all__ = ["MSE", "PSNR", "PSNR_CAP", "SSIM", "ChannelwiseL2", "PooledPSNR"]
 
 PSNR_CAP = 100.0
 """What an image counts at most, in dB: else one perfect image would make the mean infinite."""
 
-
-class ImageMean(Metric):
-    """Base of metrics that are a mean over images: a float64 sum and a count, both reducible.
-
-    Subclasses answer `per_image`: (N, *shape).
-    """
-
-    full_state_update = False
-    shape: tuple[int, ...] = ()
-    total: Tensor
-    count: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.add_state("total", torch.zeros(self.shape, dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("count", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
-
-    @abstractmethod
-    def per_image(self, prediction: Picture, target: Picture) -> Tensor:
-        """One value, or one of `shape`, for each image."""
-
-    def update(self, prediction: Picture, target: Picture) -> None:
-        """Add a batch of pictures."""
-        values = self.per_image(prediction, target)
-        self.total += values.double().sum(0)
-        self.count += len(values)
-
-    def mean(self) -> Tensor:
-        """The mean over all images seen, float32."""
-        return (self.total / self.count).float()
+_WINDOW = 11  # pixels: what a Gaussian of 1.5 needs, cut off at 3.5 standard deviations
 
 
 def _squared_error(x: Tensor, y: Tensor) -> Tensor:
@@ -51,17 +22,24 @@ def _squared_error(x: Tensor, y: Tensor) -> Tensor:
     return (x.float() - y.float()).square().mean((2, 3))
 
 
+def _squared_error_8bit(prediction: Picture, target: Picture) -> Tensor:
+    """Mean squared error of each image in sRGB rounded to 0..255: (N, 1)."""
+    levels = [(side.rgb.float() * 255).round() for side in (prediction, target)]
+    return _squared_error(*levels).mean(1, keepdim=True)
+
+
+def _decibels(squared_error: Tensor) -> Tensor:
+    return (10 * torch.log10(255**2 / squared_error)).clamp(max=PSNR_CAP)
+
+
 @METRICS.register("mse")
 class MSE(ImageMean):
     """Mean over images of the mean squared error in sRGB, 0..1."""
 
-    higher_is_better = False
+    numbers = (Number("mse", "MSE"),)
 
     def per_image(self, prediction: Picture, target: Picture) -> Tensor:
-        return _squared_error(prediction.rgb, target.rgb).mean(1)
-
-    def compute(self) -> Tensor:
-        return self.mean()
+        return _squared_error(prediction.rgb, target.rgb).mean(1, keepdim=True)
 
 
 @METRICS.register("psnr")
@@ -72,15 +50,51 @@ class PSNR(ImageMean):
     is what an identical one counts.
     """
 
-    higher_is_better = True
+    numbers = (Number("psnr", "PSNR", "dB", True),)
 
     def per_image(self, prediction: Picture, target: Picture) -> Tensor:
-        levels = [(side.rgb.float() * 255).round() for side in (prediction, target)]
-        error = _squared_error(*levels).mean(1)
-        return (10 * torch.log10(255**2 / error)).clamp(max=PSNR_CAP)
+        return _decibels(_squared_error_8bit(prediction, target))
 
-    def compute(self) -> Tensor:
-        return self.mean()
+
+@METRICS.register("psnr_pooled")
+class PooledPSNR(ImageMean):
+    """Peak signal-to-noise ratio in dB of the mean squared error of all images, in 8-bit sRGB.
+
+    Never more than the mean of the images' own ratios (`psnr`), as a bad image counts more.
+    """
+
+    numbers = (Number("psnr_pooled", "PSNR, pooled", "dB", True, per_image=False),)
+
+    def per_image(self, prediction: Picture, target: Picture) -> Tensor:
+        return _squared_error_8bit(prediction, target)
+
+    def finish(self, mean: Tensor) -> Tensor:
+        return _decibels(mean)
+
+
+@METRICS.register("ssim")
+class SSIM(ImageMean):
+    """Mean over images of the structural similarity of sRGB, channel by channel, then averaged.
+
+    Gaussian window of standard deviation 1.5 (11x11 pixels), K1 0.01, K2 0.03, without the
+    borders, where the window is cut off. At most 1.
+
+    Raises: UsageError for pictures of less than 11 pixels either way.
+    Source: Wang et al., "Image Quality Assessment: From Error Visibility to Structural
+    Similarity" (2004).
+    """
+
+    numbers = (Number("ssim", "SSIM", "", True),)
+
+    def per_image(self, prediction: Picture, target: Picture) -> Tensor:
+        height, width = target.L.shape[-2:]
+        if min(height, width) < _WINDOW:
+            raise UsageError(
+                f"ssim: pictures are {height}x{width}, it needs {_WINDOW} or more each way"
+            )
+        with torch.autocast(target.L.device.type, enabled=False):
+            sides = (prediction.rgb.float(), target.rgb.float())
+            return ssim(*sides, window_size=_WINDOW, padding="valid").mean((1, 2, 3))[:, None]
 
 
 @METRICS.register("channelwise_l2")
@@ -90,12 +104,16 @@ class ChannelwiseL2(ImageMean):
     The squares are averaged over the pixels of each image, then over images.
     """
 
-    higher_is_better = False
-    shape = (2,)
+    numbers = (
+        Number("channelwise_l2", "L2 of a + L2 of b", "Lab"),
+        Number("channelwise_l2_a", "L2 of a", "Lab"),
+        Number("channelwise_l2_b", "L2 of b", "Lab"),
+    )
+    columns = 2
 
     def per_image(self, prediction: Picture, target: Picture) -> Tensor:
         return _squared_error(prediction.ab, target.ab)
 
-    def compute(self) -> dict[str, Tensor]:
-        a, b = self.mean().sqrt()
-        return {"channelwise_l2": a + b, "channelwise_l2_a": a, "channelwise_l2_b": b}
+    def finish(self, mean: Tensor) -> Tensor:
+        roots = mean.sqrt()
+        return torch.cat([roots.sum(-1, keepdim=True), roots], dim=-1)

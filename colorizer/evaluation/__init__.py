@@ -1,0 +1,144 @@
+"""Evaluation: models side by side on photos in color, in numbers and in pictures."""
+
+import csv
+import inspect
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torchmetrics import Metric
+
+from colorizer.data.photos import find_photos
+from colorizer.errors import UsageError
+from colorizer.evaluation.contenders import contenders
+from colorizer.evaluation.measure import measure
+from colorizer.evaluation.protocol import check_protocol
+from colorizer.evaluation.summary import per_image, short_names, summarize
+from colorizer.evaluation.tables import markdown
+from colorizer.registry import METRICS
+
+__all__ = ["DEFAULT_METRICS", "evaluate", "markdown"]
+
+DEFAULT_METRICS = (
+    *("psnr", "psnr_pooled", "ssim", "mse", "channelwise_l2", "delta_e", "lpips"),
+    *("colorfulness", "chroma_histogram", "fid", "frechet_vgg16"),
+)
+"""What is measured unless metrics are named; without their weights the last ones are left out."""
+
+_NETWORKS = {"lpips": "alexnet", "fid": "inception", "frechet_vgg16": "vgg16"}
+
+
+def evaluate(
+    models: Sequence[str],
+    data: str,
+    report: str | Path | None = None,
+    *,
+    protocol: str = "native",
+    metrics: Sequence[str] | None = None,
+    alexnet: str | None = None,
+    vgg16: str | None = None,
+    inception: str | None = None,
+    size: int | None = None,
+    limit: int | None = None,
+    device: str = "auto",
+) -> dict[str, Any]:
+    """Compare models, and the baselines `original` and `gray`, on photos in color.
+
+    Args:
+        models: shipped names or model folders; `NAME=FOLDER` names a row of the tables.
+        data: photos, as `find_photos` takes them.
+        report: a folder to write report.html, report.json, pictures.csv and sheet.jpg to.
+        protocol: a name in `PROTOCOLS`.
+        metrics: names; None is all whose weights are there.
+        alexnet, vgg16, inception: weights of the networks behind lpips, frechet_vgg16 and fid: a
+            path, or what the metric downloads by default.
+        size: working size of the models in pixels; None is each model's own.
+        limit: look at so many photos only, evenly spread.
+        device: "auto", "cpu" (ONNX Runtime) or "cuda" (PyTorch).
+
+    Returns:
+        What report.json holds; see `summarize`.
+
+    Raises:
+        UsageError: an unknown model, metric, protocol or device, weights that are not there for a
+            metric that was named, or a report that cannot be a folder.
+        ColorizerError: no photo can be measured.
+    """
+    check_protocol(protocol)
+    device = _device(device)
+    if limit is not None and limit < 1:
+        raise UsageError(f"limit is {limit}; accepted are whole numbers from 1 on")
+    weights = {"alexnet": alexnet, "vgg16": vgg16, "inception": inception}
+    chosen, notes = _create(metrics, {key: value for key, value in weights.items() if value})
+    folder = None if report is None else _make(Path(report))
+    rows = contenders(models, size, device)
+    photos = find_photos(data)
+    if limit is not None and limit < len(photos):
+        photos = [photos[i] for i in np.linspace(0, len(photos) - 1, limit).astype(int)]
+    measured = measure(photos, rows, chosen, protocol, device)
+    result = summarize(
+        measured, rows, chosen, data=data, protocol=protocol, device=device, notes=notes
+    )
+    if folder is not None:
+        from colorizer.evaluation.report import write_report
+
+        values = per_image(measured, chosen)
+        names = short_names(measured.photos, data)
+        text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
+        (folder / "report.json").write_text(text + "\n", encoding="utf-8")
+        _write_csv(folder / "pictures.csv", names, values)
+        write_report(folder, result, values, measured.photos, names, rows, protocol)
+    return result
+
+
+def _make(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"report {folder} cannot be a folder: {error.strerror}") from error
+    return folder
+
+
+def _device(device: str) -> str:
+    if device not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"unknown device {device!r}; known: auto, cpu, cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("device 'cuda': PyTorch finds no GPU here; use 'cpu' or 'auto'")
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device
+
+
+def _create(
+    names: Sequence[str] | None, weights: dict[str, str]
+) -> tuple[dict[str, Metric], list[str]]:
+    """The metrics by name, and a sentence for each that is left out."""
+    found: dict[str, Metric] = {}
+    notes = []
+    for name in dict.fromkeys(DEFAULT_METRICS if names is None else names):
+        options = {
+            key: weights[key]
+            for key in inspect.signature(METRICS[name]).parameters
+            if key in weights
+        }
+        if names is None and name in _NETWORKS and not options:
+            notes.append(
+                f"{name} is left out: it needs the weights of a network; set --{_NETWORKS[name]}"
+            )
+            continue
+        found[name] = METRICS.create(name, **options)
+    return found, notes
+
+
+def _write_csv(path: Path, names: Sequence[str], values: dict[str, dict[str, list]]) -> None:
+    numbers = list(dict.fromkeys(number for table in values.values() for number in table))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["picture", "model", *numbers])
+        for i, name in enumerate(names):
+            for model, table in values.items():
+                cells = [f"{table[number][i]:.6g}" if number in table else "" for number in numbers]
+                writer.writerow([name, model, *cells])

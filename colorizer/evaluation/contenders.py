@@ -1,0 +1,106 @@
+"""What is evaluated: models of either runtime, and the two baselines."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from colorizer.errors import ColorizerError, UsageError
+from colorizer.inference.chroma import Network, find_model
+from colorizer.inference.colorizer import Colorizer
+from colorizer.weights import load_model
+
+__all__ = ["BASELINES", "Contender", "contenders", "on_device"]
+
+BASELINES = ("original", "gray")
+"""What every model is put beside: the photo itself, and its lightness alone."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One row of the table.
+
+    Attributes:
+        name: for the report.
+        color: gray (H, W) and original (H, W, 3), both uint8 -> (H, W, 3) uint8, sRGB.
+        about: the network, the checksum of its weights and its working size; empty for a baseline.
+    """
+
+    name: str
+    color: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+def contenders(models: Iterable[str], size: int | None, device: str) -> list[Contender]:
+    """The baselines, and the models in the order of their names.
+
+    Args:
+        models: shipped names or model folders, `NAME=FOLDER` for a row called so; baselines among
+            them are there already.
+        size: working size in pixels; None is each model's own.
+        device: "cpu" runs ONNX Runtime, another one the torch model.
+
+    Raises:
+        UsageError: two rows of one name. UnknownNameError, ColorizerError: as `find_model` and
+            `Colorizer`.
+    """
+    rows = [
+        Contender("original", lambda gray, original: original),
+        Contender("gray", lambda gray, original: np.repeat(gray[..., None], 3, axis=2)),
+    ]
+    for model in dict.fromkeys(models):
+        if model not in BASELINES:
+            rows.append(_contender(model, size, device))
+    names = [row.name for row in rows]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"two models are called {name!r}: tell them apart by NAME=FOLDER")
+    return rows
+
+
+def _contender(model: str, size: int | None, device: str) -> Contender:
+    name, equals, place = str(model).partition("=")
+    if not equals or Path(model).exists():
+        name, place = "", str(model)
+    folder = find_model(place)
+    colorizer = Colorizer(folder, size=size)
+    network = Network(folder)
+    if device != "cpu":
+        colorizer = on_device(colorizer, folder, device)
+    own = folder.parent.name if folder.name == "model" else folder.name
+    return Contender(
+        name or own,
+        lambda gray, original: colorizer.colorize(gray),
+        {
+            "network": network.name,
+            "weights_sha256": network.weights_sha256,
+            "size": colorizer.size,
+            "runtime": "ONNX Runtime" if device == "cpu" else "PyTorch",
+        },
+    )
+
+
+class _TorchNetwork(Network):
+    """The network of a model folder in torch, in place of ONNX Runtime."""
+
+    def __init__(self, folder: Path, device: str) -> None:
+        super().__init__(folder)
+        self._device = device
+        self._model = load_model(folder).to(device)
+
+    def __call__(self, L: np.ndarray, **options: Any) -> np.ndarray:
+        L4 = torch.from_numpy(np.array(L, np.float32)).to(self._device)[None, None]
+        with torch.inference_mode():
+            ab = self._model.decode(self._model(L4))[0].float().cpu().numpy()
+        if not np.isfinite(ab).all():
+            raise ColorizerError(f"the model {self.name} predicted no finite chroma")
+        return ab
+
+
+def on_device(colorizer: Colorizer, folder: Path, device: str) -> Colorizer:
+    """The same colorizer, whose network runs in torch on a device, such as "cuda"."""
+    colorizer._network = _TorchNetwork(folder, device)
+    return colorizer

@@ -1,0 +1,95 @@
+"""How photos are brought to the size that is measured, and which photos can be measured."""
+
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from colorizer.color import Target, lightness_to_gray, rgb_to_lab
+from colorizer.data.photos import Photo, decode
+from colorizer.errors import ColorizerError, UsageError
+
+__all__ = ["PROTOCOLS", "SMALLEST", "as_picture", "check_protocol", "gray_of", "read_original"]
+
+PROTOCOLS = MappingProxyType(
+    {
+        "native": "each photo at its own size",
+        "squash256": "each photo resized to 256x256, whatever its aspect (Pillow, bicubic)",
+        "center256": "the short side resized to 256 (Pillow, bicubic), the central 256x256 cut out",
+    }
+)
+"""The pinned ways to bring photos to a size, by name."""
+
+SMALLEST = 32
+"""Photos with a shorter side, in pixels, are left out: some metrics see nothing in them."""
+
+_SIDE = 256
+_OWN_SIZE = 100_000  # pixels: no photo is larger, and none is enlarged
+_GRAY = 5.0  # chroma, in Lab units, that 1 pixel in 100 of a photo in color exceeds
+_ONE_HUE = 0.95  # share of the chroma that points the same way in a toned photo
+_TONED = 2.0  # Lab units by which its chroma differs from a function of its lightness
+
+
+def check_protocol(name: str) -> None:
+    """Raise UsageError for an unknown protocol."""
+    if name not in PROTOCOLS:
+        raise UsageError(f"unknown protocol {name!r}; known: {', '.join(PROTOCOLS)}")
+
+
+def read_original(photo: Photo, protocol: str) -> np.ndarray:
+    """A photo as it is measured: (H, W, 3) uint8, sRGB.
+
+    Raises: ColorizerError for a photo that cannot be read, or in which there is nothing to measure.
+    """
+    rgb = decode(photo, _OWN_SIZE)
+    height, width = rgb.shape[:2]
+    if min(height, width) < SMALLEST:
+        raise ColorizerError(f"it has {width}x{height} pixels, fewer than {SMALLEST} one way")
+    if protocol == "squash256":
+        rgb = _resize(rgb, _SIDE, _SIDE)
+    elif protocol == "center256":
+        scale = _SIDE / min(height, width)
+        height, width = (max(_SIDE, round(side * scale)) for side in (height, width))
+        top, left = (height - _SIDE) // 2, (width - _SIDE) // 2
+        rgb = _resize(rgb, width, height)[top : top + _SIDE, left : left + _SIDE]
+    reason = _lack_of_color(as_picture(rgb))
+    if reason:
+        raise ColorizerError(reason)
+    return np.ascontiguousarray(rgb)
+
+
+def _resize(rgb: np.ndarray, width: int, height: int) -> np.ndarray:
+    return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def as_picture(rgb: np.ndarray, device: str = "cpu") -> Target:
+    """(H, W, 3) uint8, sRGB, as a batch of one."""
+    batch = torch.from_numpy(rgb.copy()).to(device).permute(2, 0, 1)[None] / 255
+    picture = Target(*rgb_to_lab(batch))
+    picture.rgb = batch  # exactly, not by way of Lab
+    return picture
+
+
+def gray_of(L: Tensor) -> np.ndarray:
+    """What a model is given: the same lightness in 8 bits, (1, 1, H, W) in 0..100 -> (H, W)."""
+    return (lightness_to_gray(L)[0, 0] * 255).round().to(torch.uint8).cpu().numpy()
+
+
+def _lack_of_color(picture: Target) -> str | None:
+    """Why the colors of a photo cannot be guessed from its content, if so: it has none of its own.
+
+    A toned photo (sepia) has one hue, and chroma that follows from lightness.
+    """
+    ab = picture.ab[0].flatten(1).double().numpy()  # (2, H*W)
+    chroma = np.hypot(*ab)
+    if np.quantile(chroma, 0.99) < _GRAY:
+        return "it is gray already"
+    if np.hypot(*ab.sum(1)) < _ONE_HUE * chroma.sum():
+        return None
+    L = picture.L.flatten().double().numpy() / 50 - 1
+    powers = np.stack([np.ones_like(L), L, L**2, L**3], 1)
+    residual = ab.T - powers @ np.linalg.lstsq(powers, ab.T, rcond=None)[0]
+    spread = np.sqrt((residual**2).sum(1).mean())
+    return "it is toned in one hue, such as sepia" if spread < _TONED else None

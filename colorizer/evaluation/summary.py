@@ -1,0 +1,193 @@
+"""From what was measured to the numbers that are reported."""
+
+import itertools
+import math
+import os
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from colorizer.data.photos import Photo
+from colorizer.evaluation import stability
+from colorizer.evaluation.contenders import Contender
+from colorizer.evaluation.measure import Measured
+from colorizer.evaluation.protocol import PROTOCOLS
+from colorizer.evaluation.statistics import REPLICATES, bootstrap, jackknife, sign_test
+from colorizer.metrics.base import Number
+from colorizer.metrics.perceptual import SetDistance
+
+__all__ = ["ENOUGH", "numbers_of", "per_image", "short_names", "summarize"]
+
+ENOUGH = 2000
+"""Pictures below which a Frechet distance is biased so much that the report says so."""
+
+_PAIRED = ("lpips", "delta_e")
+_VERSIONS = ("colorizer", "torch", "torchmetrics", "kornia", "onnxruntime", "numpy", "pyvips")
+
+
+def summarize(
+    measured: Measured,
+    contenders: Sequence[Contender],
+    metrics: Mapping[str, Metric],
+    *,
+    data: str,
+    protocol: str,
+    device: str,
+    notes: Sequence[str],
+) -> dict[str, Any]:
+    """All numbers as plain data, ready for report.json.
+
+    Returns:
+        `models.<name>.<metric>` has `mean` (what the metric gives for the whole set), `low` and
+        `high` (of its 95 % interval); None where there is none.
+    """
+    names = short_names(measured.photos, data)
+    excluded = {name: _shorten(name, data) for name, _ in measured.excluded}
+    notes = [*_remarks(measured, metrics), *notes]
+    return {
+        "data": Path(data).name,
+        "pictures": len(names),
+        "protocol": {"name": protocol, "text": PROTOCOLS[protocol]},
+        "excluded": [
+            {"photo": excluded[name], "reason": reason.removeprefix(f"{name} ")}
+            for name, reason in measured.excluded
+        ],
+        "notes": notes,
+        "intervals": f"95 %, {REPLICATES} bootstrap replicates of the pictures, seed 0; "
+        "of distances between sets, the delete-a-group jackknife with 20 groups",
+        "device": torch.cuda.get_device_name() if device == "cuda" else device,
+        "versions": {name: _version(name) for name in _VERSIONS},
+        "backbones": {
+            name: metric.backbone.about
+            for name, metric in metrics.items()
+            if hasattr(metric, "backbone")
+        },
+        "metrics": {
+            number.name: {
+                "title": number.title,
+                "unit": number.unit,
+                "higher_is_better": number.higher_is_better,
+            }
+            for number in numbers_of(metrics)
+        },
+        "about": {contender.name: contender.about for contender in contenders},
+        "models": {
+            name: _numbers(rows, measured.rows["original"], metrics)
+            for name, rows in measured.rows.items()
+        },
+        "pairs": _pairs(measured, metrics),
+    }
+
+
+def numbers_of(metrics: Mapping[str, Metric]) -> list[Number]:
+    """Every number that is reported, in the order of the metrics."""
+    own = [number for metric in metrics.values() for number in metric.numbers]
+    return [*own, *stability.NUMBERS]
+
+
+def per_image(measured: Measured, metrics: Mapping[str, Metric]) -> dict[str, dict[str, list]]:
+    """Contender -> number -> one value for each photo, for numbers that a single photo has."""
+    tables: dict[str, dict[str, list]] = {}
+    for contender, found in measured.rows.items():
+        table = tables[contender] = {}
+        for name, rows in found.items():
+            if name in metrics and isinstance(metrics[name], SetDistance):
+                continue
+            numbers, finish = _parts(name, metrics)
+            for number, column in zip(numbers, finish(rows.double()).T.tolist(), strict=True):
+                if number.per_image:
+                    table[number.name] = column
+    return tables
+
+
+def short_names(photos: Sequence[Photo], data: str) -> list[str]:
+    """Names without the path of the data."""
+    return [_shorten(photo.name, data) for photo in photos]
+
+
+def _shorten(name: str, data: str) -> str:
+    place = Path(data).expanduser()
+    base = place if place.is_dir() else place.parent
+    return Path(os.path.relpath(name, base)).as_posix()
+
+
+def _parts(name: str, metrics: Mapping[str, Metric]) -> tuple[Sequence[Number], Any]:
+    if name == "stability":
+        return stability.NUMBERS, stability.finish
+    return metrics[name].numbers, metrics[name].finish
+
+
+def _numbers(
+    found: Mapping[str, Tensor], original: Mapping[str, Tensor], metrics: Mapping[str, Metric]
+) -> dict[str, dict[str, float | None]]:
+    result = {}
+    for name, rows in found.items():
+        metric = metrics.get(name)
+        if isinstance(metric, SetDistance):
+            numbers, real = metric.numbers, original[name]
+            if len(rows) < 2:
+                continue
+            values = metric.between(rows, real)
+            low, high = jackknife(rows, real, metric.between)
+        else:
+            numbers, finish = _parts(name, metrics)
+            values = finish(rows.double().mean(0))
+            low, high = bootstrap(rows, finish)
+        for number, *each in zip(numbers, values, low, high, strict=True):
+            result[number.name] = {
+                key: value.item() if math.isfinite(value) else None
+                for key, value in zip(("mean", "low", "high"), each, strict=True)
+            }
+    return result
+
+
+def _pairs(measured: Measured, metrics: Mapping[str, Metric]) -> list[dict[str, Any]]:
+    values = per_image(measured, metrics)
+    found = []
+    for metric in (name for name in _PAIRED if name in metrics):
+        rivals = [name for name in values if name != "original"]
+        for first, second in itertools.combinations(rivals, 2):
+            test = sign_test(*(np.array(values[name][metric]) for name in (first, second)))
+            found.append(
+                {
+                    "metric": metric,
+                    "first": first,
+                    "second": second,
+                    "first_wins": test.first,
+                    "second_wins": test.second,
+                    "ties": test.ties,
+                    "p": test.p,
+                }
+            )
+    return found
+
+
+def _remarks(measured: Measured, metrics: Mapping[str, Metric]) -> list[str]:
+    notes = []
+    n, out = len(measured.photos), len(measured.excluded)
+    if out:
+        notes.append(
+            f"{out} of {n + out} photos {'is' if out == 1 else 'are'} left out of all numbers: "
+            "gray already, toned, too small or unreadable; they are listed below"
+        )
+    distances = [metric.numbers for metric in metrics.values() if isinstance(metric, SetDistance)]
+    for frechet, kernel in distances:
+        if n < ENOUGH:
+            notes.append(
+                f"{frechet.title} is biased upward with fewer than {ENOUGH:,} pictures ({n:,} "
+                f"here): compare it only at the same number, and see {kernel.title}, which is not"
+            )
+    return notes
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except Exception:  # run from a checkout, not installed
+        return "unknown"

@@ -1,0 +1,96 @@
+"""What a metric is: numbers with a name, a unit and a direction, and a mean over images."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from colorizer.color import Picture
+from colorizer.errors import UsageError
+
+__all__ = ["ImageMean", "Number", "check_pair", "named"]
+
+
+@dataclass(frozen=True)
+class Number:
+    """One number that a metric gives.
+
+    Attributes:
+        name: the metric's own name, or `name_part` where it gives several numbers.
+        title: for tables and plots.
+        unit: such as "dB"; empty for a pure number.
+        higher_is_better: None where the number describes and does not judge.
+        per_image: whether it also has a value for a single image.
+    """
+
+    name: str
+    title: str
+    unit: str = ""
+    higher_is_better: bool | None = False
+    per_image: bool = True
+
+
+def check_pair(prediction: Picture, target: Picture) -> None:
+    """Raise UsageError unless both sides are as many pictures of the same size."""
+    came, expected = tuple(prediction.L.shape), tuple(target.L.shape)
+    if came != expected:
+        raise UsageError(
+            f"a metric got predictions of shape {came} for targets of shape {expected}; "
+            "it compares pictures of the same number and size: resize one side first"
+        )
+
+
+class ImageMean(Metric):
+    """Base of metrics that follow from a mean over images: a float64 sum and a count.
+
+    Subclasses name their `numbers`, the first of which is the metric's own, and answer `per_image`;
+    those whose numbers are not that mean itself also answer `finish`.
+    """
+
+    full_state_update = False
+    numbers: ClassVar[tuple[Number, ...]]
+    columns: ClassVar[int | None] = None
+    """How many values `per_image` gives for each image; None: as many as `numbers`."""
+    total: Tensor
+    count: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        zeros = torch.zeros(self.columns or len(self.numbers), dtype=torch.float64)
+        self.add_state("total", zeros, dist_reduce_fx="sum")
+        self.add_state("count", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "numbers" in cls.__dict__:
+            cls.higher_is_better = cls.numbers[0].higher_is_better
+
+    @abstractmethod
+    def per_image(self, prediction: Picture, target: Picture) -> Tensor:
+        """What is averaged over images: (N, columns)."""
+
+    def finish(self, mean: Tensor) -> Tensor:
+        """The numbers that follow from a mean: (..., columns) -> (..., len(numbers))."""
+        return mean
+
+    def update(self, prediction: Picture, target: Picture) -> None:
+        """Add a batch of pictures; raises UsageError where the sizes differ."""
+        check_pair(prediction, target)
+        values = self.per_image(prediction, target)
+        self.total += values.double().sum(0)
+        self.count += len(values)
+
+    def compute(self) -> Tensor | dict[str, Tensor]:
+        """The number, or several by name, float32."""
+        return named(self.numbers, self.finish(self.total / self.count).float())
+
+
+def named(numbers: Sequence[Number], values: Tensor) -> Tensor | dict[str, Tensor]:
+    """One number as it is, several by name."""
+    if len(numbers) == 1:
+        return values[0]
+    return {number.name: value for number, value in zip(numbers, values, strict=True)}
