@@ -152,7 +152,8 @@ class Settings:
         model: its name, and any keyword of its constructor.
         loss: name and weight of each loss, or its weight with any keywords of its constructor, such
             as `{huber: 1.0, contrastive: {weight: 0.1, mode: layers}}`.
-        metrics: names of what is measured on the validation photos.
+        metrics: names of what is measured on the validation photos; or name and keywords of each
+            metric's constructor, such as `{psnr: {}, lpips: {alexnet: alexnet.safetensors}}`.
         data: photos to learn from.
         optimizer: how weights are updated.
         schedule: how the learning rate changes.
@@ -162,7 +163,9 @@ class Settings:
 
     model: dict[str, Any] = field(default_factory=lambda: {"name": "colornet18"})
     loss: dict[str, Any] = field(default_factory=lambda: {"distribution": 1.0})
-    metrics: list[str] = field(default_factory=lambda: ["mse", "channelwise_l2", "psnr"])
+    metrics: list[str] | dict[str, dict[str, Any]] = field(
+        default_factory=lambda: ["mse", "channelwise_l2", "psnr"]
+    )
     data: DataSettings = field(default_factory=DataSettings)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)

@@ -1,7 +1,8 @@
 """One training step and one validation step, for Lightning's Trainer."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
@@ -25,7 +26,7 @@ class ColorTask(LightningModule):
     Args:
         model: to be trained.
         loss: of the training; an adversarial member has an optimizer of its own.
-        metrics: names of metrics on the validation photos.
+        metrics: names of metrics on the validation photos, or names with keywords.
         optimizer: settings.
         schedule: settings.
     """
@@ -34,7 +35,7 @@ class ColorTask(LightningModule):
         self,
         model: ColorModel,
         loss: WeightedSum,
-        metrics: Sequence[str],
+        metrics: Sequence[str] | Mapping[str, Mapping[str, Any]],
         optimizer: OptimizerSettings,
         schedule: ScheduleSettings,
     ) -> None:
