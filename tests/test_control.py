@@ -216,7 +216,15 @@ def test_the_command_line_has_it_all(folder, tmp_path, capsys):
     Image.fromarray(CAMERA).save(tmp_path / "in.png")
     Image.fromarray(painted((200, 60, 40))).save(tmp_path / "ref.png")
     options = ["--variants", 2, "--palette", tmp_path / "ref.png", "--chroma-only", "--vividness"]
-    options += [0.5, "--uncertainty", tmp_path / "map.png", "--max-pixels", 40_000, "--memory", 900]
+    options += [
+        0.5,
+        "--uncertainty",
+        tmp_path / "map.png",
+        "--max-pixels",
+        40_000,
+        "--memory",
+        90_000,
+    ]
     out = tmp_path / "out.png"
     assert color_by_command(tmp_path / "in.png", "-o", out, "--model", folder, *options) == 0
     assert "2 colored, 0 done before, 0 failed" in capsys.readouterr().out
