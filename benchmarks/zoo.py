@@ -1,7 +1,7 @@
 """Every model with every head, and every loss: does it learn, export, and color a photo?
 
-    python benchmarks/zoo.py --data photos/ [--steps 200] [--models colornet18 ...] [--losses ...]
-        [--vgg16 vgg16_features.safetensors]
+    python benchmarks/zoo.py --data photos/ [--steps 200] [--models colornet18 ...]
+        [--heads ab ...] [--losses mse ...] [--vgg16 vgg16_features.safetensors]
 
 Models are trained from scratch, with `distribution` for that head and `huber` for `ab`; losses with
 colornet18. Printed for each: the loss on 64 fixed photos before and after, photos per second of the
@@ -99,11 +99,12 @@ def main() -> None:
     parser.add_argument("--crop", type=int, default=64)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--models", nargs="*", default=list(MODELS))
+    parser.add_argument("--heads", nargs="*", default=list(MAIN_LOSS))
     parser.add_argument("--losses", nargs="*", default=list(LOSSES))
     parser.add_argument("--vgg16", default="imagenet", help="a file, where there is no connection")
     args = parser.parse_args()
     photos = ResidentPhotos.read(find_photos(args.data), 96)
-    runs = [(name, head, {MAIN_LOSS[head]: 1.0}) for name in args.models for head in MAIN_LOSS]
+    runs = [(name, head, {MAIN_LOSS[head]: 1.0}) for name in args.models for head in args.heads]
     for name in args.losses:
         head = "distribution" if name == "distribution" else "ab"
         options = {"vgg16": args.vgg16} if name in ("perceptual", "contrastive") else {}

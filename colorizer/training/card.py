@@ -39,7 +39,7 @@ Predicts the chroma of a grayscale photograph from its lightness. Head: {head}.
 ## Validation
 
 {facts["validation_photos"]} photos ({held_out}), centered {data["crop"]}-pixel squares. A gray
-picture has no colour error where the photo is gray, so its numbers are the ones to beat.
+picture is never wrong about a gray photo, so its numbers are the ones to beat.
 
 | metric | this model | gray |
 |---|---:|---:|
@@ -47,6 +47,6 @@ picture has no colour error where the photo is gray, so its numbers are the ones
 
 ## Limits
 
-Chroma is a guess: plausible, not true. Small objects, unusual colours and pictures unlike the
-training photos are coloured worst.
+Chroma is a guess: plausible, not true. Small objects, unusual colors and pictures unlike the
+training photos are colored worst.
 """
