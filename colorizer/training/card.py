@@ -10,10 +10,10 @@ def card(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     """A model card in Markdown.
 
     Args:
-        settings: the plain settings of the run.
+        settings: the plain settings of the run, `model` with all its options.
         facts: the content of the run's metrics.json.
     """
-    name, head = settings["model"]["name"], settings["model"].get("head", "the default")
+    name, head = settings["model"]["name"], settings["model"]["head"]
     data, trainer = settings["data"], settings["trainer"]
     held_out = data["validation"] or f"{data['holdout']:.0%} of the training photos, held out"
     hours, minutes = divmod(round(facts["seconds"] / 60), 60)

@@ -108,7 +108,11 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
         **surroundings,
         "hardware": _hardware(task.device),
     }
-    texts = {"metrics.json": json.dumps(facts, indent=2) + "\n", "card.md": card(plain, facts)}
+    described = plain | {"model": {**model.config, "head": model.head.name}}
+    texts = {
+        "metrics.json": json.dumps(facts, indent=2) + "\n",
+        "card.md": card(described, facts),
+    }
     size = config.working_size(settings.data)
     export(model, run / "model", settings=plain, size=size, extra_files=texts)
     print(f"model folder: {run / 'model'}", flush=True)
