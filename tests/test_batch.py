@@ -266,8 +266,8 @@ def test_pictures_too_large_for_the_bound(colorizer, monkeypatch):
         assert options == {"threads": 1, "size": 256}
         assert "saw it at 256 pixels only" in notes[0]
     fit = Budget(200, large).share(picture(8000, 8000, "webpload"), jpeg)
-    with pytest.raises(ColorizerError, match=r"8000 x 8000 .* takes about \d+ MB as WEBP to"), fit:
-        pass
+    with pytest.raises(ColorizerError, match=r"8000 x 8000 .* takes about \d+ MB as WEBP to"):
+        fit.__enter__()
 
 
 def test_pictures_wait_for_each_other(colorizer, monkeypatch):
