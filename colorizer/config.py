@@ -14,6 +14,8 @@ __all__ = [
     "Settings",
     "TrainerSettings",
     "check",
+    "crop_at",
+    "last_crop",
     "working_size",
 ]
 
@@ -46,21 +48,39 @@ class DataSettings:
             `photos/train_*.tar`. There is no default data set.
         validation: likewise; without it `holdout` of the training photos are set aside.
         holdout: share of the training photos to validate on when `validation` is not set.
-        size: short side in pixels at which photos are decoded and kept in memory.
+        size: short side in pixels at which photos are decoded and kept.
+        mode: where decoded photos lie. "resident": on the training device, or in the system's
+            memory, decoded once for all runs; "streaming": nowhere, each is decoded anew each
+            epoch; "auto": resident if they fit.
+        cache: the folder that keeps decoded photos for the next run; "auto" is one in the user's
+            cache, None keeps nothing.
+        workers: threads that prepare batches where photos are not resident on the training device;
+            None leaves one core to the training and takes the others.
         crop: side in pixels of the squares that the network is trained on.
+        grow: larger squares later: share of the training from which on -> side in pixels, such as
+            `{0.5: 192, 0.8: 256}`. Validation is at the last size.
         scale: smallest and largest side of a training square, as a share of the photo's short side.
         flip: mirror half of the training squares.
-        batch_size: squares per step.
+        degrade: keywords of `colorizer.data.degrade.Degradation`: make the lightness that the
+            network sees look like that of an old photograph; `{}` is the default recipe, None is
+            off.
+        batch_size: squares per step on each device, or "auto": the most that fit, found once and
+            noted in the run's settings.
     """
 
     train: str | None = None
     validation: str | None = None
     holdout: float = 0.05
     size: int = 160
+    mode: Literal["auto", "resident", "streaming"] = "auto"
+    cache: str | None = "auto"
+    workers: int | None = None
     crop: int = 128
+    grow: dict[float, int] = field(default_factory=dict)
     scale: tuple[float, float] = (0.6, 1.0)
     flip: bool = True
-    batch_size: int = 64
+    degrade: dict[str, Any] | None = None
+    batch_size: int | Literal["auto"] = 64
 
 
 @_settings
@@ -70,6 +90,9 @@ class OptimizerSettings:
     Args:
         name: the algorithm.
         learning_rate: its peak, which the schedule scales.
+        batch_rule: how it follows the effective batch (squares per step on all devices together):
+            "sqrt" or "linear" in its ratio to `rule_batch`, or "none", not at all.
+        rule_batch: the effective batch that `learning_rate` was chosen for.
         encoder_factor: the learning rate of a pretrained encoder, relative to the rest.
         weight_decay: of convolution weights; biases and normalisation have none.
         betas: running averages of adam and adamw.
@@ -79,6 +102,8 @@ class OptimizerSettings:
 
     name: Literal["adam", "adamw", "sgd"] = "adamw"
     learning_rate: float = 1e-3
+    batch_rule: Literal["none", "sqrt", "linear"] = "none"
+    rule_batch: int = 64
     encoder_factor: float = 0.3
     weight_decay: float = 0.02
     betas: tuple[float, float] = (0.9, 0.99)
@@ -113,11 +138,18 @@ class TrainerSettings:
         epochs: how often every photo is seen.
         output: the folder that gets a folder for each run.
         seed: of weights, order and crops.
-        precision: of the arithmetic in the network; colour is float32 always.
+        precision: of the arithmetic in the network; color is float32 always.
         accelerator: where to train.
+        devices: how many, on each node; above 1 they share the work (distributed data parallel).
+        num_nodes: machines.
+        compile: let torch.compile fuse the network's operations; slower to start.
+        deterministic: on a GPU too, the same settings give the same weights; slower.
         ema: decay per step of the moving average of weights, which is what is validated and
             exported; 0 for none.
         accumulate: batches whose gradients make one step.
+        checkpoint_minutes: longest time between two checkpoints; each epoch ends with one too.
+        nonfinite: "stop" the run at the first loss or gradient that is not finite, or "skip" the
+            step, which waits for the device at each one.
         grid: validation photos shown each epoch (original, gray, ours).
     """
 
@@ -126,8 +158,14 @@ class TrainerSettings:
     seed: int = 0
     precision: Literal["bf16-mixed", "16-mixed", "32-true"] = "bf16-mixed"
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
+    devices: int = 1
+    num_nodes: int = 1
+    compile: bool = False
+    deterministic: bool = False
     ema: float = 0.999
     accumulate: int = 1
+    checkpoint_minutes: float = 10.0
+    nonfinite: Literal["stop", "skip"] = "stop"
     grid: int = 8
 
 
@@ -173,9 +211,20 @@ class Settings:
     inference: InferenceSettings = field(default_factory=InferenceSettings)
 
 
+def last_crop(data: DataSettings) -> int:
+    """The side in pixels of the squares at the end of the training."""
+    return data.grow[max(data.grow)] if data.grow else data.crop
+
+
+def crop_at(data: DataSettings, progress: float) -> int:
+    """The side in pixels of the squares when `progress`, 0..1, of the training is done."""
+    begun = [start for start in data.grow if start <= progress]
+    return data.grow[max(begun)] if begun else data.crop
+
+
 def working_size(data: DataSettings) -> int:
     """The short side, in pixels, at which a network sees things as large as in its training."""
-    return max(32, 32 * round(data.crop / (sum(data.scale) / 2) / 32))
+    return max(32, 32 * round(last_crop(data) / (sum(data.scale) / 2) / 32))
 
 
 def check(settings: Settings) -> dict[str, Any]:
@@ -194,11 +243,20 @@ def check(settings: Settings) -> dict[str, Any]:
         "data.size (at least 32)": settings.data.size >= 32,
         "data.crop (at least 32)": settings.data.crop >= 32,
         "data.scale (0 < low <= high <= 1)": 0 < low <= high <= 1,
-        "data.batch_size (at least 1)": settings.data.batch_size >= 1,
+        "data.grow (from a share in 0..1 on, at least 32)": all(
+            0 < start < 1 and side >= 32 for start, side in settings.data.grow.items()
+        ),
+        "data.workers (at least 1)": settings.data.workers is None or settings.data.workers >= 1,
+        "data.batch_size (at least 1)": settings.data.batch_size == "auto"
+        or settings.data.batch_size >= 1,
         "optimizer.learning_rate (above 0)": settings.optimizer.learning_rate > 0,
+        "optimizer.rule_batch (at least 1)": settings.optimizer.rule_batch >= 1,
         "optimizer.clip (at least 0)": settings.optimizer.clip >= 0,
         "schedule.step_epochs (at least 1)": settings.schedule.step_epochs >= 1,
         "trainer.epochs (at least 1)": settings.trainer.epochs >= 1,
+        "trainer.devices (at least 1)": settings.trainer.devices >= 1,
+        "trainer.num_nodes (at least 1)": settings.trainer.num_nodes >= 1,
+        "trainer.checkpoint_minutes (above 0)": settings.trainer.checkpoint_minutes > 0,
         "trainer.ema (0 <= ema < 1)": 0 <= settings.trainer.ema < 1,
         "trainer.accumulate (at least 1)": settings.trainer.accumulate >= 1,
         "trainer.grid (at least 1)": settings.trainer.grid >= 1,

@@ -22,6 +22,7 @@ __all__ = [
     "load_model",
     "load_state_dict",
     "load_weights",
+    "untrained",
 ]
 
 _FORMAT = 1  # raised when the exported graph changes, so that cached ones are made anew
@@ -41,7 +42,7 @@ def load_model(folder: str | Path) -> ColorModel:
             f"{folder / WEIGHTS} is not the file that {CONFIG} names: its sha256 is "
             f"{found[:12]}..., not {str(config['weights_sha256'])[:12]}...; copy the folder again"
         )
-    model = create_model(**_untrained(config["model"]))
+    model = create_model(**untrained(config["model"]))
     load_weights(model, load_state_dict(folder / WEIGHTS), str(folder))
     for name in ("temperature", "moderation"):
         if name in config["inference"]:
@@ -82,7 +83,7 @@ def export_weights(
         kept = [source / name for name in ("metrics.json", "card.md")]
         texts = {path.name: path.read_text(encoding="utf-8") for path in kept if path.is_file()}
     else:
-        network = create_model(**_untrained({"name": "colornet18", **(model or {})}))
+        network = create_model(**untrained({"name": "colornet18", **(model or {})}))
         load_weights(network, load_state_dict(source), str(source))
         settings, known_size, texts = {"state_dict": source.name}, 256, {}
     changes = {"temperature": temperature, "moderation": moderation}
@@ -114,7 +115,7 @@ def folder_for_state_dict(
     path = Path(path)
     if not path.is_file():
         raise ColorizerError(f"no weights file at {path}")
-    options = _untrained(model_settings)
+    options = untrained(model_settings)
     key = json.dumps([_FORMAT, sha256(path), options, size], sort_keys=True, default=str)
     folder = _cache() / f"{path.stem}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     if not (folder / CONFIG).is_file():
@@ -174,7 +175,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _untrained(options: Mapping[str, Any]) -> dict[str, Any]:
+def untrained(options: Mapping[str, Any]) -> dict[str, Any]:
     """The same model without the weights that its training started from."""
     off = {"pretrained": False, "pretrained_file": None}
     return {k: off.get(k, v) for k, v in options.items()}

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pyvips
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,11 +12,14 @@ from PIL import Image
 
 from colorizer import ColorizerError, UsageError, gamut
 from colorizer.config import DataSettings
-from colorizer.data import PhotoModule, find_photos
-from colorizer.data.augment import center_crop, random_crop
-from colorizer.data.module import CropLoader
-from colorizer.data.photos import decode
-from colorizer.data.resident import Crop, ResidentPhotos
+from colorizer.data.augment import center_squares, random_squares
+from colorizer.data.cache import Decoded, decode_all, find_decoded
+from colorizer.data.loader import BatchLoader
+from colorizer.data.memory import available
+from colorizer.data.module import PhotoModule
+from colorizer.data.photos import decode, find_photos
+from colorizer.data.resident import ResidentPhotos
+from colorizer.data.streaming import StreamedPhotos
 
 
 @pytest.fixture(scope="module")
@@ -89,55 +93,204 @@ def test_every_kind_of_pixel_becomes_srgb(
     assert np.abs(pixels[0, 0].astype(int) - expected).max() <= tolerance
 
 
+def test_a_small_plain_photo_is_decoded_as_libvips_does(photos: Path) -> None:
+    for photo in find_photos(photos):
+        image = pyvips.Image.new_from_buffer(photo.read(), "")
+        assert np.abs(decode(photo, 100).astype(int) - image.numpy()[..., :3]).max() <= 2
+
+
 def test_unreadable_photos_are_named_and_left_out(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("this is no picture")
     (tmp_path / "empty.png").touch()
     cut = (photos / "01.jpg").read_bytes()
     (tmp_path / "cut.jpg").write_bytes(cut[: len(cut) // 2])
     with pytest.raises(ColorizerError, match=r"none of 3 photos can be read"):
-        ResidentPhotos.read(find_photos(tmp_path), 32)
+        decode_all(find_photos(tmp_path), 32, None)
     (tmp_path / "good.jpg").write_bytes(cut)
     with pytest.warns(UserWarning, match=r"3 photos are left out: .*cut.jpg.*empty.png.*text.jpg"):
-        kept = ResidentPhotos.read(find_photos(tmp_path), 32)
+        kept = decode_all(find_photos(tmp_path), 32, None)
     assert [Path(name).name for name in kept.names] == ["good.jpg"]
 
 
-def test_whole_crops_are_the_photos_themselves() -> None:
+def beside(*pictures: np.ndarray) -> ResidentPhotos:
+    sizes = np.array([picture.shape[:2] for picture in pictures])
+    pixels = np.concatenate([picture.reshape(-1, 3) for picture in pictures])
+    return ResidentPhotos(Decoded([str(i) for i in range(len(pictures))], sizes, pixels, []))
+
+
+def test_whole_squares_are_the_photos_themselves() -> None:
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 256, (16, width, 3), np.uint8) for width in (16, 20, 33)]
-    photos = ResidentPhotos(["a", "b", "c"], pictures)
-    crops = [Crop(2, 0, 5, 16), Crop(0, 0, 0, 16, flip=True), Crop(1, 0, 4, 16)]
-    cut = photos.crops(crops, 16).permute(0, 2, 3, 1).numpy()
+    squares = np.array([[0, 5, 16, 0], [0, 0, 16, 1], [0, 4, 16, 0]])
+    cut = beside(*pictures).squares(np.array([2, 0, 1]), squares, 16)
+    cut = cut.permute(0, 2, 3, 1).numpy()
     np.testing.assert_array_equal(cut[0], pictures[2][:, 5:21])
     np.testing.assert_array_equal(cut[1], pictures[0][:, ::-1])
     np.testing.assert_array_equal(cut[2], pictures[1][:, 4:20])
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40))
+def test_squares_cut_at_once_are_those_cut_one_by_one(seed: int, size: int) -> None:
+    rng = np.random.default_rng(seed)
+    pictures = [rng.integers(0, 256, (*rng.integers(1, 60, 2), 3), np.uint8) for _ in range(5)]
+    photos = beside(*pictures)
+    chosen = rng.integers(0, 5, 7)
+    squares = random_squares(photos.sizes[chosen], rng.random((7, 4)), (0.1, 1.0))
+    one, other = (
+        photos.squares(chosen, squares, size),
+        photos._squares_at_once(chosen, squares, size),
+    )
+    assert (one.int() - other.int()).abs().max() <= 1
+
+
 @given(
     st.integers(1, 90),
     st.integers(1, 90),
-    st.integers(0, 2**32 - 1),
+    st.lists(st.floats(0, 1, exclude_max=True), min_size=4, max_size=4),
     st.tuples(st.floats(0.01, 1), st.floats(0.01, 1)).map(sorted).map(tuple),
 )
-def test_crops_lie_inside_the_photo(
-    height: int, width: int, seed: int, scale: tuple[float, float]
+def test_squares_lie_inside_the_photo(
+    height: int, width: int, draws: list[float], scale: tuple[float, float]
 ) -> None:
-    rng = np.random.default_rng(seed)
-    for crop in (random_crop(0, height, width, rng, scale), center_crop(0, height, width)):
-        assert crop.top >= 0
-        assert crop.left >= 0
-        assert crop.side >= 1
-        assert crop.top + crop.side <= height
-        assert crop.left + crop.side <= width
+    sizes = np.array([[height, width]])
+    both = random_squares(sizes, np.array([draws]), scale), center_squares(sizes)
+    for ((top, left, side, flip),) in both:
+        assert top >= 0
+        assert left >= 0
+        assert side >= 1
+        assert flip in (0, 1)
+        assert top + side <= height
+        assert left + side <= width
 
 
-def test_an_epoch_means_every_photo_once() -> None:
-    colors = np.arange(7, dtype=np.uint8) * 30
-    photos = ResidentPhotos(list("abcdefg"), [np.full((8, 8, 3), color) for color in colors])
-    loader = CropLoader(photos, np.random.default_rng(0).permutation(7), center_crop, 8, 3)
-    batches = list(loader)
-    assert len(batches) == len(loader) == 3
-    assert sorted(torch.cat(batches)[:, 0, 0, 0].tolist()) == colors.tolist()
+@given(st.integers(1, 60), st.integers(1, 20), st.sampled_from([0, 1, 3]))
+def test_an_epoch_means_every_photo_once(count: int, batches: int, workers: int) -> None:
+    photos = beside(*(np.full((4, 4, 3), i, np.uint8) for i in range(count)))
+    batches = min(batches, count)
+    order, draws = np.random.default_rng(0).permutation(count), np.zeros((count, 4))
+    loader = BatchLoader(photos, order, draws, center_squares, 4, batches, workers=workers)
+    made = list(loader)
+    assert len(made) == len(loader) == batches
+    assert torch.cat(made)[:, 0, 0, 0].tolist() == order.tolist()
+    assert max(map(len, made)) - min(map(len, made)) <= 1
+    assert [int(name) for i in range(batches) for name in loader.names(i)] == order.tolist()
+
+
+def test_a_resumed_epoch_begins_where_it_was_left() -> None:
+    photos = beside(*(np.full((4, 4, 3), i, np.uint8) for i in range(6)))
+    order = np.arange(6)
+    for workers in (0, 2):
+        loader = BatchLoader(
+            photos, order, np.zeros((6, 4)), center_squares, 4, 3, workers=workers, done=lambda: 1
+        )
+        assert torch.cat(list(loader))[:, 0, 0, 0].tolist() == [2, 3, 4, 5]
+
+
+def test_what_fails_in_a_thread_is_raised_where_the_batch_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("this is no picture")
+    photos = StreamedPhotos(find_photos(tmp_path), 32)
+    loader = BatchLoader(photos, np.arange(1), np.zeros((1, 4)), center_squares, 32, 1, workers=2)
+    with pytest.raises(ColorizerError, match=r"text\.jpg"):
+        list(loader)
+
+
+def test_streamed_and_resident_photos_give_the_same_squares(photos: Path) -> None:
+    found = find_photos(photos)
+    resident = ResidentPhotos(decode_all(found, 40, None))
+    streamed = StreamedPhotos(found, 40)
+    order, draws = np.arange(12), np.random.default_rng(0).random((12, 4))
+    one, other = (p.batch(order, draws, random_squares, 24) for p in (resident, streamed))
+    assert torch.equal(one, other)
+    half = np.arange(1, 12, 2)
+    assert resident.part(half).names == streamed.part(half).names == resident.names[1::2]
+    assert torch.equal(
+        resident.part(half).batch(order[:6], draws[half], random_squares, 24), one[half]
+    )
+
+
+def test_a_streamed_photo_that_cannot_be_read_is_named_once(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes((photos / "01.jpg").read_bytes())
+    (tmp_path / "b.jpg").write_text("this is no picture")
+    streamed = StreamedPhotos(find_photos(tmp_path), 32)
+    batch = (np.array([0, 1]), np.zeros((2, 4)), center_squares, 32)
+    with pytest.warns(UserWarning, match=r"left out: .*b\.jpg"):
+        assert len(streamed.batch(*batch)) == 1
+    assert len(streamed.batch(*batch)) == 1
+
+
+def test_decoded_photos_are_kept_for_the_next_run(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = find_photos(photos)
+    assert find_decoded(found, 40, tmp_path) is None
+    first = decode_all(found, 40, tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("colorizer.data.cache.decode", None)  # nothing is decoded again
+        again = decode_all(found, 40, tmp_path)
+        assert find_decoded(found, 40, tmp_path).names == first.names
+    np.testing.assert_array_equal(first.pixels, again.pixels)
+    np.testing.assert_array_equal(first.pixels, decode_all(found, 40, None).pixels)
+    assert find_decoded(found, 41, tmp_path) is None
+    assert find_decoded(found[1:], 40, tmp_path) is None
+    assert sorted(p.suffix for p in tmp_path.iterdir()) == ["", ".lock"]
+
+
+def test_a_changed_photo_and_a_damaged_cache_are_decoded_anew(tmp_path: Path) -> None:
+    cache, folder = tmp_path / "cache", tmp_path / "photos"
+    folder.mkdir()
+    Image.new("RGB", (40, 40), (9, 9, 9)).save(folder / "a.png")
+    found = find_photos(folder)
+    assert decode_all(found, 40, cache).pixels.max() == 9
+    (pixels,) = cache.glob("*/pixels.u8")
+    pixels.write_bytes(pixels.read_bytes()[:-1])
+    assert find_decoded(found, 40, cache) is None
+    assert decode_all(found, 40, cache).pixels.max() == 9
+    Image.new("RGB", (40, 41), (8, 8, 8)).save(folder / "a.png")
+    assert decode_all(found, 40, cache).pixels.max() == 8
+
+
+def test_a_cache_that_cannot_be_written_is_said_and_done_without(
+    photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.warns(UserWarning, match=r"cannot be kept in .*file"):
+        assert len(decode_all(find_photos(photos), 40, tmp_path / "file").names) == 12
+
+
+@pytest.mark.parametrize(("count", "ranks", "batch"), [(7, 1, 3), (16, 2, 4), (7, 3, 2), (5, 4, 1)])
+def test_processes_share_the_photos_and_take_as_many_steps(
+    count: int, ranks: int, batch: int
+) -> None:
+    shares = [np.arange(rank, count, ranks) for rank in range(ranks)]
+    data = PhotoModule(DataSettings(train="x", batch_size=batch), ranks=ranks)
+    batches = data.batches(range(count))
+    assert sorted(np.concatenate(shares)) == list(range(count))
+    assert all(1 <= batches <= len(share) for share in shares)
+    assert max(len(share) for share in shares) <= batches * (batch + 1)
+
+
+@pytest.mark.parametrize(
+    ("mode", "free", "word", "streams"),
+    [
+        ("auto", 1e9, "resident in the system's memory", False),
+        ("auto", 1e5, "streamed, as 0.0 GB", True),
+        ("resident", 1e5, "resident", False),
+        ("streaming", 1e9, "streamed, as data.mode says", True),
+    ],
+)
+def test_what_fits_is_resident(
+    mode: str, free: float, word: str, streams: bool, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("colorizer.data.module.available", lambda device: int(free))
+    data = PhotoModule(DataSettings(train=str(photos), size=40, crop=32, mode=mode))
+    data.setup()
+    assert word in data.place
+    assert isinstance(data.train, StreamedPhotos) == streams
+    assert data.samples(1).shape == (1, 3, 32, 32)
+
+
+def test_the_memory_that_is_free_is_a_sensible_number() -> None:
+    assert 1e8 < available(torch.device("cpu")) < 1e14
 
 
 def test_held_out_photos_are_not_trained_on(photos: Path) -> None:

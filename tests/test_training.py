@@ -13,8 +13,8 @@ from torch import nn
 
 from colorizer import ColorizerError, Settings, UsageError, colorize, create_model, train
 from colorizer.config import OptimizerSettings, ScheduleSettings
+from colorizer.training.optimizer import create_optimizer, rate
 from colorizer.training.run import model_options
-from colorizer.training.task import create_optimizer, rate
 from tests.pictures import landscape
 
 
@@ -74,30 +74,6 @@ def test_the_same_settings_give_the_same_weights(run: Path, photos: Path, tmp_pa
     one, other = (load_file(r / "model" / "weights.safetensors") for r in (run, again))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
-
-
-def test_a_resumed_run_ends_like_one_that_was_not_stopped(
-    run: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stop(self, trainer, task) -> None:
-        if trainer.current_epoch == 1:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr("colorizer.training.callbacks.EpochLog.on_train_epoch_start", stop)
-        with pytest.raises(ColorizerError, match="--resume"):
-            train(quick(photos, tmp_path))
-    (half,) = tmp_path.iterdir()
-    assert not (half / "model").exists()
-    assert train(Settings(), resume=half) == half
-    one, other = (load_file(r / "model" / "weights.safetensors") for r in (run, half))
-    assert all(torch.equal(one[name], other[name]) for name in one)
-    assert [row["epoch"] for row in rows(half)] == ["1", "2"]
-
-
-def test_a_folder_that_is_no_run_cannot_be_resumed(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"settings\.yaml"):
-        train(Settings(), resume=tmp_path)
 
 
 @pytest.mark.parametrize(("head", "loss"), [("ab", "huber"), ("distribution", "distribution")])

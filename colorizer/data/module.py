@@ -1,6 +1,7 @@
 """Training and validation photos as batches of squares, for Lightning."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -9,57 +10,51 @@ from torch import Tensor
 
 from colorizer import gamut
 from colorizer.color import rgb_to_lab
-from colorizer.config import DataSettings
-from colorizer.data.augment import center_crop, random_crop
-from colorizer.data.photos import find_photos
-from colorizer.data.resident import Crop, ResidentPhotos
+from colorizer.config import DataSettings, crop_at, last_crop
+from colorizer.data.augment import DRAWS, center_squares, random_squares
+from colorizer.data.cache import cache_folder, decode_all, find_decoded
+from colorizer.data.loader import BatchLoader, Photos, default_workers
+from colorizer.data.memory import available
+from colorizer.data.photos import Photo, decode, find_photos
+from colorizer.data.resident import ResidentPhotos
+from colorizer.data.streaming import StreamedPhotos
 from colorizer.errors import ColorizerError, UsageError
 
-__all__ = ["CropLoader", "PhotoModule"]
+__all__ = ["PhotoModule"]
 
-
-class CropLoader:
-    """Batches of squares, each photo once, cut on the device where the photos lie.
-
-    Args:
-        photos: to cut from.
-        order: (N,) which photos, in which order.
-        crop: photo, height, width -> square.
-        size: side of the squares, in pixels.
-        batch_size: squares per batch; the last batch may be smaller.
-
-    Yields:
-        (B, 3, size, size) uint8, sRGB.
-    """
-
-    def __init__(
-        self,
-        photos: ResidentPhotos,
-        order: np.ndarray,
-        crop: Callable[[int, int, int], Crop],
-        size: int,
-        batch_size: int,
-    ) -> None:
-        self.photos, self.order, self.crop = photos, order, crop
-        self.size, self.batch_size = size, batch_size
-
-    def __len__(self) -> int:
-        return -(-len(self.order) // self.batch_size)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        for first in range(0, len(self.order), self.batch_size):
-            chosen = self.order[first : first + self.batch_size].tolist()
-            crops = [self.crop(photo, *self.photos.sizes[photo]) for photo in chosen]
-            yield self.photos.crops(crops, self.size)
+_DEVICE_SHARE = 0.4  # of a GPU's free memory that photos may take: the training needs the rest
+_SYSTEM_SHARE = 0.6  # of the system's; what is mapped from a file can be dropped again
+_CPU = torch.device("cpu")
 
 
 class PhotoModule(LightningDataModule):
-    """The photos that the settings name, decoded once and resident in memory.
+    """The photos that the settings name, decoded once where they fit.
 
-    Raises UsageError when `data.train` is not set, ColorizerError when it holds no photo.
+    Args:
+        settings: see `DataSettings`; `batch_size` must be a number by the time batches are made.
+        seed: of order and squares.
+        device: where the training takes place.
+        ranks: processes that share the training; each trains on every so many-th photo.
+
+    Attributes:
+        train, validation: all photos, whichever process this is.
+        place: how they are kept: a sentence for the user.
+
+    Raises:
+        UsageError: `data.train` is not set.
     """
 
-    def __init__(self, settings: DataSettings, seed: int = 0) -> None:
+    train: Photos
+    validation: Photos
+    place: str
+
+    def __init__(
+        self,
+        settings: DataSettings,
+        seed: int = 0,
+        device: torch.device = _CPU,
+        ranks: int = 1,
+    ) -> None:
         super().__init__()
         if settings.train is None:
             raise UsageError(
@@ -67,56 +62,67 @@ class PhotoModule(LightningDataModule):
                 "(in config.py, or as --data.train FOLDER)"
             )
         self.settings, self.seed = settings, seed
-        self.train: ResidentPhotos | None = None
-        self.validation: ResidentPhotos | None = None
+        self.device, self.ranks = device, ranks
+        self._own: dict[str, Photos] = {}
 
     def setup(self, stage: str | None = None) -> None:
-        """Find and decode the photos, once."""
-        if self.train is not None:
+        """Find the photos, and decode them if they fit; once.
+
+        Raises:
+            ColorizerError: there are too few photos, or none that can be read.
+        """
+        if "train" in self.__dict__:
             return
-        photos = find_photos(self.settings.train)
-        if self.settings.validation is not None:
-            held_out = find_photos(self.settings.validation)
-        else:
-            count = max(1, round(self.settings.holdout * len(photos)))
-            if count == len(photos):
+        photos, held_out = self._find()
+        memory = self._memory([*photos, *held_out])
+        self.train = self._open(photos, memory)
+        self.validation = self._open(held_out, memory)
+        for what, found in (("training", self.train), ("validation", self.validation)):
+            if len(found) < self.ranks:
                 raise ColorizerError(
-                    f"{self.settings.train} holds one photo: training needs at least two, "
-                    "or data.validation"
+                    f"{len(found)} {what} photos for {self.ranks} devices: each needs at least one"
                 )
-            chosen = set(np.random.default_rng(self.seed).permutation(len(photos))[:count].tolist())
-            held_out = [photo for i, photo in enumerate(photos) if i in chosen]
-            photos = [photo for i, photo in enumerate(photos) if i not in chosen]
-        self.train = ResidentPhotos.read(photos, self.settings.size)
-        self.validation = ResidentPhotos.read(held_out, self.settings.size)
 
-    def train_dataloader(self) -> CropLoader:
+    def batches(self, photos: Photos) -> int:
+        """How many batches a process makes of its share of all `photos`; the same in each."""
+        most, fewest = -(-len(photos) // self.ranks), len(photos) // self.ranks
+        return min(-(-most // int(self.settings.batch_size)), fewest)
+
+    def train_dataloader(self) -> BatchLoader:
         """One epoch: another order and other squares each time, the same for the same seed."""
-        device, epoch = self.trainer.strategy.root_device, self.trainer.current_epoch
-        rng = np.random.default_rng([self.seed, epoch])
-        s = self.settings
+        trainer, s = self.trainer, self.settings
+        photos = self._share("train")
+        rng = np.random.default_rng([self.seed, trainer.current_epoch, trainer.global_rank])
+        order, draws = rng.permutation(len(photos)), rng.random((len(photos), DRAWS))
+        return self._loader(
+            photos,
+            order,
+            draws,
+            partial(random_squares, scale=s.scale, flip=s.flip),
+            crop_at(s, trainer.current_epoch / trainer.max_epochs),
+            self.batches(self.train),
+            # Of this epoch: the loop counts from its start, or from where it was resumed.
+            done=lambda: trainer.fit_loop.epoch_loop.batch_progress.current.ready,
+        )
 
-        def crop(photo: int, height: int, width: int) -> Crop:
-            return random_crop(photo, height, width, rng, s.scale, s.flip)
-
-        order = rng.permutation(len(self.train))
-        return CropLoader(self.train.to(device), order, crop, s.crop, s.batch_size)
-
-    def val_dataloader(self) -> CropLoader:
-        """The centered squares of the validation photos."""
-        photos = self.validation.to(self.trainer.strategy.root_device)
-        return self._centered(photos, np.arange(len(photos)))
-
-    def _centered(self, photos: ResidentPhotos, order: np.ndarray) -> CropLoader:
-        return CropLoader(photos, order, center_crop, self.settings.crop, self.settings.batch_size)
+    def val_dataloader(self) -> BatchLoader:
+        """The centered squares of the validation photos; of each process those of its share."""
+        photos = self._share("validation")
+        order = np.arange(len(photos))
+        return self._centered(
+            photos, order, last_crop(self.settings), self.batches(self.validation)
+        )
 
     def samples(self, count: int) -> Tensor:
         """(count, 3, crop, crop) uint8: validation photos, spread over the whole set."""
         order = np.linspace(0, len(self.validation) - 1, min(count, len(self.validation)))
-        return torch.cat(list(self._centered(self.validation, order.astype(int))))
+        loader = self._centered(self.validation, order.astype(int), last_crop(self.settings), 1)
+        return loader.batch(0)
 
     def color_prior(self, photos: int = 4000) -> np.ndarray:
-        """How the training photos' colours spread over the in-gamut bins, smoothed.
+        """How the training photos' colors spread over the in-gamut bins, smoothed.
+
+        They are looked at in small, as the heads predict them.
 
         Args:
             photos: how many to look at, spread over the whole set.
@@ -126,7 +132,86 @@ class PhotoModule(LightningDataModule):
         """
         order = np.linspace(0, len(self.train) - 1, min(photos, len(self.train))).astype(int)
         histogram = np.zeros(len(gamut.bins()), np.int64)
-        for rgb in self._centered(self.train, order):
+        size = max(32, self.settings.crop // 4)
+        for rgb in self._centered(self.train, order, size, -(-len(order) // 256)):
             ab = rgb_to_lab(rgb.float() / 255)[1]  # (N, 2, H, W)
-            histogram += gamut.histogram(ab.permute(0, 2, 3, 1).reshape(-1, 2).cpu().numpy())
+            histogram += gamut.histogram(ab.permute(0, 2, 3, 1).reshape(-1, 2).numpy())
         return gamut.smooth_prior(histogram)
+
+    def _find(self) -> tuple[list[Photo], list[Photo]]:
+        """Training and validation photos."""
+        photos = find_photos(self.settings.train)
+        if self.settings.validation is not None:
+            return photos, find_photos(self.settings.validation)
+        count = max(1, round(self.settings.holdout * len(photos)))
+        if count == len(photos):
+            raise ColorizerError(
+                f"{self.settings.train} holds one photo: training needs at least two, "
+                "or data.validation"
+            )
+        chosen = set(np.random.default_rng(self.seed).permutation(len(photos))[:count].tolist())
+        return (
+            [photo for i, photo in enumerate(photos) if i not in chosen],
+            [photo for i, photo in enumerate(photos) if i in chosen],
+        )
+
+    def _memory(self, photos: Sequence[Photo]) -> torch.device | None:
+        """The device whose memory keeps the photos; None if they are streamed."""
+        gigabytes = self._estimate(photos) / 1e9
+        mode, device = self.settings.mode, self.device
+        system = available(_CPU) / 1e9
+        own = available(device) / 1e9 if device.type == "cuda" else 0.0
+        takes = f"{len(photos)} photos take about {gigabytes:.1f} GB decoded"
+        if device.type == "cuda" and gigabytes / self.ranks <= _DEVICE_SHARE * own:
+            self.place = f"{takes}: resident on the GPU ({own:.1f} GB free)"
+            chosen = device
+        elif gigabytes <= _SYSTEM_SHARE * system or mode == "resident":
+            self.place = f"{takes}: resident in the system's memory ({system:.1f} GB free)"
+            chosen = _CPU
+        else:
+            self.place = f"{takes}: streamed, as {system:.1f} GB of memory are free"
+            return None
+        if mode == "streaming":
+            self.place = f"{takes}: streamed, as data.mode says"
+            return None
+        return chosen
+
+    def _estimate(self, photos: Sequence[Photo]) -> float:
+        """Bytes that the photos take, decoded: by a sample."""
+        chosen = np.unique(np.linspace(0, len(photos) - 1, 64).astype(int))
+        sizes = []
+        for i in chosen:
+            try:
+                sizes.append(decode(photos[i], self.settings.size).nbytes)
+            except ColorizerError:  # will be named when it is its turn
+                continue
+        return len(photos) * float(np.mean(sizes or [0]))
+
+    def _open(self, photos: Sequence[Photo], memory: torch.device | None) -> Photos:
+        self._device_resident = memory is not None and memory.type != "cpu"
+        if memory is None:
+            return StreamedPhotos(photos, self.settings.size)
+        cache, size = cache_folder(self.settings.cache), self.settings.size
+        return ResidentPhotos(find_decoded(photos, size, cache) or decode_all(photos, size, cache))
+
+    def _share(self, which: str) -> Photos:
+        """This process's photos, on its device if that is where they are kept."""
+        if which not in self._own:
+            photos: Photos = getattr(self, which)
+            if self.ranks > 1:
+                photos = photos.part(np.arange(self.trainer.global_rank, len(photos), self.ranks))
+            self._own[which] = photos.to(self.device) if self._device_resident else photos
+        return self._own[which]
+
+    def _centered(self, photos: Photos, order: np.ndarray, size: int, batches: int) -> BatchLoader:
+        draws = np.zeros((len(order), DRAWS))
+        return self._loader(photos, order, draws, center_squares, size, batches)
+
+    def _loader(self, photos: Photos, *about, **options) -> BatchLoader:
+        # What lies where the training takes place is cut in its turn; the rest is made ahead.
+        at_hand = isinstance(photos, ResidentPhotos) and (
+            photos.pixels.device.type == self.device.type
+        )
+        workers = 0 if at_hand else self.settings.workers or default_workers(self.ranks)
+        pinned = not at_hand and self.device.type == "cuda"
+        return BatchLoader(photos, *about, workers=workers, pinned=pinned, **options)

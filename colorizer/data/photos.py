@@ -1,11 +1,13 @@
 """Where training photos lie: folders of any depth, and WebDataset tar shards."""
 
+import io
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pyvips
+from PIL import Image
 
 from colorizer.errors import ColorizerError
 
@@ -87,6 +89,8 @@ def decode(photo: Photo, short_side: int) -> np.ndarray:
     """
     try:
         encoded = photo.read()
+        if (picture := _decode_small(encoded, short_side)) is not None:
+            return picture
         header = pyvips.Image.new_from_buffer(encoded, "")
         shrink = short_side / min(header.width, header.height)
         # A square box: it fits the long side, whichever that is after the EXIF rotation.
@@ -99,6 +103,25 @@ def decode(photo: Photo, short_side: int) -> np.ndarray:
         if image.hasalpha():
             image = image.flatten(background=255)
         return image.colourspace("srgb").cast("uchar").numpy()[..., :3]
-    except (pyvips.Error, OSError) as error:
+    except (pyvips.Error, OSError, SyntaxError) as error:  # Pillow's for a broken PNG
         reason = (str(error).strip().splitlines() or ["unreadable"])[-1]
         raise ColorizerError(f"{photo.name} cannot be read: {reason}") from error
+
+
+def _decode_small(encoded: bytes, short_side: int) -> np.ndarray | None:
+    """A plain sRGB picture that is small enough already; None for any other.
+
+    Most photos of a prepared set are, and Pillow decodes one in a fifth of the time that libvips
+    takes to set its pipeline up.
+    """
+    try:
+        image = Image.open(io.BytesIO(encoded), formats=("JPEG", "PNG", "WEBP"))
+    except Image.UnidentifiedImageError:
+        return None
+    with image:
+        special = image.info.keys() & {"icc_profile", "transparency"}
+        plain = image.mode in ("RGB", "L") and not special
+        upright = image.getexif().get(0x0112, 1) == 1
+        if not (plain and upright and min(image.size) <= short_side):
+            return None
+        return np.asarray(image.convert("RGB"))

@@ -1,112 +1,143 @@
-"""Photos decoded once, kept as one flat uint8 tensor; crops are gathered where it lies."""
+"""Decoded photos as one flat uint8 tensor; squares are cut from it where it lies."""
 
-import os
-import warnings
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from tqdm import tqdm
 
-from colorizer.data.photos import Photo, decode
-from colorizer.errors import ColorizerError
+from colorizer.data.augment import Where
+from colorizer.data.cache import Decoded
 
-__all__ = ["Crop", "ResidentPhotos"]
-
-
-@dataclass(frozen=True)
-class Crop:
-    """A square of a photo, in pixels; `flip` mirrors it left to right."""
-
-    photo: int
-    top: int
-    left: int
-    side: int
-    flip: bool = False
+__all__ = ["ResidentPhotos", "cut_square"]
 
 
 class ResidentPhotos:
     """Decoded photos of various sizes, side by side in memory.
 
+    Args:
+        decoded: the photos; their pixels are shared, not copied.
+
     Attributes:
-        names: of the photos that could be read, in order.
-        sizes: height and width of each, in pixels.
-        pixels: (sum of H * W, 3) uint8, sRGB.
-        starts: the row of `pixels` at which each photo begins.
+        names: of the photos, in order.
+        sizes: (N, 2) int64, height and width of each, in pixels.
+        starts: (N,) int64, the row of `pixels` at which each photo begins.
+        pixels: (rows, 3) uint8, sRGB.
     """
 
-    def __init__(self, names: Sequence[str], pictures: Sequence[np.ndarray]) -> None:
-        self.names = list(names)
-        sizes = np.array([picture.shape[:2] for picture in pictures], np.int64).reshape(-1, 2)
-        areas = sizes.prod(1)
-        self.sizes = sizes.tolist()
-        self.starts = (np.cumsum(areas) - areas).tolist()
-        self.pixels = torch.empty((int(areas.sum()), 3), dtype=torch.uint8)
-        for start, area, picture in zip(self.starts, areas.tolist(), pictures, strict=True):
-            self.pixels[start : start + area] = torch.from_numpy(picture.reshape(-1, 3))
-
-    @classmethod
-    def read(cls, photos: Sequence[Photo], short_side: int) -> "ResidentPhotos":
-        """Decode `photos` in parallel; the unreadable ones are named in one warning.
-
-        Raises ColorizerError if not one of them can be read.
-        """
-
-        def attempt(photo: Photo) -> np.ndarray | ColorizerError:
-            try:
-                return decode(photo, short_side)
-            except ColorizerError as error:
-                return error
-
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            results = list(
-                tqdm(pool.map(attempt, photos), "decoding photos", len(photos), disable=None)
-            )
-        failed = [result for result in results if isinstance(result, ColorizerError)]
-        if len(failed) == len(photos):
-            raise ColorizerError(
-                f"none of {len(photos)} photos can be read; the first: {failed[0]}"
-            )
-        if failed:
-            listing = "; ".join(str(error) for error in failed[:10])
-            more = f"; and {len(failed) - 10} more" if len(failed) > 10 else ""
-            warnings.warn(f"{len(failed)} photos are left out: {listing}{more}", stacklevel=2)
-        kept = [
-            (p.name, r) for p, r in zip(photos, results, strict=True) if isinstance(r, np.ndarray)
-        ]
-        return cls([name for name, _ in kept], [picture for _, picture in kept])
+    def __init__(self, decoded: Decoded) -> None:
+        self.names = list(decoded.names)
+        self.sizes = decoded.sizes
+        areas = self.sizes.prod(1)
+        self.starts = np.cumsum(areas) - areas
+        self.pixels = torch.from_numpy(decoded.pixels)
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def to(self, device: torch.device | str) -> "ResidentPhotos":
-        """Move all pixels to `device`, in place."""
-        self.pixels = self.pixels.to(device)
-        return self
+    def part(self, chosen: np.ndarray) -> Self:
+        """Some of the photos, by index; shares the pixels."""
+        other = object.__new__(type(self))
+        other.names = [self.names[i] for i in chosen.tolist()]
+        other.sizes, other.starts = self.sizes[chosen], self.starts[chosen]
+        other.pixels = self.pixels
+        return other
+
+    def to(self, device: torch.device) -> Self:
+        """A copy of these photos' pixels on `device`; itself if they are there."""
+        if self.pixels.device == device:
+            return self
+        areas = self.sizes.prod(1)
+        other = self.part(np.arange(len(self)))
+        other.starts = np.cumsum(areas) - areas
+        other.pixels = torch.empty((int(areas.sum()), 3), dtype=torch.uint8, device=device)
+        for old, new, area in zip(self.starts, other.starts, areas, strict=True):
+            other.pixels[new : new + area].copy_(self.pixels[old : old + area])
+        return other
 
     def __getitem__(self, index: int) -> Tensor:
         """(H, W, 3) uint8: a view of one photo."""
-        height, width = self.sizes[index]
-        start = self.starts[index]
+        height, width = self.sizes[index].tolist()
+        start = int(self.starts[index])
         return self.pixels[start : start + height * width].view(height, width, 3)
 
-    def crops(self, crops: Sequence[Crop], size: int) -> Tensor:
-        """Cut the crops and resample them to `size` pixels (bilinear, antialiased).
+    def batch(self, photos: np.ndarray, draws: np.ndarray, where: Where, size: int) -> Tensor:
+        """Squares of photos, resampled.
+
+        Args:
+            photos: (N,) int64, by index.
+            draws: (N, 4), uniform in [0, 1): what is random about each square.
+            where: which square, see `colorizer.data.augment`.
+            size: side of the result, in pixels.
 
         Returns:
             (N, 3, size, size) uint8, sRGB, where the pixels lie.
         """
-        out = torch.empty((len(crops), 3, size, size), dtype=torch.uint8, device=self.pixels.device)
-        for into, crop in zip(out, crops, strict=True):
-            rows = slice(crop.top, crop.top + crop.side)
-            columns = slice(crop.left, crop.left + crop.side)
-            cut = self[crop.photo][rows, columns].permute(2, 0, 1)[None]
-            if cut.is_cuda:
-                cut = cut.float()  # torch resamples bytes on the CPU only
-            cut = F.interpolate(cut, size=(size, size), mode="bilinear", antialias=True)[0]
-            into.copy_(cut.flip(-1) if crop.flip else cut)
+        return self.squares(photos, where(self.sizes[photos], draws), size)
+
+    def squares(self, photos: np.ndarray, squares: np.ndarray, size: int) -> Tensor:
+        """Cut squares and resample them (bilinear, antialiased).
+
+        Args:
+            photos: (N,) int64, which photo each square is of.
+            squares: (N, 4), see `colorizer.data.augment`.
+            size: side of the result, in pixels.
+
+        Returns:
+            (N, 3, size, size) uint8, sRGB, where the pixels lie.
+        """
+        if self.pixels.device.type != "cpu":
+            return self._squares_at_once(photos, squares, size)
+        out = torch.empty((len(photos), 3, size, size), dtype=torch.uint8)
+        for into, photo, square in zip(out, photos.tolist(), squares, strict=True):
+            cut_square(self[photo], square, into)
         return out
+
+    def _squares_at_once(self, photos: np.ndarray, squares: np.ndarray, size: int) -> Tensor:
+        """As `squares`, in a few operations for the whole batch, which the device need not wait
+        for: one gather, then resampling as two matrix products."""
+        rows = np.concatenate(
+            [self.starts[photos, None], self.sizes[photos, 1:], squares], 1, dtype=np.int64
+        )
+        table = torch.from_numpy(rows)
+        if self.pixels.is_cuda:
+            table = table.pin_memory()
+        table = table.to(self.pixels.device, non_blocking=True)
+        start, width, top, left, side, flip = table[:, :, None].unbind(1)  # (N, 1) each
+        # The largest square of the batch, rounded up: fewer shapes for the allocator to hold.
+        reach = torch.arange(-(-int(squares[:, 2].max()) // 16) * 16, device=table.device)
+        inside = torch.minimum(reach, side - 1)  # (N, reach)
+        down, across = start + (top + inside) * width, left + inside
+        cut = self.pixels[down[:, :, None] + across[:, None, :]].float()  # (N, reach, reach, 3)
+        weights = _resampling(side, reach, size)  # (N, size, reach)
+        mirrored = torch.where(flip[:, :, None] > 0, weights.flip(1), weights)
+        out = torch.einsum("nyr,nrkc,nxk->ncyx", weights, cut, mirrored)
+        return out.round().clamp(0, 255).to(torch.uint8)
+
+
+def cut_square(picture: Tensor, square: np.ndarray, into: Tensor) -> None:
+    """Resample one square of one photo.
+
+    Args:
+        picture: (H, W, 3) uint8, on the processor.
+        square: (4,), see `colorizer.data.augment`.
+        into: (3, size, size) uint8, is overwritten.
+    """
+    top, left, side, flip = square.tolist()
+    cut = picture[top : top + side, left : left + side].permute(2, 0, 1)[None]
+    size = (into.shape[1], into.shape[2])
+    cut = F.interpolate(cut, size=size, mode="bilinear", antialias=True)[0]
+    into.copy_(cut.flip(-1) if flip else cut)
+
+
+def _resampling(side: Tensor, reach: Tensor, size: int) -> Tensor:
+    """The antialiased bilinear weights that bring `side` pixels to `size`, as torch has them.
+
+    Shape: side (N, 1), reach (R,) -> (N, size, R) float32; rows sum to 1.
+    """
+    scale = (side.float() / size)[:, :, None]  # (N, 1, 1)
+    center = (torch.arange(size, device=side.device)[:, None] + 0.5) * scale - 0.5  # (N, size, 1)
+    weight = (1 - (reach - center).abs() / scale.clamp(min=1)).clamp(min=0)
+    weight = weight * (reach < side[:, :, None])
+    return weight / weight.sum(2, keepdim=True)

@@ -1,13 +1,17 @@
 """What a run shows: a line and a grid of pictures each epoch, and its curves."""
 
 import csv
+import itertools
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
+from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
 from colorizer.color import Target, rgb_to_lab
@@ -16,21 +20,49 @@ __all__ = ["EpochLog", "MovingAverage", "SampleGrid", "epoch_rows", "gray_baseli
 
 
 class MovingAverage(WeightAveraging):
-    """Exponential moving average of the weights: what is validated, saved as best and exported.
+    """Exponential moving average of the weights: what is validated and exported.
+
+    Lightning's callback, but for two things: its average lies on the training device, and is
+    brought up to date by one fused operation that the host need not wait for.
 
     Args:
         decay: per step; shorter in the first steps, so that a short training is not all start.
     """
 
     def __init__(self, decay: float) -> None:
-        def average(mean: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
-            # A tensor throughout: `count` may lie on a device that must not be waited for.
-            share = 1 - torch.clamp(
-                (1 + torch.as_tensor(count)) / (10 + torch.as_tensor(count)), max=decay
-            )
-            return mean + share.to(mean) * (new - mean) if mean.is_floating_point() else new
+        super().__init__()
+        self.decay = decay
 
-        super().__init__(avg_fn=average)
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self._device = trainer.strategy.root_device
+        super().setup(trainer, pl_module, stage)
+
+    @torch.no_grad()
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if trainer.global_step <= self._latest_update_step:
+            return  # gradients are still being accumulated
+        self._latest_update_step = step = trainer.global_step
+        share = 1 - min(self.decay, step / (9 + step))
+        means, values = [], []
+        for mean, value in zip(
+            _tensors(self._average_model.module), _tensors(pl_module), strict=True
+        ):
+            if mean.is_floating_point():
+                means.append(mean)
+                values.append(value)
+            else:
+                mean.copy_(value)
+        torch._foreach_lerp_(means, values, share)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # Again, for a run that was resumed when all was done but the export.
+        self._copy_average_to_current(pl_module)
+
+
+def _tensors(module: LightningModule) -> Iterator[Tensor]:
+    return itertools.chain(module.parameters(), module.buffers())
 
 
 class EpochLog(Callback):
@@ -42,24 +74,35 @@ class EpochLog(Callback):
 
     def __init__(self, folder: Path) -> None:
         self.table, self.picture = folder / "metrics.csv", folder / "curves.png"
+        self.spent = 0.0  # seconds of this epoch before the training was interrupted
         self.started = 0.0
 
-    def on_train_epoch_start(self, trainer: Trainer, task: LightningModule) -> None:
+    def state_dict(self) -> dict[str, float]:
+        return {"spent": self.spent + time.monotonic() - self.started}
+
+    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+        self.spent = state_dict["spent"]
+
+    def on_train_start(self, trainer: Trainer, task: LightningModule) -> None:
         self.started = time.monotonic()
 
+    @rank_zero_only
     def on_train_epoch_end(self, trainer: Trainer, task: LightningModule) -> None:
         epoch = trainer.current_epoch + 1
         values = {name: f"{value.item():.6g}" for name, value in trainer.callback_metrics.items()}
         line = "  ".join(f"{name} {value}" for name, value in values.items())
-        seconds = time.monotonic() - self.started
+        seconds = self.spent + time.monotonic() - self.started
+        self.spent, self.started = 0.0, time.monotonic()
         trainer.print(f"epoch {epoch}/{trainer.max_epochs}  {seconds:.0f} s  {line}", flush=True)
         # A resumed run replaces the rows of epochs that it repeats.
         rows = [row for row in epoch_rows(self.table) if int(row["epoch"]) < epoch]
         rows.append({"epoch": str(epoch), "seconds": f"{seconds:.1f}", **values})
-        with self.table.open("w", newline="", encoding="utf-8") as file:
+        whole = self.table.with_suffix(".tmp")
+        with whole.open("w", newline="", encoding="utf-8") as file:
             table = csv.DictWriter(file, fieldnames=list(rows[-1]), extrasaction="ignore")
             table.writeheader()
             table.writerows(rows)
+        whole.replace(self.table)
         _draw_curves(rows, self.picture)
 
 
@@ -82,6 +125,7 @@ class SampleGrid(Callback):
     def __init__(self, folder: Path, count: int) -> None:
         self.folder, self.count = folder / "grids", count
 
+    @rank_zero_only
     def on_validation_end(self, trainer: Trainer, task: LightningModule) -> None:
         from PIL import Image
 
@@ -98,9 +142,9 @@ class SampleGrid(Callback):
 @torch.no_grad()
 def gray_baseline(trainer: Trainer, task: LightningModule) -> dict[str, float]:
     """The task's metrics for pictures left gray: what any result must be compared with."""
-    metrics = task.metrics.clone()
+    metrics = task.metrics.clone().to(trainer.strategy.root_device)
     for rgb in trainer.datamodule.val_dataloader():
-        L, ab = rgb_to_lab(rgb.float() / 255)
+        L, ab = rgb_to_lab(rgb.to(trainer.strategy.root_device).float() / 255)
         metrics.update(Target(L, torch.zeros_like(ab)), Target(L, ab))
     return {name: value.item() for name, value in metrics.compute().items()}
 

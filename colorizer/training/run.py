@@ -1,11 +1,9 @@
 """A whole training: settings in, a run folder with a model folder out."""
 
-import importlib.metadata
 import inspect
 import json
 import logging
-import platform
-import subprocess
+import os
 import sys
 import warnings
 from collections.abc import Mapping
@@ -17,18 +15,21 @@ import lightning
 import torch
 import yaml
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.strategies import DDPStrategy
 
 from colorizer import config
-from colorizer.config import Settings
-from colorizer.data import PhotoModule
+from colorizer.config import DataSettings, OptimizerSettings, Settings
+from colorizer.data.degrade import Degradation
+from colorizer.data.module import PhotoModule
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.export import export
-from colorizer.losses import create_loss
-from colorizer.models import create_model
+from colorizer.losses import WeightedSum, create_loss
+from colorizer.models import ColorModel, create_model
 from colorizer.models.heads import DistributionHead
 from colorizer.registry import MODELS
+from colorizer.training.batch import fit_batch
 from colorizer.training.callbacks import (
     EpochLog,
     MovingAverage,
@@ -37,17 +38,28 @@ from colorizer.training.callbacks import (
     gray_baseline,
 )
 from colorizer.training.card import card
+from colorizer.training.checkpoints import Checkpoints, StoppedError, newest_checkpoint
+from colorizer.training.finite import NotFiniteError
+from colorizer.training.optimizer import batch_factor
+from colorizer.training.surroundings import hardware, surroundings
 from colorizer.training.task import ColorTask
+from colorizer.weights import untrained
 
 __all__ = ["model_options", "train"]
+
+_SETTINGS, _STARTS = "settings.yaml", "starts.json"
 
 
 def train(settings: Settings, resume: str | Path | None = None) -> Path:
     """Train a model; its run folder gets settings, logs, curves, grids, checkpoints and the model.
 
+    With several devices this runs in a process for each: Lightning starts the others with the same
+    command, or a launcher such as torchrun has started all of them.
+
     Args:
         settings: everything; see `colorizer.config.Settings`.
-        resume: a run folder to go on with, from its last whole epoch; its own settings then count.
+        resume: a run folder to go on with, from its newest whole checkpoint, in the middle of an
+            epoch too; its own settings then count.
 
     Returns:
         The run folder; `model` inside it is a model folder for `colorizer.Colorizer`.
@@ -61,71 +73,166 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
     plain = config.check(settings)
     plain.pop("inference")
     lightning.seed_everything(settings.trainer.seed, verbose=False)
-    data = PhotoModule(settings.data, settings.trainer.seed)
+    run = Path(resume) if resume is not None else _new_folder(settings)
     loss = create_loss(settings.loss)
-    model = create_model(**model_options(settings.model))
-    if loss.adversarial and (
-        settings.trainer.accumulate > 1 or settings.trainer.precision == "16-mixed"
-    ):
-        raise UsageError(
-            "the adversarial loss steps two optimizers: it needs trainer.accumulate 1 and "
-            "trainer.precision bf16-mixed or 32-true"
-        )
-    task = ColorTask(model, loss, settings.metrics, settings.optimizer, settings.schedule)
+    model = _create_model(settings, trained=resume is not None)
+    _check_adversarial(loss, settings)
+    task = ColorTask(
+        model,
+        loss,
+        settings.metrics,
+        settings.optimizer,
+        settings.schedule,
+        degradation=_degradation(settings.data),
+        seed=settings.trainer.seed,
+        compiled=settings.trainer.compile,
+        skip_nonfinite=settings.trainer.nonfinite == "skip",
+    )
+    trainer = _trainer(settings, run, ddp_finds_unused=loss.adversarial is not None)
+    device, ranks = trainer.strategy.root_device, trainer.world_size
+    data = PhotoModule(settings.data, settings.trainer.seed, device, ranks)
     data.setup()
-    if loss.needs_prior:
+    if settings.data.batch_size == "auto":
+        most = max(1, len(data.train) // ranks)
+        settings.data.batch_size = fit_batch(task, settings, device, most)
+        plain["data"]["batch_size"] = settings.data.batch_size
+    checkpoint = newest_checkpoint(run / "checkpoints") if resume is not None else None
+    if loss.needs_prior and checkpoint is None:
         prior = torch.from_numpy(data.color_prior())
         loss.set_prior(prior)
         if isinstance(model.head, DistributionHead):
             model.head.training_prior.copy_(prior)
+    if trainer.is_global_zero:
+        _begin(run, plain, data, trainer, checkpoint, resume is not None)
+    _fit(trainer, task, data, run, checkpoint)
+    gray = gray_baseline(trainer, task)
+    if trainer.is_global_zero:
+        _finish(run, plain, data, model, gray)
+    return run
 
-    run = Path(resume) if resume is not None else _new_folder(settings)
-    (run / "settings.yaml").write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
-    print(
-        f"training {settings.model['name']} on {len(data.train)} photos, validating on "
-        f"{len(data.validation)}; run folder: {run}",
-        flush=True,
-    )
-    trainer = _trainer(settings, run, task.automatic_optimization)
-    surroundings = _surroundings()  # now: the checkout may change while it trains
+
+def _fit(
+    trainer: Trainer, task: ColorTask, data: PhotoModule, run: Path, checkpoint: Path | None
+) -> None:
+    """Train; whatever ends it early is told with the way to go on."""
+    with warnings.catch_warnings():
+        # Batches are made by threads, which Lightning does not look for.
+        warnings.filterwarnings("ignore", ".*does not have many workers.*")
+        warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")
+        warnings.filterwarnings("ignore", "Checkpoint directory .* exists")  # a resumed run's
+        warnings.filterwarnings("ignore", "Found .* module.s. in eval mode")  # frozen ones
+        try:
+            trainer.fit(task, data, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
+        except StoppedError as stop:
+            raise ColorizerError(f"{stop}; {_way_on(run)}") from stop
+        except NotFiniteError as error:
+            raise ColorizerError(
+                f"{error}: lower optimizer.learning_rate, use trainer.precision 32-true or "
+                f"trainer.nonfinite skip in {run / _SETTINGS}; {_way_on(run)}"
+            ) from error
+        except SystemExit as stop:  # Lightning's answer to Ctrl-C
+            raise ColorizerError(f"training was stopped at once; {_way_on(run)}") from stop
+
+
+def _way_on(run: Path) -> str:
+    last = newest_checkpoint(run / "checkpoints")
+    where = f"from {last.name}" if last else "from its start, as there is no checkpoint yet"
+    return f"go on {where}: colorizer train --resume {run}"
+
+
+def _begin(
+    run: Path,
+    plain: dict[str, Any],
+    data: PhotoModule,
+    trainer: Trainer,
+    checkpoint: Path | None,
+    resumed: bool,
+) -> None:
+    """Note in the run folder what starts now, and say it."""
     try:
-        _fit(trainer, task, data, run / "checkpoints/last.ckpt" if resume else None)
-    except SystemExit as stop:  # Lightning's answer to Ctrl-C
-        raise ColorizerError(
-            f"training was stopped; go on from its last whole epoch: colorizer train --resume {run}"
-        ) from stop
-    facts = {
-        "metrics": {
-            name.removeprefix("val/"): round(value.item(), 6)
-            for name, value in trainer.callback_metrics.items()
-            if name.startswith("val/")
-        },
-        "gray": {name: round(value, 6) for name, value in gray_baseline(trainer, task).items()},
+        (run / "checkpoints").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ColorizerError(f"the run folder {run} cannot be made: {error.strerror}") from error
+    (run / _SETTINGS).write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
+    t, batch = plain["trainer"], plain["data"]["batch_size"]
+    ranks, effective = trainer.world_size, batch * trainer.world_size * t["accumulate"]
+    optimizer = OptimizerSettings(**plain["optimizer"])
+    learning_rate = optimizer.learning_rate * batch_factor(optimizer, effective)
+    start = {
+        "resumed_from": checkpoint.name if checkpoint else None,
         "photos": len(data.train),
         "validation_photos": len(data.validation),
-        "seconds": round(sum(float(row["seconds"]) for row in epoch_rows(run / "metrics.csv"))),
-        "resumed": resume is not None,
-        **surroundings,
-        "hardware": _hardware(task.device),
+        "place": data.place,
+        "effective_batch": effective,
+        "learning_rate": learning_rate,
+        "seed": t["seed"],
+        **surroundings(),
+        "hardware": hardware(trainer.strategy.root_device, ranks),
+    }
+    whole = run / f"{_STARTS}.tmp"
+    whole.write_text(json.dumps([*_starts(run), start], indent=2) + "\n", encoding="utf-8")
+    whole.replace(run / _STARTS)
+    print(
+        f"training {plain['model']['name']} on {len(data.train)} photos, validating on "
+        f"{len(data.validation)}; run folder: {run}\n{data.place}\n"
+        f"a step takes {effective} photos ({batch} at a time x {ranks} devices x "
+        f"{t['accumulate']} accumulated); learning rate {learning_rate:g}",
+        flush=True,
+    )
+    if resumed:
+        print(f"going on from {checkpoint.name if checkpoint else 'the start'}", flush=True)
+
+
+def _finish(
+    run: Path,
+    plain: dict[str, Any],
+    data: PhotoModule,
+    model: ColorModel,
+    gray: dict[str, float],
+) -> None:
+    """Export the model, with what was measured."""
+    rows, starts = epoch_rows(run / "metrics.csv"), _starts(run)
+    facts = {
+        "metrics": {
+            name.removeprefix("val/"): round(float(value), 6)
+            for name, value in rows[-1].items()
+            if name.startswith("val/")
+        },
+        "gray": {name: round(value, 6) for name, value in gray.items()},
+        "photos": len(data.train),
+        "validation_photos": len(data.validation),
+        "seconds": round(sum(float(row["seconds"]) for row in rows)),
+        "resumed": len(starts) > 1,
+        **{name: starts[-1][name] for name in (*surroundings(), "hardware")},
     }
     described = plain | {"model": {**model.config, "head": model.head.name}}
     texts = {
         "metrics.json": json.dumps(facts, indent=2) + "\n",
         "card.md": card(described, facts),
     }
-    size = config.working_size(settings.data)
-    export(model, run / "model", settings=plain, size=size, extra_files=texts)
+    export(
+        model,
+        run / "model",
+        settings=plain,
+        size=config.working_size(DataSettings(**plain["data"])),
+        extra_files=texts,
+    )
     print(f"model folder: {run / 'model'}", flush=True)
-    return run
 
 
-def _fit(trainer: Trainer, task: ColorTask, data: PhotoModule, checkpoint: Path | None) -> None:
-    with warnings.catch_warnings():
-        # Photos are resident: there are no loader workers to recommend.
-        warnings.filterwarnings("ignore", ".*does not have many workers.*")
-        warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")
-        warnings.filterwarnings("ignore", "Checkpoint directory .* exists")  # a resumed run's
-        trainer.fit(task, data, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
+def _starts(run: Path) -> list[dict[str, Any]]:
+    path = run / _STARTS
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+
+
+def _create_model(settings: Settings, trained: bool) -> ColorModel:
+    """The model; without the weights that its training started from, if a checkpoint has others."""
+    options = model_options(settings.model)
+    if not trained:
+        return create_model(**options)
+    model = create_model(**untrained(options))
+    model.config |= options
+    return model
 
 
 def model_options(model: Mapping[str, Any]) -> dict[str, Any]:
@@ -137,46 +244,63 @@ def model_options(model: Mapping[str, Any]) -> dict[str, Any]:
     return options
 
 
-def _new_folder(settings: Settings) -> Path:
-    stamp = datetime.now().strftime("%Y-%m-%d_%H%M%S")
-    run = Path(settings.trainer.output) / f"{stamp}_{settings.model['name']}"
+def _degradation(data: DataSettings) -> Degradation | None:
+    if data.degrade is None:
+        return None
     try:
-        run.mkdir(parents=True)
-    except OSError as error:
-        raise ColorizerError(f"the run folder {run} cannot be made: {error.strerror}") from error
-    return run
+        return Degradation(**data.degrade)
+    except TypeError as error:
+        accepted = ", ".join(inspect.signature(Degradation).parameters)
+        raise UsageError(f"data.degrade: {error}; it takes {accepted}") from error
+
+
+def _check_adversarial(loss: WeightedSum, settings: Settings) -> None:
+    t = settings.trainer
+    if loss.adversarial and (t.accumulate > 1 or t.precision == "16-mixed"):
+        raise UsageError(
+            "the adversarial loss steps two optimizers: it needs trainer.accumulate 1 and "
+            "trainer.precision bf16-mixed or 32-true"
+        )
+
+
+def _new_folder(settings: Settings) -> Path:
+    """A name that no run has; the folder is made when the training starts."""
+    stamp = datetime.now().strftime("%Y-%m-%d_%H%M%S")
+    return Path(settings.trainer.output) / f"{stamp}_{settings.model['name']}"
 
 
 def _saved_settings(run: Path) -> Settings:
     from jsonargparse import ArgumentParser
 
-    for needed in ("settings.yaml", "checkpoints/last.ckpt"):
-        if not (run / needed).is_file():
-            raise UsageError(f"{run} is no run that can be resumed: it has no {needed}")
+    if not (run / _SETTINGS).is_file():
+        raise UsageError(f"{run} is no run that can be resumed: it has no {_SETTINGS}")
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(Settings, "settings")
-    saved = yaml.safe_load((run / "settings.yaml").read_text(encoding="utf-8"))
+    saved = yaml.safe_load((run / _SETTINGS).read_text(encoding="utf-8"))
     return parser.instantiate(parser.parse_object({"settings": saved})).settings
 
 
-def _trainer(settings: Settings, run: Path, automatic: bool) -> Trainer:
+def _trainer(settings: Settings, run: Path, ddp_finds_unused: bool) -> Trainer:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it advertises
     t = settings.trainer
-    callbacks: list[Callback] = [
-        ModelCheckpoint(run / "checkpoints", filename="last", enable_version_counter=False),
-        EpochLog(run),
-        SampleGrid(run, t.grid),
-    ]
+    callbacks: list[Callback] = [EpochLog(run), SampleGrid(run, t.grid)]
+    callbacks.append(Checkpoints(run / "checkpoints", t.checkpoint_minutes))
     if t.ema:
         callbacks.insert(0, MovingAverage(t.ema))
     if sys.stderr.isatty():
         callbacks.append(RichProgressBar())
-    # With two optimizers the task clips for itself, and Lightning refuses to.
-    by_trainer = {"gradient_clip_val": settings.optimizer.clip or None} if automatic else {}
+    # A launcher such as torchrun says how many processes it has started.
+    devices = int(os.environ.get("LOCAL_WORLD_SIZE", t.devices))
+    nodes = int(os.environ.get("WORLD_SIZE", devices * t.num_nodes)) // devices
+    several = DDPStrategy(find_unused_parameters=ddp_finds_unused, gradient_as_bucket_view=True)
     return Trainer(
         accelerator=t.accelerator,
-        devices=1,
+        devices=devices,
+        num_nodes=nodes,
+        strategy=several if devices * nodes > 1 else "auto",
         precision=t.precision,
+        deterministic=t.deterministic,
+        benchmark=not t.deterministic,
         max_epochs=t.epochs,
         accumulate_grad_batches=t.accumulate,
         callbacks=callbacks,
@@ -184,34 +308,7 @@ def _trainer(settings: Settings, run: Path, automatic: bool) -> Trainer:
         log_every_n_steps=1,
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
+        use_distributed_sampler=False,
         enable_model_summary=False,
         enable_progress_bar=sys.stderr.isatty(),
-        **by_trainer,
     )
-
-
-def _surroundings() -> dict[str, str]:
-    """Where a result comes from: versions, commit, date."""
-    try:
-        commit = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        commit = "unknown"
-    return {
-        "colorizer": importlib.metadata.version("colorizer"),
-        "commit": commit,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "date": datetime.now().date().isoformat(),
-    }
-
-
-def _hardware(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{device.type} ({platform.machine()}), {torch.get_num_threads()} threads"

@@ -1,23 +1,30 @@
 """One training step and one validation step, for Lightning's Trainer."""
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningModule
-from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
+from torchmetrics import MeanMetric
 
 from colorizer.color import Prediction, Target, rgb_to_lab
 from colorizer.config import OptimizerSettings, ScheduleSettings
-from colorizer.errors import ColorizerError
+from colorizer.data.degrade import Degradation
 from colorizer.losses import WeightedSum
 from colorizer.metrics import create_metrics
 from colorizer.models import ColorModel
+from colorizer.training.finite import FiniteCheck, NotFiniteError
+from colorizer.training.optimizer import batch_factor, create_optimizer, rate
 
-__all__ = ["ColorTask", "create_optimizer", "rate"]
+__all__ = ["ColorTask"]
+
+_PATIENCE = 20  # steps skipped in a row, after which a training is given up
 
 
 class ColorTask(LightningModule):
@@ -29,6 +36,11 @@ class ColorTask(LightningModule):
         metrics: names of metrics on the validation photos, or names with keywords.
         optimizer: settings.
         schedule: settings.
+        degradation: of the lightness that the model sees in training.
+        seed: of all that is random in a step; with the epoch, the batch and the process it says
+            all, so that no random state needs to be kept.
+        compiled: try torch.compile.
+        skip_nonfinite: skip a step that is not finite, where it otherwise ends the training.
     """
 
     def __init__(
@@ -38,20 +50,57 @@ class ColorTask(LightningModule):
         metrics: Sequence[str] | Mapping[str, Mapping[str, Any]],
         optimizer: OptimizerSettings,
         schedule: ScheduleSettings,
+        *,
+        degradation: Degradation | None = None,
+        seed: int = 0,
+        compiled: bool = False,
+        skip_nonfinite: bool = False,
     ) -> None:
         super().__init__()
         self.model = model.to(memory_format=torch.channels_last)
         self.loss = loss
         self.metrics = create_metrics(metrics)
         self.optimizer_settings, self.schedule_settings = optimizer, schedule
+        self.degradation, self.seed = degradation, seed
+        self.compiled, self.skip_nonfinite = compiled, skip_nonfinite
         # Two optimizers that take turns are more than Lightning's automatic loop does.
         self.automatic_optimization = loss.adversarial is None
+        names = ["loss"]
+        if len(loss.weights) > 1:
+            names += [f"loss/{name}" for name in loss.weights]
+        # Kept with the checkpoints, so that an epoch's means survive its interruption.
+        self.means = nn.ModuleDict({name: MeanMetric(nan_strategy="disable") for name in names})
+        for mean in self.means.values():
+            mean.persistent(True)
+        self.finite = FiniteCheck()
+        self._skipped = 0
+        self._kept: list[Tensor] = []
 
     def predict(self, rgb: Tensor) -> tuple[Prediction, Target]:
         """Shape: rgb (N, 3, H, W) uint8, sRGB -> what the model makes of it, and the original."""
-        L, ab = rgb_to_lab(rgb.float() / 255)
-        raw = self.model(L.contiguous(memory_format=torch.channels_last))
+        rgb = rgb.float() / 255
+        L, ab = rgb_to_lab(rgb)
+        seen, network = L, self.model.forward  # which is never the compiled one
+        if self.training:
+            network = self.model
+            if self.degradation is not None:
+                seen = self.degradation(rgb, self._generator())
+        raw = network(seen.contiguous(memory_format=torch.channels_last))
         return Prediction(L, raw, self.model.decode), Target(L, ab)
+
+    def on_fit_start(self) -> None:
+        if self.compiled:
+            self._compile()
+
+    def on_train_epoch_start(self) -> None:
+        for mean in self.means.values():  # a run resumed between epochs has the last one's
+            mean.reset()
+
+    def on_train_batch_start(self, rgb: Tensor, batch_index: int) -> None:
+        torch.manual_seed(self._batch_seed(batch_index))
+        accumulate = self.trainer.accumulate_grad_batches
+        if self.skip_nonfinite and batch_index % accumulate == 0:
+            self._kept = [buffer.clone() for buffer in self.model.buffers()]
 
     def training_step(self, rgb: Tensor, batch_index: int) -> Tensor | None:
         if self.loss.adversarial is not None:
@@ -59,55 +108,140 @@ class ColorTask(LightningModule):
         prediction, target = self.predict(rgb)
         terms = self.loss.terms(prediction, target)
         total = torch.stack(list(terms.values())).sum()
-        # The trainer averages these over the epoch on the device: no host synchronisation here.
-        logged = {"loss": total} | (
-            {f"loss/{k}": v for k, v in terms.items()} if len(terms) > 1 else {}
-        )
-        self.log_dict(
-            {name: value.detach() for name, value in logged.items()},
-            on_step=False,
-            on_epoch=True,
-            batch_size=len(rgb),
-        )
+        self._log_means({"loss": total} | {f"loss/{k}": v for k, v in terms.items()}, len(rgb))
+        if not self.skip_nonfinite:
+            self.finite.note(batch_index, torch.isfinite(total.detach()))
         if self.automatic_optimization:
             return total
         self._take_turns(prediction, target, total)
         return None
 
+    def on_train_batch_end(self, outputs: Any, rgb: Tensor, batch_index: int) -> None:
+        self.check_finite()
+
     def validation_step(self, rgb: Tensor, batch_index: int) -> None:
         prediction, target = self.predict(rgb)
-        self.log("val/loss", self.loss(prediction, target), batch_size=len(rgb))
+        self.log("val/loss", self.loss(prediction, target), batch_size=len(rgb), sync_dist=True)
         self.metrics.update(prediction, target)
 
     def on_validation_epoch_end(self) -> None:
         self.log_dict({f"val/{name}": value for name, value in self.metrics.compute().items()})
         self.metrics.reset()
 
-    def on_train_epoch_end(self) -> None:
-        loss = self.trainer.callback_metrics.get("loss")
-        if loss is not None and not torch.isfinite(loss):
-            raise ColorizerError(
-                f"the loss is {loss.item()} in epoch {self.current_epoch + 1}: lower "
-                "optimizer.learning_rate or use trainer.precision 32-true"
-            )
+    def check_finite(self, wait: bool = False) -> None:
+        """Raise NotFiniteError if a loss or a gradient of this epoch is known not to be finite.
+
+        Args:
+            wait: for what the device is still at work on.
+        """
+        batch = self.finite.first_bad(wait)
+        if batch is not None:
+            raise NotFiniteError(self._about(batch))
 
     def configure_optimizers(self):
-        factor = lambda step: rate(self.schedule_settings, step, self._steps(), self._epoch_steps())  # noqa: E731
-        generator = create_optimizer(self.model, self.optimizer_settings)
-        schedules = [{"scheduler": LambdaLR(generator, factor), "interval": "step"}]
-        if self.loss.adversarial is None:
-            return [generator], schedules
-        discriminator = create_optimizer(
-            self.loss.adversarial.discriminator, self.optimizer_settings
+        effective = self._epoch_batch() * self.trainer.world_size
+        options = {
+            "factor": batch_factor(
+                self.optimizer_settings, effective * self.trainer.accumulate_grad_batches
+            ),
+            # A fused one does without the unscaling of float16's gradients that clipping needs.
+            "fused": self.device.type in ("cpu", "cuda") and self.trainer.precision != "16-mixed",
+        }
+        steps = math.ceil(self._epoch_batches() / self.trainer.accumulate_grad_batches)
+        total = steps * (self.trainer.max_epochs or 1)
+        factor = lambda step: rate(self.schedule_settings, step, total, steps)  # noqa: E731
+        networks: list[nn.Module] = [self.model]
+        if self.loss.adversarial is not None:
+            networks.append(self.loss.adversarial.discriminator)
+        optimizers = [create_optimizer(n, self.optimizer_settings, **options) for n in networks]
+        schedules = [{"scheduler": LambdaLR(o, factor), "interval": "step"} for o in optimizers]
+        return optimizers, schedules
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        self._clip(optimizer, self.model)
+
+    def _clip(self, optimizer: Optimizer, network: nn.Module) -> None:
+        """Bound the gradient's norm; it also tells whether the step is finite."""
+        limit = self.optimizer_settings.clip or math.inf
+        norm = nn.utils.clip_grad_norm_(network.parameters(), limit)
+        if self.trainer.precision == "16-mixed" and not self.skip_nonfinite:
+            return  # gradients that overflow are float16's everyday life; its scaler sees to them
+        batch = self.trainer.fit_loop.epoch_loop.batch_idx
+        if not self.skip_nonfinite:
+            self.finite.note(batch, torch.isfinite(norm))
+        elif torch.isfinite(norm):
+            self._skipped = 0
+        else:
+            self._skip(optimizer, batch)
+
+    def _skip(self, optimizer: Optimizer, batch: int) -> None:
+        """Let the step change nothing: neither weights nor batch statistics."""
+        self._skipped += 1
+        if self._skipped == _PATIENCE:
+            raise NotFiniteError(f"{_PATIENCE} steps in a row were skipped; {self._about(batch)}")
+        optimizer.zero_grad()
+        for buffer, kept in zip(self.model.buffers(), self._kept, strict=True):
+            buffer.copy_(kept)
+        warnings.warn(f"skipped a step: {self._about(batch)}", stacklevel=2)
+
+    def _about(self, batch: int) -> str:
+        """A step that is not finite, in words."""
+        names = self.trainer.datamodule.loader.names(batch)
+        more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+        return (
+            f"the loss or a gradient is not finite in epoch {self.current_epoch + 1}, batch "
+            f"{batch + 1} of {self._epoch_batches()} (step {self.trainer.global_step}), with the "
+            f"photos {', '.join(names[:8])}{more}"
         )
-        schedules.append({"scheduler": LambdaLR(discriminator, factor), "interval": "step"})
-        return [generator, discriminator], schedules
 
-    def _steps(self) -> int:
-        return int(self.trainer.estimated_stepping_batches)
+    def _log_means(self, values: Mapping[str, Tensor], count: int) -> None:
+        """Means over the epoch's photos, kept on the device: no host synchronization here."""
+        for name, mean in self.means.items():
+            value = values[name].detach()
+            finite = torch.isfinite(value)
+            mean.update(torch.where(finite, value, 0.0), finite * float(count))
+            self.log(name, mean, on_step=False, on_epoch=True)
 
-    def _epoch_steps(self) -> int:
-        return math.ceil(self._steps() / max(1, self.trainer.max_epochs or 1))
+    def _batch_seed(self, batch: int) -> int:
+        place = (self.seed, self.current_epoch, batch, self.global_rank)
+        return int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0])
+
+    def _generator(self) -> torch.Generator:
+        """Of this batch: `on_train_batch_start` set the seed."""
+        return torch.Generator(self.device).manual_seed(torch.initial_seed())
+
+    def _epoch_batches(self) -> int:
+        data = self.trainer.datamodule
+        return data.batches(data.train)
+
+    def _epoch_batch(self) -> int:
+        return int(self.trainer.datamodule.settings.batch_size)
+
+    def _compile(self) -> None:
+        """Let torch.compile have the model, if it can: it is tried on one batch."""
+        loader = self.trainer.datamodule.train_dataloader()
+        shape = (max(map(len, loader.order)), 1, loader.size, loader.size)
+        kept = [buffer.clone() for buffer in self.model.buffers()]
+        self.model.compile(dynamic=False)
+        try:
+            with self.trainer.precision_plugin.forward_context():
+                L = torch.full(shape, 50.0, device=self.device)
+                raw = self.model.train()(L.contiguous(memory_format=torch.channels_last))
+            raw.float().mean().backward()
+        except Exception as error:  # compilers fail in their own ways
+            self.model._compiled_call_impl = None
+            reason = " ".join(str(error).split())[:200]
+            warnings.warn(
+                f"torch.compile failed ({reason}); the training goes on without it", stacklevel=2
+            )
+        self.zero_grad()
+        for buffer, old in zip(self.model.buffers(), kept, strict=True):
+            buffer.data.copy_(old)
 
     def _take_turns(self, prediction: Prediction, target: Target, total: Tensor) -> None:
         """The model's step, then the discriminator's, on the same pictures."""
@@ -120,54 +254,8 @@ class ColorTask(LightningModule):
         for schedule in self.lr_schedulers():
             schedule.step()
 
-    def _step(self, optimizer: LightningOptimizer, network: nn.Module, loss: Tensor) -> None:
+    def _step(self, optimizer: Optimizer, network: nn.Module, loss: Tensor) -> None:
         self.manual_backward(loss)
-        if self.optimizer_settings.clip:
-            nn.utils.clip_grad_norm_(network.parameters(), self.optimizer_settings.clip)
+        self._clip(optimizer, network)
         optimizer.step()
         optimizer.zero_grad()
-
-
-def create_optimizer(network: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
-    """The optimizer that the settings name, over the parameters that are to be trained.
-
-    Biases and normalisation are not decayed; the encoder of a model that started pretrained learns
-    at `encoder_factor` of the rate.
-    """
-    pretrained = getattr(network, "config", {})
-    gentle = bool(pretrained.get("pretrained") or pretrained.get("pretrained_file"))
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-    for name, parameter in network.named_parameters():
-        if parameter.requires_grad:
-            key = (gentle and name.startswith("encoder."), parameter.ndim > 1)
-            groups.setdefault(key, []).append(parameter)
-    params = [
-        {
-            "params": members,
-            "lr": settings.learning_rate * (settings.encoder_factor if slow else 1),
-            "weight_decay": settings.weight_decay if decayed else 0.0,
-        }
-        for (slow, decayed), members in groups.items()
-    ]
-    if settings.name == "sgd":
-        return torch.optim.SGD(params, momentum=settings.momentum, nesterov=settings.momentum > 0)
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.name]
-    return kind(params, betas=settings.betas)
-
-
-def rate(settings: ScheduleSettings, step: int, steps: int, epoch_steps: int) -> float:
-    """The learning rate at a step, as a share of its peak.
-
-    Args:
-        settings: the curve.
-        step: steps taken so far.
-        steps: of the whole training.
-        epoch_steps: of one epoch.
-    """
-    warmup = min(settings.warmup_steps, steps // 10)
-    if step < warmup:
-        return (step + 1) / warmup
-    if settings.name == "step":
-        return settings.gamma ** (step // (epoch_steps * settings.step_epochs))
-    done = min(1.0, (step - warmup) / max(1, steps - warmup))
-    return settings.final + (1 - settings.final) * (1 + math.cos(math.pi * done)) / 2

@@ -1,0 +1,189 @@
+"""Photos decoded once and kept as one file of pixels, which the next run maps at once."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+from tqdm import tqdm
+
+from colorizer.data.photos import Photo, decode
+from colorizer.errors import ColorizerError
+
+__all__ = ["Decoded", "cache_folder", "decode_all", "find_decoded"]
+
+_FORMAT = 1  # raised when decoding changes, so that photos are decoded anew
+_PIXELS, _INDEX = "pixels.u8", "index.json"
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Decoded photos side by side.
+
+    Attributes:
+        names: of the photos that could be read, in order.
+        sizes: (N, 2) int64, height and width of each, in pixels.
+        pixels: (sum of H * W, 3) uint8, sRGB; in memory, or a mapped file.
+        failures: why the others could not be read.
+    """
+
+    names: list[str]
+    sizes: np.ndarray
+    pixels: np.ndarray
+    failures: list[str]
+
+
+def cache_folder(setting: str | None) -> Path | None:
+    """Where decoded photos are kept: `data.cache`, of which "auto" is one in the user's cache."""
+    if setting != "auto":
+        return None if setting is None else Path(setting).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or "~/.cache"
+    return Path(base).expanduser() / "colorizer" / "decoded"
+
+
+def find_decoded(photos: Sequence[Photo], short_side: int, cache: Path | None) -> Decoded | None:
+    """What an earlier run has kept of exactly these photos, mapped; None if it has not."""
+    return None if cache is None else _map(cache / _key(photos, short_side))
+
+
+def decode_all(photos: Sequence[Photo], short_side: int, cache: Path | None) -> Decoded:
+    """Decode `photos` in parallel, into `cache` if there is one; the unreadable are named.
+
+    Processes that want the same photos wait for the first of them to decode.
+
+    Args:
+        photos: which.
+        short_side: in pixels, see `decode`.
+        cache: a folder; None keeps the pixels in memory. If it cannot be written, a warning says
+            so, and they are kept in memory too.
+
+    Raises:
+        ColorizerError: not one photo can be read.
+    """
+    if cache is not None:
+        folder = cache / _key(photos, short_side)
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            with FileLock(f"{folder}.lock"):
+                found = _map(folder)
+                if found is None:
+                    _write(photos, short_side, folder)
+                    found = _map(folder)
+            if found is not None:
+                return _checked(found)
+        except OSError as error:
+            warnings.warn(
+                f"decoded photos cannot be kept in {cache} ({error.strerror or error}); the next "
+                "run decodes them again (data.cache names another folder)",
+                stacklevel=2,
+            )
+    names, sizes, failures = [], [], []
+    parts: list[np.ndarray] = []
+    for photo, result in _decoded(photos, short_side):
+        if isinstance(result, ColorizerError):
+            failures.append(str(result))
+            continue
+        names.append(photo.name)
+        sizes.append(result.shape[:2])
+        parts.append(result.reshape(-1, 3))
+    pixels = np.concatenate(parts) if parts else np.empty((0, 3), np.uint8)
+    return _checked(Decoded(names, _as_sizes(sizes), pixels, failures))
+
+
+def _checked(decoded: Decoded) -> Decoded:
+    failures = decoded.failures
+    if not decoded.names:
+        raise ColorizerError(
+            f"none of {len(failures)} photos can be read; the first: {failures[0]}"
+        )
+    if failures:
+        more = f"; and {len(failures) - 10} more" if len(failures) > 10 else ""
+        listing = "; ".join(failures[:10])
+        warnings.warn(f"{len(failures)} photos are left out: {listing}{more}", stacklevel=3)
+    return decoded
+
+
+def _decoded(
+    photos: Sequence[Photo], short_side: int
+) -> Iterator[tuple[Photo, np.ndarray | ColorizerError]]:
+    """Each photo, in order, with its pixels or with what is wrong; a bounded number in work."""
+
+    def attempt(photo: Photo) -> np.ndarray | ColorizerError:
+        try:
+            return decode(photo, short_side)
+        except ColorizerError as error:
+            return error
+
+    waiting = iter(photos)
+    with ThreadPoolExecutor(os.cpu_count()) as pool, _progress(len(photos)) as bar:
+        while chunk := list(islice(waiting, 1024)):
+            for photo, result in zip(chunk, pool.map(attempt, chunk), strict=True):
+                bar.update()
+                yield photo, result
+
+
+def _progress(total: int) -> tqdm:
+    return tqdm(desc="decoding photos", total=total, unit="photo", disable=None)
+
+
+def _key(photos: Sequence[Photo], short_side: int) -> str:
+    """Changes with any photo's name, place, size or time, and with how it is decoded."""
+    digest = hashlib.sha256(f"{_FORMAT} {short_side}".encode())
+    files: dict[Path, str] = {}
+    for photo in photos:
+        if photo.path not in files:
+            about = photo.path.stat()
+            files[photo.path] = f"{photo.path.absolute()} {about.st_size} {about.st_mtime_ns}"
+        line = f"\n{files[photo.path]} {photo.name} {photo.offset}"
+        digest.update(line.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()[:32]
+
+
+def _map(folder: Path) -> Decoded | None:
+    try:
+        index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+        names, sizes = index["names"], _as_sizes(index["sizes"])
+        rows = int(sizes.prod(1).sum())
+        if not rows:  # an empty file cannot be mapped
+            return Decoded(names, sizes, np.empty((0, 3), np.uint8), index["failures"])
+        if (folder / _PIXELS).stat().st_size != 3 * rows:
+            return None
+        # Copy on write: torch wants memory that it may write to.
+        pixels = np.memmap(folder / _PIXELS, np.uint8, "c", shape=(rows, 3))
+        return Decoded(names, sizes, pixels, index["failures"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _write(photos: Sequence[Photo], short_side: int, folder: Path) -> None:
+    """Decode into a temporary folder, which becomes `folder` when it is whole."""
+    names, sizes, failures = [], [], []
+    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        with (work / _PIXELS).open("wb") as file:
+            for photo, result in _decoded(photos, short_side):
+                if isinstance(result, ColorizerError):
+                    failures.append(str(result))
+                    continue
+                names.append(photo.name)
+                sizes.append(result.shape[:2])
+                file.write(result.tobytes())
+        index = {"names": names, "sizes": sizes, "failures": failures}
+        (work / _INDEX).write_text(json.dumps(index), encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)  # what is there is not whole
+        work.rename(folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _as_sizes(sizes: Sequence[Sequence[int]]) -> np.ndarray:
+    return np.array(sizes, np.int64).reshape(-1, 2)

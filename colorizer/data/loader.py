@@ -1,0 +1,96 @@
+"""One epoch of photos as batches of squares."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+
+import numpy as np
+from torch import Tensor
+
+from colorizer.data.augment import Where
+from colorizer.data.resident import ResidentPhotos
+from colorizer.data.streaming import StreamedPhotos
+
+__all__ = ["BatchLoader", "Photos", "default_workers"]
+
+Photos = ResidentPhotos | StreamedPhotos
+
+
+class BatchLoader:
+    """Batches of squares, each photo once; batches differ in size by one at most.
+
+    Args:
+        photos: to cut from.
+        order: (N,) which photos, in which order.
+        draws: (N, 4), uniform in [0, 1): what is random about each square.
+        where: which square of a photo.
+        size: side of the squares, in pixels.
+        batches: how many.
+        workers: threads that make batches ahead of time; 0 makes each when it is asked for.
+        pinned: leave batches in memory that a GPU can copy from while it computes.
+        done: how many batches of this epoch a resumed training has seen already.
+
+    Yields:
+        (B, 3, size, size) uint8, sRGB.
+    """
+
+    def __init__(
+        self,
+        photos: Photos,
+        order: np.ndarray,
+        draws: np.ndarray,
+        where: Where,
+        size: int,
+        batches: int,
+        *,
+        workers: int = 0,
+        pinned: bool = False,
+        done: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self.photos, self.where, self.size = photos, where, size
+        self.workers, self.pinned, self.done = workers, pinned, done
+        self.order, self.draws = np.array_split(order, batches), np.array_split(draws, batches)
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        left = range(self.done(), len(self))
+        return map(self.batch, left) if not self.workers else self._ahead(left)
+
+    def batch(self, index: int) -> Tensor:
+        """The batch of this index."""
+        squares = self.photos.batch(self.order[index], self.draws[index], self.where, self.size)
+        return squares.pin_memory() if self.pinned else squares
+
+    def names(self, index: int) -> list[str]:
+        """Of the photos in the batch of this index."""
+        names = self.photos.names
+        return [names[photo] for photo in self.order[index].tolist()]
+
+    def state_dict(self) -> dict[str, int]:
+        """Empty: where to go on is the training's knowledge (`done`). Lightning asks for it."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Does nothing, see `state_dict`."""
+
+    def _ahead(self, batches: Iterable[int]) -> Iterator[Tensor]:
+        """In order, while threads make the next ones."""
+        waiting = iter(batches)
+        pool = ThreadPoolExecutor(self.workers, "photos")
+        try:
+            running = deque(pool.submit(self.batch, i) for i in islice(waiting, 2 * self.workers))
+            while running:
+                ready = running.popleft().result()
+                running.extend(pool.submit(self.batch, i) for i in islice(waiting, 1))
+                yield ready
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def default_workers(ranks: int = 1) -> int:
+    """All cores but one, shared by the processes of this machine; at least one."""
+    return max(1, (os.cpu_count() or 1) // ranks - 1)
