@@ -9,7 +9,16 @@ from kornia.color import lab_to_rgb as _lab_to_rgb
 from kornia.color import rgb_to_lab as _rgb_to_lab
 from torch import Tensor
 
-__all__ = ["Picture", "Prediction", "Target", "lab_to_rgb", "lightness_to_gray", "rgb_to_lab"]
+__all__ = [
+    "Picture",
+    "Prediction",
+    "Target",
+    "lab_to_rgb",
+    "lightness_to_gray",
+    "luminance_to_lightness",
+    "rgb_to_lab",
+    "srgb_to_linear",
+]
 
 
 def rgb_to_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
@@ -40,6 +49,20 @@ def lightness_to_gray(L: Tensor) -> Tensor:
         # The clamp keeps the gradient of the power finite at black.
         gamma = 1.055 * y.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
         return torch.where(y > 0.0031308, gamma, 12.92 * y)
+
+
+def srgb_to_linear(srgb: Tensor) -> Tensor:
+    """Linear light of sRGB values, both 0..1; float32, any shape."""
+    srgb = srgb.float()
+    return torch.where(srgb > 0.04045, ((srgb + 0.055) / 1.055) ** 2.4, srgb / 12.92)
+
+
+def luminance_to_lightness(luminance: Tensor) -> Tensor:
+    """The lightness, 0..100, of a luminance in 0..1 of white's; float32, any shape."""
+    y = luminance.float()
+    # The clamp keeps the gradient of the root finite at black.
+    root = y.clamp(min=(6 / 29) ** 3) ** (1 / 3)
+    return 116 * torch.where(y > (6 / 29) ** 3, root, y / (3 * (6 / 29) ** 2) + 4 / 29) - 16
 
 
 class Picture:
