@@ -122,7 +122,7 @@ def test_bad_weight_files_are_refused_and_not_executed(tmp_path, monkeypatch):
 
 
 def test_offline_names_the_settings(monkeypatch, tmp_path):
-    monkeypatch.setattr(encoders, "_hub_answers", lambda: False)
+    monkeypatch.setattr(encoders, "hub_answers", lambda: False)
     monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
     with pytest.raises(ColorizerError) as caught:
         create_model("colornet", encoder="test_resnet", pretrained=True)
@@ -143,7 +143,7 @@ def test_hub_errors_are_one_sentence(monkeypatch):
             raise ConnectionError("the hub\nis down")
         return create(name, **options)
 
-    monkeypatch.setattr(encoders, "_hub_answers", lambda: True)
+    monkeypatch.setattr(encoders, "hub_answers", lambda: True)
     monkeypatch.setattr(timm, "create_model", fail)
     with pytest.raises(ColorizerError, match=r"the hub is down.*model\.pretrained_file"):
         Encoder("test_resnet", pretrained=True)

@@ -97,6 +97,7 @@ def test_vgg16_refuses_with_the_ways_out(tmp_path, monkeypatch):
     def offline(*_):
         raise LocalEntryNotFoundError("no connection")
 
+    monkeypatch.setattr("colorizer.losses.vgg.hub_answers", lambda: True)
     monkeypatch.setattr("huggingface_hub.hf_hub_download", offline)
     vgg16_features.cache_clear()
     with pytest.raises(UsageError, match=r"either connect once .* or set vgg16 to the path"):
@@ -108,6 +109,46 @@ def test_vgg16_refuses_with_the_ways_out(tmp_path, monkeypatch):
         vgg16_features(str(tmp_path / "text.safetensors"))
     with pytest.raises(UsageError, match="pictures are 7x9"):
         vgg16_features("random")(torch.rand(1, 3, 7, 9))
+
+
+@pytest.fixture
+def unreachable(monkeypatch):
+    """No way to the hub, and nobody may ask its own client, which would retry for long."""
+
+    def refuse(*_, **__):
+        raise AssertionError("asked the hub")
+
+    def unroutable(*_, **__):
+        raise OSError("unreachable")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", refuse)
+    monkeypatch.setattr("urllib.request.getproxies", dict)
+    monkeypatch.setattr("socket.create_connection", unroutable)
+    vgg16_features.cache_clear()
+    yield
+    vgg16_features.cache_clear()
+
+
+@pytest.mark.usefixtures("unreachable")
+def test_vgg16_offline_is_refused_after_the_probe_alone(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
+    with pytest.raises(UsageError, match=r"out of reach and its cache has none.*set vgg16 to the"):
+        create_loss({"perceptual": 1.0})
+
+
+@pytest.mark.usefixtures("unreachable")
+def test_vgg16_offline_comes_from_the_hubs_cache(tmp_path, monkeypatch):
+    # As the hub lays its cache out: a reference to a commit, and that commit's files.
+    place = tmp_path / "models--timm--vgg16.tv_in1k"
+    (place / "refs").mkdir(parents=True)
+    (place / "refs" / "main").write_text("c0ffee")
+    (place / "snapshots" / "c0ffee").mkdir(parents=True)
+    weights = vgg16_features("random")._tensors
+    save_file(weights, place / "snapshots" / "c0ffee" / "model.safetensors")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    found = vgg16_features()._tensors
+    assert found.keys() == weights.keys()
+    assert all(torch.equal(found[key], weights[key]) for key in weights)
 
 
 @pytest.mark.skipif("COLORIZER_VGG16" not in os.environ, reason="needs COLORIZER_VGG16=FILE")

@@ -52,7 +52,7 @@ class Degradation:
         probability: float = 0.5,
         fade: float = 1.0,
         grain: float = 0.04,
-        blur: float = 1.2,
+        blur: float = 1.0,
         jpeg: float = 0.6,
         orthochromatic: float = 1.0,
     ) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from colorizer.errors import UsageError
+from colorizer.hub import cached_file, hub_answers
 
 __all__ = ["LAYERS", "VGG16Features", "vgg16_features"]
 
@@ -46,14 +47,23 @@ def vgg16_features(source: str = "imagenet") -> "VGG16Features":
 def _download() -> Path:
     from huggingface_hub import hf_hub_download
 
+    if not hub_answers():
+        found = cached_file(_HUB, "model.safetensors")
+        if found is None:
+            raise _no_weights("it is out of reach and its cache has none")
+        return found
     try:
         return Path(hf_hub_download(_HUB, "model.safetensors"))
-    except Exception as error:  # no network, no permission, no space: the hub has many names
-        raise UsageError(
-            f"vgg16 'imagenet': cannot get the weights from the hub ({type(error).__name__}); "
-            f"either connect once to huggingface.co, which keeps {_HUB} in its cache, or set "
-            f"vgg16 to the path of a .safetensors file with torchvision's VGG16 weights"
-        ) from error
+    except Exception as error:  # no permission, no space, a bad line: the hub has many names
+        raise _no_weights(type(error).__name__) from error
+
+
+def _no_weights(reason: str) -> UsageError:
+    return UsageError(
+        f"vgg16 'imagenet': cannot get the weights from the hub ({reason}); "
+        f"either connect once to huggingface.co, which keeps {_HUB} in its cache, or set "
+        f"vgg16 to the path of a .safetensors file with torchvision's VGG16 weights"
+    )
 
 
 def _read(path: Path) -> dict[str, Tensor]:

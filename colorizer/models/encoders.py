@@ -1,9 +1,6 @@
 """Encoders: any timm network that gives feature maps, on the gray picture that L stands for."""
 
 import math
-import socket
-import urllib.parse
-import urllib.request
 from pathlib import Path
 
 import timm
@@ -12,6 +9,7 @@ from torch import Tensor, nn
 
 from colorizer.color import lightness_to_gray
 from colorizer.errors import ColorizerError, UnknownNameError, UsageError
+from colorizer.hub import cached_file, hub_answers
 
 __all__ = ["Encoder", "read_tensors"]
 
@@ -56,7 +54,7 @@ class Encoder(nn.Module):
         # Of several maps of one stride (a plain vision transformer's), keep the last.
         last = {stride: i for i, stride in enumerate(strides) if stride <= last_stride}
         download = pretrained and pretrained_file is None
-        cached = _cached_file(name) if download and not _hub_answers() else None
+        cached = _cached_file(name) if download and not hub_answers() else None
         if len(last) < len(strides) or download:
             indices = tuple(body.feature_info.out_indices[i] for i in last.values())
             body = _build(name, pretrained=download and cached is None, out_indices=indices)
@@ -160,34 +158,14 @@ def _no_weights(name: str, reason: str) -> ColorizerError:
     )
 
 
-def _hub_answers() -> bool:
-    """Whether the hub can be reached at all: its own client retries for most of a minute."""
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
-        return False
-    if urllib.request.getproxies():
-        return True
-    host = urllib.parse.urlsplit(constants.ENDPOINT)
-    port = host.port or (80 if host.scheme == "http" else 443)
-    try:
-        socket.create_connection((host.hostname, port), timeout=5).close()
-    except OSError:
-        return False
-    return True
-
-
-def _cached_file(name: str) -> str:
+def _cached_file(name: str) -> Path:
     """The hub's weights of `name` in its cache on this machine."""
-    from huggingface_hub import try_to_load_from_cache
-
     cfg = timm.get_pretrained_cfg(name)
     hub_id = cfg.hf_hub_id if cfg else None
-    for filename in ("model.safetensors", "pytorch_model.bin"):
-        found = try_to_load_from_cache(hub_id, filename) if hub_id else None
-        if isinstance(found, str):
-            return found
-    raise _no_weights(name, "the hub is out of reach and its cache has none")
+    found = cached_file(hub_id, "model.safetensors", "pytorch_model.bin") if hub_id else None
+    if found is None:
+        raise _no_weights(name, "the hub is out of reach and its cache has none")
+    return found
 
 
 def _load(body: nn.Module, name: str, path: Path) -> None:
