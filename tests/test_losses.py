@@ -14,7 +14,7 @@ from colorizer.losses import create_loss, list_losses
 from colorizer.losses.adversarial import AdversarialLoss
 from colorizer.losses.distribution import DistributionLoss
 from colorizer.losses.pixel import HuberLoss, L1Loss, MSELoss
-from tests.live_bytes import LiveBytes
+from colorizer.training.live_bytes import LiveBytes
 from tests.pictures import pair
 
 Q = len(bins())

@@ -16,7 +16,7 @@ from colorizer.losses import create_loss
 from colorizer.losses.contrastive import ContrastiveLoss
 from colorizer.losses.perceptual import PerceptualLoss
 from colorizer.losses.vgg import LAYERS, VGG16Features, vgg16_features
-from tests.live_bytes import LiveBytes
+from colorizer.training.live_bytes import LiveBytes
 from tests.pictures import pair
 
 # ---- VGG16
