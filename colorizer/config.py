@@ -147,7 +147,7 @@ class TrainerSettings:
         ema: decay per step of the moving average of weights, which is what is validated and
             exported; 0 for none.
         accumulate: batches whose gradients make one step.
-        checkpoint_minutes: longest time between two checkpoints; each epoch ends with one too.
+        checkpoint_minutes: longest time between two checkpoints; the end of an epoch makes one too.
         nonfinite: "stop" the run at the first loss or gradient that is not finite, or "skip" the
             step, which waits for the device at each one.
         grid: validation photos shown each epoch (original, gray, ours).

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from colorizer.data import memory
 from colorizer.errors import ColorizerError
 from colorizer.models import create_model
 from colorizer.training import fitting
@@ -90,36 +91,36 @@ def test_no_more_pictures_than_there_are(most: int) -> None:
 
 def test_half_of_the_available_memory_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     device, each = torch.device("cpu"), 4 * 16 * 16 * 17
-    monkeypatch.setattr(fitting, "available_memory", lambda: 2 * 100.5 * each)
+    monkeypatch.setattr(fitting, "available", lambda device: 2 * 100.5 * each)
     assert largest_batch(plain_trial, device, 10_000) == 96
     assert largest_batch(plain_trial, device, 50) == 50
-    monkeypatch.setattr(fitting, "available_memory", lambda: 2 * 3 * each)
+    monkeypatch.setattr(fitting, "available", lambda device: 2 * 3 * each)
     assert largest_batch(plain_trial, device, 10_000) == 2
-    monkeypatch.setattr(fitting, "available_memory", lambda: each)
+    monkeypatch.setattr(fitting, "available", lambda device: each)
     with pytest.raises(ColorizerError, match=r"not even one picture .* of cpu: lower data\.crop"):
         largest_batch(plain_trial, device, 10_000)
 
 
 def test_available_memory_is_told_or_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert 10**7 < fitting.available_memory() < 10**14
+    assert 10**7 < memory.available(torch.device("cpu")) < 10**14
 
     def absent(*_: object) -> None:
         raise OSError
 
     monkeypatch.setattr(Path, "read_text", absent)
-    assert 10**7 < fitting.available_memory() < 10**14
+    assert 10**7 < memory.available(torch.device("cpu")) < 10**14
     monkeypatch.setattr("os.sysconf", absent)
-    assert fitting.available_memory() == 4 * 1024**3
+    assert memory.available(torch.device("cpu")) == 4 * 1024**3
 
 
 def test_a_container_bounds_the_memory(tmp_path: Path) -> None:
-    assert fitting._left_to_container(tmp_path) == float("inf")
+    assert memory._left_to_container(tmp_path) == float("inf")
     (tmp_path / "memory.max").write_text("1000\n")
     (tmp_path / "memory.current").write_text("900\n")
     (tmp_path / "memory.stat").write_text("anon 500\ninactive_file 300\n")
-    assert fitting._left_to_container(tmp_path) == 400
+    assert memory._left_to_container(tmp_path) == 400
     (tmp_path / "memory.max").write_text("max\n")
-    assert fitting._left_to_container(tmp_path) == float("inf")
+    assert memory._left_to_container(tmp_path) == float("inf")
 
 
 # ---- a GPU

@@ -7,41 +7,36 @@ import torch
 
 __all__ = ["available"]
 
-_LIMITS = (  # of the control group that a container or a cluster's job runs in: limit, in use
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    (
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
-    ),
-)
+_UNKNOWN = 4 * 1024**3  # bytes, where the system tells nothing of its memory
 
 
 def available(device: torch.device) -> int:
-    """Bytes that can still be taken on a device; for the processor, of the system's memory.
+    """Bytes of memory that can still be had on a device; of the system's, without swapping.
 
-    Where the system does not tell (macOS, Windows) 4 GB are supposed.
+    On Linux what the kernel says (MemAvailable) and what a container's bound leaves (cgroup v2);
+    on other systems half of all memory; where that is not told either, 4 GB.
     """
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    found = [value for value in (_system(), *(_group(*paths) for paths in _LIMITS)) if value]
-    return min(found, default=4_000_000_000)
-
-
-def _system() -> int | None:
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
-        (free,) = (line.split()[1] for line in lines if line.startswith("MemAvailable:"))
-        return int(free) * 1024
-    except (OSError, ValueError):
+        known = dict(line.split(":", 1) for line in lines)
+        return min(1024 * int(known["MemAvailable"].split()[0]), _left_to_container())
+    except (OSError, KeyError, ValueError):
         pass
     try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return None
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    except (AttributeError, OSError, ValueError):  # not on Windows
+        return _UNKNOWN
 
 
-def _group(limit: str, used: str) -> int | None:
+def _left_to_container(group: Path = Path("/sys/fs/cgroup")) -> float:
+    """Bytes up to the memory bound of a cgroup (v2), not counting files that can be dropped."""
     try:
-        return max(1, int(Path(limit).read_text()) - int(Path(used).read_text()))
-    except (OSError, ValueError):  # no such group, or "max": no limit
-        return None
+        bound = int((group / "memory.max").read_text())
+        used = int((group / "memory.current").read_text())
+        lines = (group / "memory.stat").read_text().splitlines()
+        dropped = int(dict(line.split() for line in lines)["inactive_file"])
+    except (OSError, KeyError, ValueError):  # no bound ("max"), or no such files
+        return float("inf")
+    return max(0, bound - used + dropped)

@@ -38,6 +38,7 @@ class PhotoModule(LightningDataModule):
 
     Attributes:
         train, validation: all photos, whichever process this is.
+        loader: of the epoch at hand.
         place: how they are kept: a sentence for the user.
 
     Raises:
@@ -46,6 +47,7 @@ class PhotoModule(LightningDataModule):
 
     train: Photos
     validation: Photos
+    loader: BatchLoader
     place: str
 
     def __init__(
@@ -94,7 +96,7 @@ class PhotoModule(LightningDataModule):
         photos = self._share("train")
         rng = np.random.default_rng([self.seed, trainer.current_epoch, trainer.global_rank])
         order, draws = rng.permutation(len(photos)), rng.random((len(photos), DRAWS))
-        return self._loader(
+        self.loader = self._loader(
             photos,
             order,
             draws,
@@ -104,6 +106,7 @@ class PhotoModule(LightningDataModule):
             # Of this epoch: the loop counts from its start, or from where it was resumed.
             done=lambda: trainer.fit_loop.epoch_loop.batch_progress.current.ready,
         )
+        return self.loader
 
     def val_dataloader(self) -> BatchLoader:
         """The centered squares of the validation photos; of each process those of its share."""
@@ -212,6 +215,7 @@ class PhotoModule(LightningDataModule):
         at_hand = isinstance(photos, ResidentPhotos) and (
             photos.pixels.device.type == self.device.type
         )
-        workers = 0 if at_hand else self.settings.workers or default_workers(self.ranks)
+        local = self.trainer.num_devices if self.trainer else 1
+        workers = 0 if at_hand else self.settings.workers or default_workers(local)
         pinned = not at_hand and self.device.type == "cuda"
         return BatchLoader(photos, *about, workers=workers, pinned=pinned, **options)

@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ from torch import Tensor
 from colorizer.color import Target, rgb_to_lab
 
 __all__ = ["EpochLog", "MovingAverage", "SampleGrid", "epoch_rows", "gray_baseline"]
+
+
+_PAUSE = 20.0  # seconds, at least, between two drawings of the curves
 
 
 class MovingAverage(WeightAveraging):
@@ -66,7 +70,7 @@ def _tensors(module: LightningModule) -> Iterator[Tensor]:
 
 
 class EpochLog(Callback):
-    """Each epoch: a line on the console, a row in `metrics.csv` and the curves in `curves.png`.
+    """Each epoch: a line on the console and a row in `metrics.csv`; often `curves.png`.
 
     Args:
         folder: of the run.
@@ -76,6 +80,7 @@ class EpochLog(Callback):
         self.table, self.picture = folder / "metrics.csv", folder / "curves.png"
         self.spent = 0.0  # seconds of this epoch before the training was interrupted
         self.started = 0.0
+        self.drawn = -math.inf
 
     def state_dict(self) -> dict[str, float]:
         return {"spent": self.spent + time.monotonic() - self.started}
@@ -86,10 +91,13 @@ class EpochLog(Callback):
     def on_train_start(self, trainer: Trainer, task: LightningModule) -> None:
         self.started = time.monotonic()
 
-    @rank_zero_only
     def on_train_epoch_end(self, trainer: Trainer, task: LightningModule) -> None:
+        metrics = trainer.callback_metrics  # gathered from all processes: each must ask
+        if trainer.is_global_zero:
+            self._log(trainer, {name: f"{value.item():.6g}" for name, value in metrics.items()})
+
+    def _log(self, trainer: Trainer, values: dict[str, str]) -> None:
         epoch = trainer.current_epoch + 1
-        values = {name: f"{value.item():.6g}" for name, value in trainer.callback_metrics.items()}
         line = "  ".join(f"{name} {value}" for name, value in values.items())
         seconds = self.spent + time.monotonic() - self.started
         self.spent, self.started = 0.0, time.monotonic()
@@ -103,7 +111,10 @@ class EpochLog(Callback):
             table.writeheader()
             table.writerows(rows)
         whole.replace(self.table)
-        _draw_curves(rows, self.picture)
+        last = epoch == trainer.max_epochs
+        if last or time.monotonic() - self.drawn > _PAUSE:  # drawing takes most of a second
+            _draw_curves(rows, self.picture)
+            self.drawn = time.monotonic()
 
 
 def epoch_rows(table: Path) -> list[dict[str, str]]:

@@ -21,6 +21,7 @@ from colorizer.errors import ColorizerError
 __all__ = ["Checkpoints", "StoppedError", "newest_checkpoint"]
 
 KEPT = 2  # so that there is one more if the newest is damaged
+_PAUSE = 10.0  # seconds since the last checkpoint, from which on the end of an epoch makes one
 _CONSULTED = 20  # steps between two questions of several processes to each other
 _NAME = re.compile(r"step-\d+-([0-9a-f]{16})\.ckpt")
 
@@ -30,7 +31,7 @@ class StoppedError(ColorizerError):
 
 
 class Checkpoints(Checkpoint):
-    """Saves the training at the end of each epoch, every so many minutes, and on a signal.
+    """Saves the training at the end of an epoch, every so many minutes, and on a signal.
 
     A checkpoint is written under another name and then renamed; its name ends with the beginning
     of its sha256. Ctrl-C and SIGTERM end the training after the batch at hand, a second Ctrl-C at
@@ -75,11 +76,16 @@ class Checkpoints(Checkpoint):
             raise StoppedError("training was stopped")
 
     def on_train_epoch_end(self, trainer: Trainer, task: LightningModule) -> None:
-        self._between_epochs = True
-        self._save(trainer, task)
-        self._between_epochs = False
-        stop = trainer.strategy.reduce_boolean_decision(self._signal is not None, all=False)
-        if stop and trainer.current_epoch + 1 < trainer.max_epochs:
+        ask = trainer.strategy.reduce_boolean_decision
+        last = trainer.current_epoch + 1 == trainer.max_epochs
+        stop = ask(self._signal is not None, all=False)
+        # An epoch may take seconds, and losing a few of them is no loss.
+        rested = time.monotonic() - self._saved > min(_PAUSE, 60 * self.minutes)
+        if stop or last or ask(rested, all=False):
+            self._between_epochs = True
+            self._save(trainer, task)
+            self._between_epochs = False
+        if stop and not last:
             raise StoppedError("training was stopped")
 
     def on_save_checkpoint(

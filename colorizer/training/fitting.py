@@ -1,21 +1,19 @@
 """How many pictures one training step can take: tried on a GPU, counted elsewhere."""
 
 import gc
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 
+from colorizer.data.memory import available
 from colorizer.errors import ColorizerError
 from colorizer.training.live_bytes import LiveBytes
 
-__all__ = ["available_memory", "bytes_per_step", "largest_batch", "search"]
+__all__ = ["bytes_per_step", "largest_batch", "search"]
 
 _FREE = 0.1  # of a GPU's memory, left for fragments, validation, and the screen
 _ALLOWED = 0.5  # of the system's memory: libraries' workspaces are not counted, others grow too
 _COUNTED = 64  # pictures in the largest step that is counted rather than extrapolated to
-_UNKNOWN = 4 * 1024**3  # bytes, where the system tells nothing of its memory
 
 
 def largest_batch(trial: Callable[[int], None], device: torch.device, most: int) -> int:
@@ -41,7 +39,7 @@ def largest_batch(trial: Callable[[int], None], device: torch.device, most: int)
         _let_go()
     else:
         needed = bytes_per_step(trial, most)
-        allowed = _ALLOWED * available_memory()
+        allowed = _ALLOWED * available(device)
         batch = search(lambda pictures: needed(pictures) <= allowed, most)
     if batch == 0:
         raise ColorizerError(
@@ -114,36 +112,6 @@ def bytes_per_step(trial: Callable[[int], None], most: int) -> Callable[[int], f
                 each = max(each, now / larger)
             return lambda pictures: max(0, now + each * (pictures - larger))
         smaller, before = larger, now
-
-
-def available_memory() -> int:
-    """Bytes of memory that programs can still have without swapping.
-
-    On Linux what the kernel says (MemAvailable) and what a container's bound leaves (cgroup v2);
-    on other systems half of all memory; where that is not told either, 4 GB.
-    """
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        known = dict(line.split(":", 1) for line in lines)
-        return min(1024 * int(known["MemAvailable"].split()[0]), _left_to_container())
-    except (OSError, KeyError, ValueError):
-        pass
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    except (AttributeError, OSError, ValueError):  # not on Windows
-        return _UNKNOWN
-
-
-def _left_to_container(group: Path = Path("/sys/fs/cgroup")) -> float:
-    """Bytes up to the memory bound of a cgroup (v2), not counting files that can be dropped."""
-    try:
-        bound = int((group / "memory.max").read_text())
-        used = int((group / "memory.current").read_text())
-        lines = (group / "memory.stat").read_text().splitlines()
-        dropped = int(dict(line.split() for line in lines)["inactive_file"])
-    except (OSError, KeyError, ValueError):  # no bound ("max"), or no such files
-        return float("inf")
-    return max(0, bound - used + dropped)
 
 
 def _fits_cuda(trial: Callable[[int], None], device: torch.device, pictures: int) -> bool:

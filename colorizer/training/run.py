@@ -29,7 +29,7 @@ from colorizer.losses import WeightedSum, create_loss
 from colorizer.models import ColorModel, create_model
 from colorizer.models.heads import DistributionHead
 from colorizer.registry import MODELS
-from colorizer.training.batch import fit_batch
+from colorizer.training.batch_size import fit_batch
 from colorizer.training.callbacks import (
     EpochLog,
     MovingAverage,

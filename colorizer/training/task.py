@@ -227,8 +227,8 @@ class ColorTask(LightningModule):
         loader = self.trainer.datamodule.train_dataloader()
         shape = (max(map(len, loader.order)), 1, loader.size, loader.size)
         kept = [buffer.clone() for buffer in self.model.buffers()]
-        self.model.compile(dynamic=False)
         try:
+            self.model.compile(dynamic=False)
             with self.trainer.precision_plugin.forward_context():
                 L = torch.full(shape, 50.0, device=self.device)
                 raw = self.model.train()(L.contiguous(memory_format=torch.channels_last))
