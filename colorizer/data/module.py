@@ -73,6 +73,9 @@ class PhotoModule(LightningDataModule):
         Raises:
             ColorizerError: there are too few photos, or none that can be read.
         """
+        if stage is not None and self.ranks > 1:
+            # Where it was found by trials, each process made its own.
+            self.settings.batch_size = self.trainer.strategy.broadcast(self.settings.batch_size)
         if "train" in self.__dict__:
             return
         photos, held_out = self._find()

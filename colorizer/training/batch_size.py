@@ -35,6 +35,8 @@ def fit_batch(task: ColorTask, settings: Settings, device: torch.device, most: i
         optimizers.append(create_optimizer(judge.discriminator, settings.optimizer))
 
     def trial(count: int) -> None:
+        for optimizer in optimizers:
+            optimizer.zero_grad()  # of a trial that ran out of memory
         rgb = torch.randint(0, 256, (count, 3, side, side), dtype=torch.uint8, device=device)
         with torch.autocast(device.type, dtype, enabled=dtype is not None):
             prediction, target = twin.predict(rgb)

@@ -13,7 +13,7 @@ __all__ = ["bytes_per_step", "largest_batch", "search"]
 
 _FREE = 0.1  # of a GPU's memory, left for fragments, validation, and the screen
 _ALLOWED = 0.5  # of the system's memory: libraries' workspaces are not counted, others grow too
-_COUNTED = 64  # pictures in the largest step that is counted rather than extrapolated to
+_COUNTED = 32  # pictures in the largest step that is counted rather than extrapolated to
 
 
 def largest_batch(trial: Callable[[int], None], device: torch.device, most: int) -> int:
@@ -25,7 +25,8 @@ def largest_batch(trial: Callable[[int], None], device: torch.device, most: int)
 
     Args:
         trial: one whole step (forward, backward, optimizer) of that many pictures, which leaves
-            nothing behind but what the first step makes for good, such as the optimizer's state.
+            nothing behind but what the first step makes for good, such as the optimizer's state;
+            gradients that an earlier one left when memory ran out are dropped first.
         device: on which `trial` runs.
         most: what is never exceeded, such as the number of photos; at least 1.
 
@@ -83,9 +84,11 @@ def search(fits: Callable[[int], bool], most: int) -> int:
 def bytes_per_step(trial: Callable[[int], None], most: int) -> Callable[[int], float]:
     """How many bytes of tensors are alive at once in a step, as a function of its pictures.
 
-    A line through the last two counted steps. Steps are doubled, from 2, until they take the same
-    number of bytes for each further picture: in the smallest ones of a large model it is the
-    optimizer that takes the most, and that does not grow.
+    A line through the last two counted steps. Steps are doubled, from 2, until each further picture
+    takes the same number of bytes and all pictures together at least half of what is alive: in the
+    small steps of a large model it is the optimizer that takes the most, which says nothing of what
+    the network takes for more pictures. Steps of 32 are the largest; what is not settled by then is
+    taken to grow as a whole.
 
     Args:
         trial: see `largest_batch`; is asked for no more than `most` pictures.
@@ -106,9 +109,9 @@ def bytes_per_step(trial: Callable[[int], None], most: int) -> Callable[[int], f
         larger = 2 * smaller
         now = count(larger)
         last, each = each, (now - before) / (larger - smaller)
-        settled = last > 0 and abs(each - last) <= 0.05 * last
+        settled = abs(each - last) <= 0.05 * last and each * larger >= now / 2 > 0
         if settled or 2 * larger > min(most, _COUNTED):
-            if not settled:  # what grows could be all of it
+            if not settled:
                 each = max(each, now / larger)
             return lambda pictures: max(0, now + each * (pictures - larger))
         smaller, before = larger, now
