@@ -21,15 +21,16 @@ from PIL import Image
 from colorizer import cli
 from colorizer.color import Prediction, Target, rgb_to_lab
 from colorizer.config import OptimizerSettings
-from colorizer.data.augment import center_crop, random_crop
-from colorizer.data.module import CropLoader
+from colorizer.data.augment import DRAWS, center_squares, random_squares
+from colorizer.data.cache import decode_all
+from colorizer.data.loader import BatchLoader
 from colorizer.data.photos import find_photos
 from colorizer.data.resident import ResidentPhotos
 from colorizer.export import export
 from colorizer.losses import WeightedSum, create_loss
 from colorizer.models import ColorModel, create_model
 from colorizer.registry import LOSSES, MODELS
-from colorizer.training.task import create_optimizer
+from colorizer.training.optimizer import create_optimizer
 
 MAIN_LOSS = {"distribution": "distribution", "ab": "huber"}
 """The loss that each head is compared with."""
@@ -54,13 +55,15 @@ def learn(
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     order = np.concatenate([rng.permutation(len(photos)) for _ in range(steps)])[: steps * batch]
-    batches = CropLoader(photos, order, lambda i, h, w: random_crop(i, h, w, rng), crop, batch)
+    draws = rng.random((len(order), DRAWS))
+    batches = BatchLoader(photos, order, draws, random_squares, crop, steps)
     loss = create_loss(spec)
     optimizer = create_optimizer(model, OptimizerSettings())
     judge = loss.adversarial and create_optimizer(
         loss.adversarial.discriminator, OptimizerSettings()
     )
-    fixed = photos.crops([center_crop(i, *photos.sizes[i]) for i in range(64)], crop)
+    chosen = np.arange(64)
+    fixed = photos.squares(chosen, center_squares(photos.sizes[chosen]), crop)
     before, started = measure(model, loss, fixed), time.perf_counter()
     for rgb in batches:
         L, ab = rgb_to_lab(rgb / 255)
@@ -103,7 +106,7 @@ def main() -> None:
     parser.add_argument("--losses", nargs="*", default=list(LOSSES))
     parser.add_argument("--vgg16", default="imagenet", help="a file, where there is no connection")
     args = parser.parse_args()
-    photos = ResidentPhotos.read(find_photos(args.data), 96)
+    photos = ResidentPhotos(decode_all(find_photos(args.data), 96, None))
     runs = [(name, head, {MAIN_LOSS[head]: 1.0}) for name in args.models for head in args.heads]
     for name in args.losses:
         head = "distribution" if name == "distribution" else "ab"

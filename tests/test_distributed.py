@@ -25,7 +25,11 @@ def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def finish(*command: str | Path) -> str:
     result = subprocess.run(
-        [*map(str, command)], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": "."}
+        [*map(str, command)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": "."},
+        timeout=300,
     )
     assert result.returncode == 0, result.stderr[-3000:]
     return result.stdout
@@ -55,13 +59,13 @@ def test_the_command_line_trains_in_two_processes(squares: Path, tmp_path: Path)
     settings = {
         "model": {"name": "colornet", "encoder": "test_resnet", "pretrained": False, "head": "ab"},
         "loss": {"huber": 1.0, "adversarial": 0.1},
-        "data": {"train": str(squares), "size": 32, "crop": 32, "batch_size": 2},
+        "data": {"train": str(squares), "size": 32, "crop": 32, "batch_size": 3, "holdout": 0.2},
         "trainer": {"epochs": 1, "output": str(tmp_path), "accelerator": "cpu", "devices": 2},
     }
     config = tmp_path / "config.yaml"
     config.write_text(yaml.safe_dump(settings))
     said = finish(sys.executable, "-m", "colorizer.cli", "train", "--config", config)
     assert said.count("run folder") == 1
-    assert "a step takes 4 photos (2 at a time x 2 devices x 1 accumulated)" in said
+    assert "a step takes 6 photos (3 at a time x 2 devices x 1 accumulated)" in said
     (model,) = tmp_path.glob("*/model/model.onnx")
     assert model.stat().st_size > 0
