@@ -1,7 +1,7 @@
 import pytest
 
 from colorizer import Settings, UsageError
-from colorizer.config import DataSettings, check, working_size
+from colorizer.config import DataSettings, check, crop_at, last_crop, working_size
 
 
 def test_defaults_are_valid() -> None:
@@ -23,6 +23,10 @@ def test_a_misspelt_setting_is_refused_with_the_nearest_name() -> None:
         ("optimizer", "learning_rate", -1.0, "learning_rate .above 0"),
         ("data", "scale", (0.9, 0.5), "scale"),
         ("data", "holdout", 1.0, "holdout"),
+        ("data", "grow", {1.5: 64}, "grow"),
+        ("data", "batch_size", "most", "batch_size"),
+        ("data", "batch_size", 0, "batch_size"),
+        ("trainer", "devices", 0, "devices"),
         ("trainer", "ema", 1.0, "ema"),
     ],
 )
@@ -31,6 +35,14 @@ def test_a_wrong_value_is_named(group: str, name: str, value: object, message: s
     setattr(getattr(settings, group), name, value)
     with pytest.raises(UsageError, match=message):
         check(settings)
+
+
+def test_squares_grow_at_their_shares_of_the_training() -> None:
+    data = DataSettings(crop=128, grow={0.8: 256, 0.5: 192})
+    progress = (0, 0.49, 0.5, 0.79, 0.8, 1)
+    assert [crop_at(data, share) for share in progress] == [128, 128, 192, 192, 256, 256]
+    assert last_crop(data) == 256
+    assert working_size(data) == 320
 
 
 def test_a_model_needs_a_name() -> None:

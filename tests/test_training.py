@@ -24,7 +24,7 @@ from colorizer.training import run as run_module
 from colorizer.training.finite import FiniteCheck
 from colorizer.training.optimizer import batch_factor, create_optimizer, rate
 from colorizer.training.run import model_options
-from colorizer.training.task import ColorTask
+from colorizer.training.task import ColorTask, EpochMean
 from tests.kill_and_resume import save
 from tests.pictures import landscape
 
@@ -391,6 +391,14 @@ def test_the_learning_rate_follows_the_effective_batch(rule: str, factor: float)
     model = create_model("colornet18", head="ab")
     groups = create_optimizer(model, settings, factor=batch_factor(settings, 256)).param_groups
     assert {group["lr"] for group in groups} == {1e-3 * factor}
+
+
+def test_an_epochs_mean_is_over_its_photos() -> None:
+    mean = EpochMean()
+    for value, count in ((1.0, 4), (float("nan"), 4), (7.0, 2)):
+        mean.update(torch.tensor(value), count)
+    assert mean.compute().item() == pytest.approx((4 * 1 + 2 * 7) / 6)
+    assert set(mean.state_dict()) == {"total", "count"}
 
 
 def test_a_flag_is_read_when_it_has_come() -> None:

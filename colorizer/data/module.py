@@ -65,7 +65,7 @@ class PhotoModule(LightningDataModule):
             )
         self.settings, self.seed = settings, seed
         self.device, self.ranks = device, ranks
-        self._own: dict[str, Photos] = {}
+        self._own: dict[str, Photos] = {}  # this process's share
 
     def setup(self, stage: str | None = None) -> None:
         """Find the photos, and decode them if they fit; once.
@@ -80,6 +80,7 @@ class PhotoModule(LightningDataModule):
             return
         photos, held_out = self._find()
         memory = self._memory([*photos, *held_out])
+        self._on_device = memory is not None and memory.type != "cpu"
         self.train = self._open(photos, memory)
         self.validation = self._open(held_out, memory)
         for what, found in (("training", self.train), ("validation", self.validation)):
@@ -194,7 +195,6 @@ class PhotoModule(LightningDataModule):
         return len(photos) * float(np.mean(sizes or [0]))
 
     def _open(self, photos: Sequence[Photo], memory: torch.device | None) -> Photos:
-        self._device_resident = memory is not None and memory.type != "cpu"
         if memory is None:
             return StreamedPhotos(photos, self.settings.size)
         cache, size = cache_folder(self.settings.cache), self.settings.size
@@ -206,7 +206,7 @@ class PhotoModule(LightningDataModule):
             photos: Photos = getattr(self, which)
             if self.ranks > 1:
                 photos = photos.part(np.arange(self.trainer.global_rank, len(photos), self.ranks))
-            self._own[which] = photos.to(self.device) if self._device_resident else photos
+            self._own[which] = photos.to(self.device) if self._on_device else photos
         return self._own[which]
 
     def _centered(self, photos: Photos, order: np.ndarray, size: int, batches: int) -> BatchLoader:

@@ -1,6 +1,7 @@
 """What a run shows: a line and a grid of pictures each epoch, and its curves."""
 
 import csv
+import io
 import itertools
 import math
 import time
@@ -16,6 +17,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
 from colorizer.color import Target, rgb_to_lab
+from colorizer.training.writing import write_whole
 
 __all__ = ["EpochLog", "MovingAverage", "SampleGrid", "epoch_rows", "gray_baseline"]
 
@@ -105,12 +107,11 @@ class EpochLog(Callback):
         # A resumed run replaces the rows of epochs that it repeats.
         rows = [row for row in epoch_rows(self.table) if int(row["epoch"]) < epoch]
         rows.append({"epoch": str(epoch), "seconds": f"{seconds:.1f}", **values})
-        whole = self.table.with_suffix(".tmp")
-        with whole.open("w", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, fieldnames=list(rows[-1]), extrasaction="ignore")
-            table.writeheader()
-            table.writerows(rows)
-        whole.replace(self.table)
+        text = io.StringIO(newline="")
+        table = csv.DictWriter(text, fieldnames=list(rows[-1]), extrasaction="ignore")
+        table.writeheader()
+        table.writerows(rows)
+        write_whole(self.table, text.getvalue())
         last = epoch == trainer.max_epochs
         if last or time.monotonic() - self.drawn > _PAUSE:  # drawing takes most of a second
             _draw_curves(rows, self.picture)

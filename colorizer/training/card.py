@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from colorizer.config import DataSettings, last_crop
+
 __all__ = ["card"]
 
 
@@ -18,6 +20,7 @@ def card(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     held_out = data["validation"] or f"{data['holdout']:.0%} of the training photos, held out"
     hours, minutes = divmod(round(facts["seconds"] / 60), 60)
     took = f"{hours} h {minutes} min" if hours else f"{minutes} min"
+    sizes = " to ".join(map(str, dict.fromkeys([data["crop"], last_crop(DataSettings(**data))])))
     rows = "\n".join(
         f"| {metric} | {value:.4g} | {facts['gray'].get(metric, float('nan')):.4g} |"
         for metric, value in facts["metrics"].items()
@@ -31,15 +34,15 @@ Predicts the chroma of a grayscale photograph from its lightness. Head: {head}.
 
 - Data: {data["train"]}, {facts["photos"]} photos; the license of a model follows from its data.
 - Loss: {settings["loss"]}.
-- {trainer["epochs"]} epochs of {data["crop"]}-pixel squares, batch {data["batch_size"]}, in {took}.
+- {trainer["epochs"]} epochs of {sizes}-pixel squares, {facts["effective_batch"]} a step, in {took}.
 - Hardware: {facts["hardware"]}, precision {trainer["precision"]}, seed {trainer["seed"]}.
 - Versions: colorizer {facts["colorizer"]} (commit {facts["commit"]}), torch {facts["torch"]},
   Python {facts["python"]}; {facts["date"]}.
 
 ## Validation
 
-{facts["validation_photos"]} photos ({held_out}), centered {data["crop"]}-pixel squares. A gray
-picture is never wrong about a gray photo, so its numbers are the ones to beat.
+{facts["validation_photos"]} photos ({held_out}), centered {sizes.split()[-1]}-pixel squares. A
+gray picture is never wrong about a gray photo, so its numbers are the ones to beat.
 
 | metric | this model | gray |
 |---|---:|---:|

@@ -55,6 +55,8 @@ class Checkpoints(Checkpoint):
             # Lightning's own handler of SIGTERM would leave without a checkpoint.
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._previous[number] = signal.signal(number, self._on_signal)
+        # It also asks the other processes for a SIGTERM before each step, which waits for the GPU.
+        trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None
 
     def on_train_batch_end(
         self, trainer: Trainer, task: LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -43,6 +43,7 @@ from colorizer.training.finite import NotFiniteError
 from colorizer.training.optimizer import batch_factor
 from colorizer.training.surroundings import hardware, surroundings
 from colorizer.training.task import ColorTask
+from colorizer.training.writing import write_whole
 from colorizer.weights import untrained
 
 __all__ = ["model_options", "train"]
@@ -74,8 +75,9 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
     plain.pop("inference")
     lightning.seed_everything(settings.trainer.seed, verbose=False)
     run = Path(resume) if resume is not None else _new_folder(settings)
+    checkpoint = newest_checkpoint(run / "checkpoints")
     loss = create_loss(settings.loss)
-    model = _create_model(settings, trained=resume is not None)
+    model = _create_model(settings, trained=checkpoint is not None)
     _check_adversarial(loss, settings)
     task = ColorTask(
         model,
@@ -96,7 +98,6 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
         most = max(1, len(data.train) // ranks)
         settings.data.batch_size = fit_batch(task, settings, device, most)
         plain["data"]["batch_size"] = settings.data.batch_size
-    checkpoint = newest_checkpoint(run / "checkpoints") if resume is not None else None
     if loss.needs_prior and checkpoint is None:
         prior = torch.from_numpy(data.color_prior())
         loss.set_prior(prior)
@@ -153,7 +154,7 @@ def _begin(
         (run / "checkpoints").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ColorizerError(f"the run folder {run} cannot be made: {error.strerror}") from error
-    (run / _SETTINGS).write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
+    write_whole(run / _SETTINGS, yaml.safe_dump(plain, sort_keys=False))
     t, batch = plain["trainer"], plain["data"]["batch_size"]
     ranks, effective = trainer.world_size, batch * trainer.world_size * t["accumulate"]
     optimizer = OptimizerSettings(**plain["optimizer"])
@@ -169,9 +170,7 @@ def _begin(
         **surroundings(),
         "hardware": hardware(trainer.strategy.root_device, ranks),
     }
-    whole = run / f"{_STARTS}.tmp"
-    whole.write_text(json.dumps([*_starts(run), start], indent=2) + "\n", encoding="utf-8")
-    whole.replace(run / _STARTS)
+    write_whole(run / _STARTS, json.dumps([*_starts(run), start], indent=2) + "\n")
     print(
         f"training {plain['model']['name']} on {len(data.train)} photos, validating on "
         f"{len(data.validation)}; run folder: {run}\n{data.place}\n"
@@ -203,7 +202,7 @@ def _finish(
         "validation_photos": len(data.validation),
         "seconds": round(sum(float(row["seconds"]) for row in rows)),
         "resumed": len(starts) > 1,
-        **{name: starts[-1][name] for name in (*surroundings(), "hardware")},
+        **{name: starts[-1][name] for name in (*surroundings(), "hardware", "effective_batch")},
     }
     described = plain | {"model": {**model.config, "head": model.head.name}}
     texts = {

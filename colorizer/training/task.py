@@ -11,7 +11,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
-from torchmetrics import MeanMetric
+from torchmetrics import Metric
 
 from colorizer.color import Prediction, Target, rgb_to_lab
 from colorizer.config import OptimizerSettings, ScheduleSettings
@@ -25,6 +25,29 @@ from colorizer.training.optimizer import batch_factor, create_optimizer, rate
 __all__ = ["ColorTask"]
 
 _PATIENCE = 20  # steps skipped in a row, after which a training is given up
+
+
+class EpochMean(Metric):
+    """A mean over the photos of an epoch, kept on the device and with checkpoints.
+
+    Batches whose value is not finite are left out.
+    """
+
+    total: Tensor
+    count: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in ("total", "count"):
+            self.add_state(name, torch.zeros(()), dist_reduce_fx="sum", persistent=True)
+
+    def update(self, value: Tensor, count: int) -> None:
+        finite = torch.isfinite(value)
+        self.total += torch.where(finite, value.float() * count, 0.0)
+        self.count += finite * count
+
+    def compute(self) -> Tensor:
+        return self.total / self.count
 
 
 class ColorTask(LightningModule):
@@ -69,9 +92,7 @@ class ColorTask(LightningModule):
         if len(loss.weights) > 1:
             names += [f"loss/{name}" for name in loss.weights]
         # Kept with the checkpoints, so that an epoch's means survive its interruption.
-        self.means = nn.ModuleDict({name: MeanMetric(nan_strategy="disable") for name in names})
-        for mean in self.means.values():
-            mean.persistent(True)
+        self.means = nn.ModuleDict({name: EpochMean() for name in names})
         self.finite = FiniteCheck()
         self._skipped = 0
         self._kept: list[Tensor] = []
@@ -202,9 +223,7 @@ class ColorTask(LightningModule):
     def _log_means(self, values: Mapping[str, Tensor], count: int) -> None:
         """Means over the epoch's photos, kept on the device: no host synchronization here."""
         for name, mean in self.means.items():
-            value = values[name].detach()
-            finite = torch.isfinite(value)
-            mean.update(torch.where(finite, value, 0.0), finite * float(count))
+            mean.update(values[name].detach(), count)
             self.log(name, mean, on_step=False, on_epoch=True)
 
     def _batch_seed(self, batch: int) -> int:
