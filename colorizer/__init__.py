@@ -10,6 +10,7 @@ from colorizer.errors import ColorizerError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from colorizer.config import Settings
+    from colorizer.data.prepare import prepare
     from colorizer.inference.colorizer import Colorizer, colorize, colorize_file
     from colorizer.losses import create_loss, list_losses
     from colorizer.metrics import create_metrics, list_metrics
@@ -32,6 +33,7 @@ __all__ = [
     "list_metrics",
     "list_models",
     "load_model",
+    "prepare",
     "train",
 ]
 
@@ -40,6 +42,7 @@ _LIGHT = {
     "Settings": "colorizer.config",
     "colorize": "colorizer.inference.colorizer",
     "colorize_file": "colorizer.inference.colorizer",
+    "prepare": "colorizer.data.prepare",
 }
 _TRAINING = {
     "create_loss": "colorizer.losses",

@@ -258,6 +258,59 @@ def _train(args: Namespace) -> int:
     return 0
 
 
+def _prepare_parser() -> _Parser:
+    parser = _Parser(description="turn a tree of photos into clean training shards, with a report")
+    parser.add_argument(
+        "photos",
+        metavar="PHOTOS",
+        help="a folder of any depth, a tar shard, or a pattern of shards",
+    )
+    parser.add_argument(
+        "out", metavar="OUT", help="the folder to write; run again, it goes on where it stopped"
+    )
+    parser.add_argument("--size", type=int, default=160, help="short side, in pixels")
+    parser.add_argument("--quality", type=int, default=90, help="of the WebP files, 1 to 100")
+    parser.add_argument("--shard-size", type=int, default=1000, help="pictures in a shard")
+    parser.add_argument(
+        "--against",
+        type=str | None,
+        metavar="DIR",
+        help="an evaluation set, whose pictures are left out and reported",
+    )
+    parser.add_argument(
+        "--workers", type=int | None, metavar="N", help="files in work at a time (default: cores)"
+    )
+    parser.add_argument(
+        "--max-pixels", type=int | None, help="refuse photos that claim more (default: 1000000000)"
+    )
+    return parser
+
+
+def _prepare(args: Namespace) -> int:
+    from colorizer.data.prepare import prepare
+    from colorizer.inference.quiet import silence
+
+    silence()
+    options = {name: value for name, value in args.as_dict().items() if value is not None}
+    photos, out = options.pop("photos"), options.pop("out")
+    try:
+        result = prepare(photos, out, **options)
+    except KeyboardInterrupt:
+        print(
+            f"stopped; what is whole lies in {out}, and the same command goes on from there",
+            file=sys.stderr,
+        )
+        return 130
+    for note in result.notes:
+        print(f"note: {note}", file=sys.stderr)
+    for name, reason in result.failed:
+        print(f"failed: {name}: {reason}", file=sys.stderr)
+    left_out = ", ".join(f"{count} {reason}" for reason, count in result.rejected.items())
+    print(f"{result.kept} kept; left out: {left_out or 'none'}; {result.new} files looked at now")
+    print(result.out / "report.html")
+    return result.status
+
+
 def _export_parser() -> _Parser:
     parser = _Parser(
         description="turn a trained state dict into a model folder, or change one's defaults"
@@ -362,6 +415,7 @@ _VERBS: dict[str, tuple[Callable[[], _Parser], Callable[[Namespace], int]]] = {
     "colorize": (_colorize_parser, _colorize),
     "train": (_train_parser, _train),
     "evaluate": (_evaluate_parser, _evaluate),
+    "prepare": (_prepare_parser, _prepare),
     "export": (_export_parser, _export),
     "list": (_list_parser, _list),
 }

@@ -1,1 +1,1 @@
-"""Photos for training: found, decoded once, cut into batches."""
+"""Photos for training: prepared as shards, found, decoded once, cut into batches."""

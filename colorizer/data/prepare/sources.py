@@ -1,0 +1,186 @@
+"""What lies in a place: every file of a folder tree and of the tar shards in it, by its name."""
+
+import hashlib
+import os
+import re
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from colorizer.errors import ColorizerError
+
+__all__ = ["Found", "Source", "find_sources", "is_picture", "key_of", "relevance"]
+
+_SUFFIXES = frozenset(
+    {
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff"),
+        *(".avif", ".heic", ".heif", ".gif", ".bmp"),
+    }
+)
+_RAW = frozenset(
+    {
+        *(".3fr", ".arw", ".cr2", ".dng", ".erf", ".iiq", ".kdc", ".nef", ".nrw", ".orf", ".pef"),
+        *(".rw2", ".sr2", ".srw"),
+    }
+)
+"""Camera raw files are TIFF by their first bytes, but hold only a small preview as a picture."""
+
+_HEIF = re.compile(rb"(avif|avis|heic|heix|heim|heis|hevc|hevx|hevm|hevs|mif1|mif2|msf1)")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file, or a member of an uncompressed tar.
+
+    Attributes:
+        name: relative to the place that was searched, with `/`; of a member TAR/MEMBER.
+        path: the file that holds it.
+        offset, length: of its bytes therein; all of the file if `length` is -1.
+    """
+
+    name: str
+    path: str
+    offset: int = 0
+    length: int = -1
+
+    def read(self) -> bytes:
+        """The encoded bytes; raises ColorizerError with the reason."""
+        try:
+            if not os.path.isfile(self.path) and os.path.exists(self.path):
+                raise ColorizerError("it is a device or a pipe, not a file")
+            with open(self.path, "rb") as file:
+                file.seek(self.offset)
+                encoded = file.read(self.length)
+        except OSError as error:
+            raise ColorizerError(f"it cannot be read: {error.strerror}") from error
+        if len(encoded) < self.length:
+            raise ColorizerError("its shard is cut off")
+        return encoded
+
+
+@dataclass
+class Found:
+    """What `find_sources` found.
+
+    Attributes:
+        sources: in no particular order.
+        failed: places that could not be searched, with the reason.
+        notes: sentences on what was passed by.
+    """
+
+    sources: list[Source] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def find_sources(location: str | os.PathLike[str], leave_out: Path | None = None) -> Found:
+    """All files at `location`, but for hidden ones: a folder, a tar, a file, or a pattern of those.
+
+    Args:
+        leave_out: a folder that is not entered.
+
+    Raises:
+        ColorizerError: there is no such place.
+    """
+    place = Path(location).expanduser()
+    found = Found()
+    own = None if leave_out is None else leave_out.resolve()
+    if place.is_dir():
+        _search(place, place, own, found)
+    elif any(sign in place.name for sign in "*?[") and not place.exists():
+        for path in sorted(place.parent.glob(place.name)):
+            if path.is_dir():
+                _search(path, place.parent, own, found)
+            else:
+                _add(path, path.name, found)
+    elif place.exists():
+        _add(place, place.name, found)
+    if not found.sources and not found.failed:
+        raise ColorizerError(
+            f"no photos at {location}: a folder of pictures (any depth) or of .tar shards, a"
+            " shard, or a pattern of shards is needed"
+        )
+    return found
+
+
+def _search(folder: Path, root: Path, own: Path | None, found: Found) -> None:
+    def fail(error: OSError) -> None:
+        found.failed.append((_relative(Path(error.filename), root), f"{error.strerror}"))
+
+    links = 0
+    for parent, folders, names in os.walk(folder, onerror=fail):
+        here = Path(parent)
+        links += sum((here / name).is_symlink() for name in folders)
+        folders[:] = sorted(
+            name
+            for name in folders
+            if name[0] != "." and (own is None or (here / name).resolve() != own)
+        )
+        for name in sorted(names):
+            if name[0] != ".":
+                _add(here / name, _relative(here / name, root), found)
+    if links:
+        found.notes.append(f"{links} links to folders in {folder} were not followed")
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _add(path: Path, name: str, found: Found) -> None:
+    if path.suffix.lower() != ".tar":
+        found.sources.append(Source(name, str(path)))
+        return
+    try:
+        for member in _members(path):
+            if member.isfile() and not PurePosixPath(member.name).name.startswith("."):
+                inner = f"{name}/{member.name}"
+                found.sources.append(Source(inner, str(path), member.offset_data, member.size))
+    except (tarfile.TarError, EOFError) as error:
+        found.failed.append((name, f"it is no uncompressed tar, or cut off: {error}"))
+    except OSError as error:
+        found.failed.append((name, f"it cannot be read: {error.strerror}"))
+
+
+def _members(path: Path) -> Iterator[tarfile.TarInfo]:
+    with tarfile.open(path, "r:") as shard:
+        while (member := shard.next()) is not None:
+            shard.members.clear()  # tarfile would keep them all
+            yield member
+
+
+def relevance(name: str) -> bytes:
+    """16 bytes that identify a name, and whose order is that of no other property of a photo."""
+    return hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=16).digest()
+
+
+def key_of(name: str) -> str:
+    """The key of a picture in a shard, different for each name: ASCII, without dots or slashes.
+
+    It begins with half of `relevance`, so that keys sort in the order of the shards.
+    """
+    stem = PurePosixPath(name).name.split(".")[0]
+    slug = re.sub(r"[^A-Za-z0-9]+", "_", stem).strip("_")[:40]
+    return "-".join(filter(None, (relevance(name)[:8].hex(), slug)))
+
+
+def is_picture(name: str, head: bytes) -> bool:
+    """Whether a file is a picture, or claims to be one by its name: then it must be readable.
+
+    Args:
+        head: its first 16 bytes or more; they count for more than the name.
+    """
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix in _SUFFIXES:
+        return True
+    if suffix in _RAW:
+        return False
+    return (
+        head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a"))
+        or (head.startswith(b"RIFF") and head[8:12] == b"WEBP")
+        or head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+        or (head[4:8] == b"ftyp" and bool(_HEIF.match(head[8:12])))
+        # "BM" alone may begin any text; a BMP has four zero bytes and then a small offset.
+        or (head.startswith(b"BM") and head[6:10] == bytes(4) and head[12:14] == bytes(2))
+    )
