@@ -7,7 +7,7 @@ import pyvips
 
 from colorizer.inference import picture as pictures
 from colorizer.inference.lightness import has_unusable_profile, is_srgb
-from colorizer.inference.opening import MAX_PIXELS, open_image
+from colorizer.inference.opening import MAX_PIXELS
 
 __all__ = ["MAX_ASPECT", "Decoded", "decode"]
 
@@ -33,7 +33,7 @@ class Decoded:
 def decode(encoded: bytes, size: int, max_pixels: int = MAX_PIXELS) -> Decoded:
     """Decode a picture to sRGB, upright, on white, its short side at most `size` pixels.
 
-    Large JPEG and WebP files are decoded at a fraction of their size, the others in strips. A
+    Large JPEG files are decoded at a fraction of their size, most others in strips. A
     smaller picture keeps its size; of one longer than `MAX_ASPECT` : 1 the middle is cut out. Of
     several pages or frames this is the first.
 
@@ -56,23 +56,20 @@ def decode(encoded: bytes, size: int, max_pixels: int = MAX_PIXELS) -> Decoded:
 
 
 def _thumbnail(picture: pictures.Picture, box: int) -> pyvips.Image:
-    if picture.loader == "bmp":
-        return pictures.decode(picture).thumbnail_image(box, height=box, size="down")
-    options = {"page": picture.first} if picture.first else {}
-    header = open_image(picture.source, picture.loader, **options)
-    has_profile = header.get_typeof("icc-profile-data") and not has_unusable_profile(header)
+    """At most `box` pixels wide and high.
+
+    Not by `thumbnail_buffer`: libvips 8.18 forgets `fail_on` when it shrinks on loading, so that
+    a photo that was cut off would pass, half of it gray.
+    """
+    shrink = 1
+    long = max(picture.width, picture.height)
+    while picture.loader == "jpegload" and shrink < 8 and long >= 4 * shrink * box:
+        shrink *= 2
+    image = pictures.decode(picture, shrink=shrink)
+    has_profile = image.get_typeof("icc-profile-data") and not has_unusable_profile(image)
     # Without a profile the pixels are sRGB already, and the transform is most of the work.
-    profile = {"export_profile": "srgb"} if has_profile and not is_srgb(header) else {}
-    page = f"[page={picture.first}]" if picture.first else ""
-    return pyvips.Image.thumbnail_buffer(
-        picture.source,
-        box,
-        height=box,
-        size="down",
-        fail_on="error",
-        option_string=page,
-        **profile,
-    )
+    profile = {"export_profile": "srgb"} if has_profile and not is_srgb(image) else {}
+    return image.thumbnail_image(box, height=box, size="down", **profile)
 
 
 def _middle(rgb: np.ndarray) -> np.ndarray:

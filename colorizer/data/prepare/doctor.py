@@ -146,9 +146,10 @@ _KNOTS = 17
 
 def _flatness(rgb: np.ndarray) -> tuple[float, float]:
     """The share of pixels equal to their neighbors; and of those near them, how many are equal."""
-    codes = rgb.astype(np.int16)
-    across = np.abs(codes[:-1, 1:] - codes[:-1, :-1]).max(-1)
-    down = np.abs(codes[1:, :-1] - codes[:-1, :-1]).max(-1)
-    step = np.maximum(across, down)
-    equal, near = np.count_nonzero(step == 0), np.count_nonzero(step <= 1)
-    return equal / max(1, step.size), equal / max(1, near)
+    here = rgb[:-1, :-1]
+    # Differences of bytes wrap around: of -1, 0 and 1, plus 1, become 0, 1 and 2.
+    steps = (rgb[:-1, 1:] - here, rgb[1:, :-1] - here)
+    equal = ~np.bitwise_or(*steps).any(-1)
+    near = (np.maximum(steps[0] + 1, steps[1] + 1) <= 2).all(-1)
+    found = np.count_nonzero(equal)
+    return found / max(1, equal.size), found / max(1, np.count_nonzero(near))

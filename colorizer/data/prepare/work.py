@@ -8,6 +8,7 @@ from io import BytesIO
 from typing import TypeVar
 
 import numpy as np
+import pyvips
 from PIL import Image
 
 from colorizer import gamut
@@ -42,7 +43,7 @@ class Examined:
         width, height: of the file, upright, in pixels.
         digest, signature: see `duplicates`.
         encoded: the small picture as WebP; empty if there is a finding.
-        histogram: (Q,) int64, its pixels over `gamut.bins()`.
+        histogram: (Q,) int64, a quarter of its pixels, on a grid, over `gamut.bins()`.
     """
 
     source: Source
@@ -68,8 +69,7 @@ def look_at(source: Source, options: Options, doctor: bool = True) -> Examined:
             return Examined(source, picture=False)
         decoded = decode(encoded, options.size, options.max_pixels)
     except ColorizerError as error:
-        reason = str(error).removeprefix("the picture ").removeprefix("cannot be read: ")
-        return Examined(source, finding=Finding(UNREADABLE, reason))
+        return Examined(source, finding=Finding(UNREADABLE, _reason(error)))
     except MemoryError:
         return Examined(source, finding=Finding(UNREADABLE, "it does not fit into memory"))
     pixels = lab(decoded.rgb)
@@ -88,9 +88,20 @@ def look_at(source: Source, options: Options, doctor: bool = True) -> Examined:
     finding = examine(decoded.rgb, pixels)
     if finding:
         return Examined(source, finding=finding, **known)
-    histogram = gamut.histogram(pixels[..., 1:].reshape(-1, 2))
+    histogram = gamut.histogram(pixels[::2, ::2, 1:].reshape(-1, 2))
     written = _webp(decoded.rgb, options.quality)
     return Examined(source, encoded=written, histogram=histogram, **known)
+
+
+def _reason(error: ColorizerError) -> str:
+    """What is wrong with a file, the same each time.
+
+    Of a damaged one libvips tells what several threads met with, now this first and now that.
+    """
+    reason = str(error).removeprefix("the picture ").removeprefix("cannot be read: ")
+    if isinstance(error.__cause__, pyvips.Error) and "HEVC" not in reason:
+        return "it is damaged or cut off; get the whole file"
+    return reason
 
 
 def _webp(rgb: np.ndarray, quality: int) -> bytes:
