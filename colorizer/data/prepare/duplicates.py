@@ -79,8 +79,8 @@ class Match:
 class PictureIndex:
     """Pictures that are known, to be asked whether one of them is like a new one.
 
-    The search looks at every picture, at a quarter of the bits first, which leaves few to look at
-    whole; docs/training.md has its cost.
+    The search looks at every picture, at its mean color first, which leaves few to look at whole;
+    docs/training.md has its cost.
     """
 
     def __init__(self) -> None:
@@ -88,6 +88,7 @@ class PictureIndex:
         self._by_digest: dict[bytes, int] = {}
         self._bits = np.empty((_WORDS, 1024), np.uint64)  # word by word, each contiguous
         self._tints = np.empty((1024, 32), np.int8)
+        self._sums = np.empty((2, 1024), np.int16)  # of a and of b over the 16 areas
 
     def __len__(self) -> int:
         return len(self.names)
@@ -98,8 +99,10 @@ class PictureIndex:
         if count == len(self._tints):
             self._bits = np.concatenate([self._bits, np.empty_like(self._bits)], 1)
             self._tints = np.concatenate([self._tints, np.empty_like(self._tints)])
+            self._sums = np.concatenate([self._sums, np.empty_like(self._sums)], 1)
         self._bits[:, count] = signature.bits
         self._tints[count] = signature.tint
+        self._sums[:, count] = _sums(signature.tint)
         self._by_digest.setdefault(bytes.fromhex(digest), count)
         self.names.append(name)
 
@@ -108,8 +111,10 @@ class PictureIndex:
         same = self._by_digest.get(bytes.fromhex(digest))
         if same is not None:
             return Match(self.names[same])
-        words = self._bits[:, : len(self.names)]
-        at = np.flatnonzero(np.bitwise_count(words[0] ^ signature.bits[0]) <= NEAR)
+        words, sums = self._bits[:, : len(self.names)], self._sums[:, : len(self.names)]
+        # The means of two copies are no further apart than their areas are on average.
+        a, b = _sums(signature.tint)
+        at = np.flatnonzero((np.abs(sums[0] - a) <= 16 * TINT) & (np.abs(sums[1] - b) <= 16 * TINT))
         bits = np.bitwise_count(words[:, at] ^ signature.bits[:, None]).sum(0, dtype=np.int64)
         at, bits = at[bits <= NEAR], bits[bits <= NEAR]
         apart = (self._tints[at].astype(np.float64) - signature.tint).reshape(-1, 16, 2)
@@ -119,3 +124,7 @@ class PictureIndex:
             return None
         best = int(bits.argmin())
         return Match(self.names[at[best]], int(bits[best]))
+
+
+def _sums(tint: np.ndarray) -> np.ndarray:
+    return tint.reshape(16, 2).sum(0, dtype=np.int16)

@@ -212,7 +212,8 @@ def _facts(journal: Journal, summary: Summary) -> str:
     total = summary.kept + len(summary.rejected)
     text = (
         f"<b>{summary.kept:,}</b> of <b>{total:,}</b> pictures are kept, in {journal.shards:,}"
-        f" shards, at a short side of {journal.settings['size']} pixels."
+        f" shard{'' if journal.shards == 1 else 's'}, at a short side of"
+        f" {journal.settings['size']} pixels."
     )
     if summary.smaller:
         text += f" {summary.smaller:,} of them are smaller, and keep their size."
