@@ -114,9 +114,13 @@ class PictureIndex:
         words, sums = self._bits[:, : len(self.names)], self._sums[:, : len(self.names)]
         # The means of two copies are no further apart than their areas are on average.
         a, b = _sums(signature.tint)
-        at = np.flatnonzero((np.abs(sums[0] - a) <= 16 * TINT) & (np.abs(sums[1] - b) <= 16 * TINT))
-        bits = np.bitwise_count(words[:, at] ^ signature.bits[:, None]).sum(0, dtype=np.int64)
-        at, bits = at[bits <= NEAR], bits[bits <= NEAR]
+        near = np.int16(16 * TINT)
+        at = np.flatnonzero(np.abs(sums[0] - a) <= near)
+        at = at[np.abs(sums[1][at] - b) <= near]
+        bits = np.zeros(len(at), np.uint16)
+        for word, own in zip(words, signature.bits, strict=True):  # most differ in the first two
+            bits += np.bitwise_count(word[at] ^ own)
+            at, bits = at[bits <= NEAR], bits[bits <= NEAR]
         apart = (self._tints[at].astype(np.float64) - signature.tint).reshape(-1, 16, 2)
         alike = np.hypot(apart[..., 0], apart[..., 1]).mean(1) <= TINT
         at, bits = at[alike], bits[alike]
