@@ -19,6 +19,7 @@ from colorizer.data.module import PhotoModule
 from colorizer.data.photos import decode, find_photos
 from colorizer.data.resident import ResidentPhotos
 from colorizer.data.streaming import StreamedPhotos
+from tests.pictures import landscape
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +97,16 @@ def test_a_small_plain_photo_is_decoded_as_libvips_does(photos: Path) -> None:
     for photo in find_photos(photos):
         image = pyvips.Image.new_from_buffer(photo.read(), "")
         assert np.abs(decode(photo, 100).astype(int) - image.numpy()[..., :3]).max() <= 2
+
+
+@pytest.mark.parametrize("side", [200, 3000])
+def test_a_photo_that_was_cut_off_is_no_photo(side: int, tmp_path: Path) -> None:
+    Image.fromarray(landscape(0, side, side)).save(tmp_path / "cut.jpg")
+    (photo,) = find_photos(tmp_path)
+    assert decode(photo, 100).shape == (100, 100, 3)
+    photo.path.write_bytes(photo.read()[: photo.path.stat().st_size // 2])
+    with pytest.raises(ColorizerError, match=r"cut\.jpg cannot be read"):
+        decode(photo, 100)
 
 
 def test_unreadable_photos_are_named_and_left_out(photos: Path, tmp_path: Path) -> None:

@@ -1,12 +1,10 @@
-"""From the bytes of a picture file to a small sRGB picture, in every format that can be colored."""
+"""From the bytes of a picture file to what goes into a shard."""
 
 from dataclasses import dataclass
 
 import numpy as np
-import pyvips
 
-from colorizer.inference import picture as pictures
-from colorizer.inference.lightness import has_unusable_profile, is_srgb
+from colorizer.data.decode import decode_bytes
 from colorizer.inference.opening import MAX_PIXELS
 
 __all__ = ["MAX_ASPECT", "Decoded", "decode"]
@@ -31,45 +29,9 @@ class Decoded:
 
 
 def decode(encoded: bytes, size: int, max_pixels: int = MAX_PIXELS) -> Decoded:
-    """Decode a picture to sRGB, upright, on white, its short side at most `size` pixels.
-
-    Large JPEG files are decoded at a fraction of their size, most others in strips. A
-    smaller picture keeps its size; of one longer than `MAX_ASPECT` : 1 the middle is cut out. Of
-    several pages or frames this is the first.
-
-    Raises:
-        ColorizerError: it is damaged, cut off, or of an unknown kind; or it claims more than
-            `max_pixels`.
-    """
-    picture = pictures.read(encoded, max_pixels)
-    short = min(picture.width, picture.height)
-    long = max(picture.width, picture.height)
-    # A square box: it fits the long side, whichever that is.
-    box = max(1, round(min(1, size / short) * long))
-    with pictures.reading(encoded):
-        small = _thumbnail(picture, box)
-        small = small.colourspace("srgb").cast("uchar")
-        if small.hasalpha():
-            small = small.flatten(background=255)
-        rgb = small.numpy()
-    return Decoded(_middle(rgb), picture.width, picture.height)
-
-
-def _thumbnail(picture: pictures.Picture, box: int) -> pyvips.Image:
-    """At most `box` pixels wide and high.
-
-    Not by `thumbnail_buffer`: libvips 8.18 forgets `fail_on` when it shrinks on loading, so that
-    a photo that was cut off would pass, half of it gray.
-    """
-    shrink = 1
-    long = max(picture.width, picture.height)
-    while picture.loader == "jpegload" and shrink < 8 and long >= 4 * shrink * box:
-        shrink *= 2
-    image = pictures.decode(picture, shrink=shrink)
-    has_profile = image.get_typeof("icc-profile-data") and not has_unusable_profile(image)
-    # Without a profile the pixels are sRGB already, and the transform is most of the work.
-    profile = {"export_profile": "srgb"} if has_profile and not is_srgb(image) else {}
-    return image.thumbnail_image(box, height=box, size="down", **profile)
+    """Decode a picture as `decode_bytes`; of one longer than `MAX_ASPECT` : 1 only the middle."""
+    rgb, (width, height) = decode_bytes(encoded, size, max_pixels)
+    return Decoded(_middle(rgb), width, height)
 
 
 def _middle(rgb: np.ndarray) -> np.ndarray:
