@@ -283,7 +283,7 @@ def test_processes_share_the_photos_and_take_as_many_steps(
     ("mode", "free", "word", "streams"),
     [
         ("auto", 1e9, "resident in the system's memory", False),
-        ("auto", 1e5, "streamed, as 0.0 GB", True),
+        ("auto", 1e5, "streamed, as 0.1 MB", True),
         ("resident", 1e5, "resident", False),
         ("streaming", 1e9, "streamed, as data.mode says", True),
     ],

@@ -164,24 +164,20 @@ class PhotoModule(LightningDataModule):
 
     def _memory(self, photos: Sequence[Photo]) -> torch.device | None:
         """The device whose memory keeps the photos; None if they are streamed."""
-        gigabytes = self._estimate(photos) / 1e9
-        mode, device = self.settings.mode, self.device
-        system = available(_CPU) / 1e9
-        own = available(device) / 1e9 if device.type == "cuda" else 0.0
-        takes = f"{len(photos)} photos take about {gigabytes:.1f} GB decoded"
-        if device.type == "cuda" and gigabytes / self.ranks <= _DEVICE_SHARE * own:
-            self.place = f"{takes}: resident on the GPU ({own:.1f} GB free)"
-            chosen = device
-        elif gigabytes <= _SYSTEM_SHARE * system or mode == "resident":
-            self.place = f"{takes}: resident in the system's memory ({system:.1f} GB free)"
-            chosen = _CPU
-        else:
-            self.place = f"{takes}: streamed, as {system:.1f} GB of memory are free"
-            return None
+        taken, mode, device = self._estimate(photos), self.settings.mode, self.device
+        system, own = available(_CPU), available(device)
+        takes = f"{len(photos)} photos take about {_bytes(taken)} decoded"
         if mode == "streaming":
             self.place = f"{takes}: streamed, as data.mode says"
             return None
-        return chosen
+        if device.type == "cuda" and taken / self.ranks <= _DEVICE_SHARE * own:
+            self.place = f"{takes}: resident on the GPU ({_bytes(own)} free)"
+            return device
+        if mode == "resident" or taken <= _SYSTEM_SHARE * system:
+            self.place = f"{takes}: resident in the system's memory ({_bytes(system)} free)"
+            return _CPU
+        self.place = f"{takes}: streamed, as {_bytes(system)} of memory are free"
+        return None
 
     def _estimate(self, photos: Sequence[Photo]) -> float:
         """Bytes that the photos take, decoded: by a sample."""
@@ -222,3 +218,7 @@ class PhotoModule(LightningDataModule):
         workers = 0 if at_hand else self.settings.workers or default_workers(local)
         pinned = not at_hand and self.device.type == "cuda"
         return BatchLoader(photos, *about, workers=workers, pinned=pinned, **options)
+
+
+def _bytes(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"

@@ -246,11 +246,12 @@ def model_options(model: Mapping[str, Any]) -> dict[str, Any]:
 def _degradation(data: DataSettings) -> Degradation | None:
     if data.degrade is None:
         return None
-    try:
-        return Degradation(**data.degrade)
-    except TypeError as error:
-        accepted = ", ".join(inspect.signature(Degradation).parameters)
-        raise UsageError(f"data.degrade: {error}; it takes {accepted}") from error
+    accepted = list(inspect.signature(Degradation).parameters)
+    if unknown := data.degrade.keys() - accepted:
+        raise UsageError(
+            f"data.degrade has no {', '.join(sorted(unknown))}; it takes {', '.join(accepted)}"
+        )
+    return Degradation(**data.degrade)
 
 
 def _check_adversarial(loss: WeightedSum, settings: Settings) -> None:
