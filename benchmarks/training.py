@@ -3,6 +3,7 @@
     python benchmarks/training.py --data PHOTOS [--models colornet18 colornet_vgg16_cross]
         [--crops 128 256] [--photos 512] [--batch 64] [--ways resident streaming plain]
         [--compile] [--accelerator auto]
+    python benchmarks/training.py --data PHOTOS --start
 
 The photos are written once as JPEG files with a short side of 256 pixels, and every way trains on
 these, in this run, one after the other:
@@ -15,11 +16,15 @@ plain: a loop over single files that are decoded in the main process (Pillow, sc
 `data alone` is the pipeline without a network; its share is that of its time in a step. On a GPU
 `idle` is the share of a step in which no kernel runs, by the profiler. `arithmetic` is that of the
 network's convolutions and products, forward and backward, over the peak that a matrix product of
-4096 x 4096 reaches on the device in the training's precision.
+4096 x 4096 reaches on the device in bfloat16.
+
+--start measures instead how long all of the photos take from the start of `colorizer train` to its
+first step: decoded first, then from the cache.
 """
 
 import argparse
 import itertools
+import subprocess
 import sys
 import tempfile
 import time
@@ -64,8 +69,12 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=512)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--start", action="store_true")
     parser.add_argument("--accelerator", default="auto")
     options = parser.parse_args()
+    if options.start:
+        starts(options.data)
+        return
     run.export = lambda *_, **__: None
     device = torch.device(
         "cuda" if options.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
@@ -103,6 +112,21 @@ def write_files(data: str, count: int, folder: Path) -> Path:
         size = tuple(max(SIDE, round(side * scale)) for side in picture.size)
         picture.resize(size, Image.Resampling.BICUBIC).save(folder / f"{i:06d}.jpg", quality=90)
     return folder
+
+
+def starts(data: str) -> None:
+    """Print the seconds from the start of the command to the first line of its log."""
+    with tempfile.TemporaryDirectory() as name:
+        for what in ("decoded", "from the cache"):
+            command = [sys.executable, "-m", "colorizer.cli", "train", "--data.train", data]
+            command += ["--data.cache", f"{name}/cache", "--trainer.output", f"{name}/{what}"]
+            command += ["--model.pretrained", "false"]
+            start = time.perf_counter()
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+            lines = [process.stdout.readline() for _ in range(3)]  # the last things before a step
+            print(f"{what}: {time.perf_counter() - start:.1f} s; {lines[1].strip()}", flush=True)
+            process.kill()
+            process.wait()
 
 
 def settings_of(

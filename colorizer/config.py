@@ -138,7 +138,8 @@ class TrainerSettings:
         epochs: how often every photo is seen.
         output: the folder that gets a folder for each run.
         seed: of weights, order and crops.
-        precision: of the arithmetic in the network; color is float32 always.
+        precision: of the arithmetic in the network; color is float32 always. "auto": bfloat16 where
+            the hardware has it, else float16 on an NVIDIA GPU, else float32.
         accelerator: where to train.
         devices: how many, on each node; above 1 they share the work (distributed data parallel).
         num_nodes: machines.
@@ -156,7 +157,7 @@ class TrainerSettings:
     epochs: int = 100
     output: str = "runs"
     seed: int = 0
-    precision: Literal["bf16-mixed", "16-mixed", "32-true"] = "bf16-mixed"
+    precision: Literal["auto", "bf16-mixed", "16-mixed", "32-true"] = "auto"
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
     devices: int = 1
     num_nodes: int = 1

@@ -23,6 +23,7 @@ from colorizer.registry import LOSSES
 from colorizer.training import run as run_module
 from colorizer.training.finite import FiniteCheck
 from colorizer.training.optimizer import batch_factor, create_optimizer, rate
+from colorizer.training.precision import resolve_precision
 from colorizer.training.run import model_options
 from colorizer.training.task import ColorTask, EpochMean
 from tests.kill_and_resume import save
@@ -391,6 +392,28 @@ def test_the_learning_rate_follows_the_effective_batch(rule: str, factor: float)
     model = create_model("colornet18", head="ab")
     groups = create_optimizer(model, settings, factor=batch_factor(settings, 256)).param_groups
     assert {group["lr"] for group in groups} == {1e-3 * factor}
+
+
+@pytest.mark.parametrize(
+    ("gpu", "bfloat16", "scalable", "precision"),
+    [
+        (True, True, True, "bf16-mixed"),
+        (True, False, True, "16-mixed"),
+        (True, False, False, "32-true"),
+        (False, True, True, "bf16-mixed"),
+        (False, False, True, "32-true"),
+    ],
+)
+def test_precision_suits_the_hardware(
+    gpu: bool, bfloat16: bool, scalable: bool, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: gpu)
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: bfloat16)
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: bfloat16)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    assert resolve_precision("auto", "auto", scalable) == precision
+    assert resolve_precision("32-true", "gpu") == "32-true"
 
 
 def test_an_epochs_mean_is_over_its_photos() -> None:

@@ -41,6 +41,7 @@ from colorizer.training.card import card
 from colorizer.training.checkpoints import Checkpoints, StoppedError, newest_checkpoint
 from colorizer.training.finite import NotFiniteError
 from colorizer.training.optimizer import batch_factor
+from colorizer.training.precision import resolve_precision
 from colorizer.training.surroundings import hardware, surroundings
 from colorizer.training.task import ColorTask
 from colorizer.training.writing import write_whole
@@ -79,6 +80,9 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
     loss = create_loss(settings.loss)
     model = _create_model(settings, trained=checkpoint is not None)
     _check_adversarial(loss, settings)
+    t = settings.trainer
+    t.precision = resolve_precision(t.precision, t.accelerator, scalable=not loss.adversarial)
+    plain["trainer"]["precision"] = t.precision
     task = ColorTask(
         model,
         loss,
