@@ -7,7 +7,7 @@ python3 colorize.py --mode=inference --image_path=PHOTO [--state_dict_path=WEIGH
 import sys
 from pathlib import Path
 
-from colorizer.cli import historic
+from colorizer.historic import historic
 
 if __name__ == "__main__":
     sys.exit(historic(Path(__file__).with_name("config.py")))

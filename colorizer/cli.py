@@ -1,24 +1,22 @@
-"""`colorizer <verb>`, and the historic `colorize.py`: parse, call, print."""
+"""`colorizer <verb>`: parse, call, print."""
 
 import difflib
 import re
-import runpy
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser, Namespace
 
-from colorizer.config import Settings, working_size
+from colorizer.config import Settings
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.extras import training_side
 
-__all__ = ["historic", "main"]
+__all__ = ["Parser", "answer", "main"]
 
 
-class _Parser(ArgumentParser):
+class Parser(ArgumentParser):
     """Answers a wrong argument with one sentence, not with the whole usage."""
 
     def __init__(self, **options: Any) -> None:
@@ -40,61 +38,16 @@ class _Parser(ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `colorizer`; returns the exit status: 0 all done, 1 some inputs failed, 2 bad usage."""
-    parser = _Parser(prog="colorizer", description="Color grayscale photographs.")
+    parser = Parser(prog="colorizer", description="Color grayscale photographs.")
     parser.add_argument("--version", action="version", version=f"colorizer {version('colorizer')}")
     verbs = parser.add_subcommands(dest="verb")
     for name, (build, _) in _VERBS.items():
         verb = build()
         verbs.add_subcommand(name, verb, help=verb.description)
-    return _answer(lambda: _run(parser, argv))
+    return answer(lambda: _run(parser, argv))
 
 
-def historic(config: Path, argv: Sequence[str] | None = None) -> int:
-    """Run `colorize.py`; returns the exit status as `main`.
-
-    Args:
-        config: a Python file that defines `settings`; a relative `settings.inference.output` is
-            relative to its folder.
-        argv: `--mode=train`, or `--mode=inference --image_path=PHOTO [--state_dict_path=WEIGHTS]`.
-    """
-    parser = _Parser(
-        prog="colorize.py",
-        description=f"Train a model, or color one photo, with the settings of {config.name}.",
-    )
-    parser.add_argument("--mode", choices=["train", "inference"], required=True)
-    parser.add_argument("--image_path", help="the photo to color (inference)")
-    parser.add_argument(
-        "--state_dict_path", help="a .safetensors or .pth state dict trained here (inference)"
-    )
-
-    def run() -> int:
-        args = parser.parse_args(argv)
-        settings = _settings_of(config)
-        if args.mode == "train":
-            if args.image_path or args.state_dict_path:
-                raise UsageError("--image_path and --state_dict_path go with --mode=inference")
-            training_side("colorizer.training").train(settings)
-            return 0
-        if not args.image_path:
-            raise UsageError("--mode=inference needs --image_path=PHOTO")
-        model = settings.inference.model
-        if args.state_dict_path:
-            weights = training_side("colorizer.weights")
-            size = working_size(settings.data)
-            model = weights.folder_for_state_dict(args.state_dict_path, settings.model, size)
-        output = config.parent / settings.inference.output
-        output.parent.mkdir(parents=True, exist_ok=True)
-        from colorizer.inference.colorizer import colorize_file
-
-        for note in colorize_file(args.image_path, output, model):
-            print(f"note: {note}", file=sys.stderr)
-        print(output)
-        return 0
-
-    return _answer(run)
-
-
-def _answer(run: Callable[[], int]) -> int:
+def answer(run: Callable[[], int]) -> int:
     """What `run` returns; an error becomes one sentence and its exit status."""
     try:
         return run()
@@ -106,25 +59,13 @@ def _answer(run: Callable[[], int]) -> int:
         return 130
 
 
-def _run(parser: _Parser, argv: Sequence[str] | None) -> int:
+def _run(parser: Parser, argv: Sequence[str] | None) -> int:
     args = parser.parse_args(argv)
     return _VERBS[args.verb][1](args[args.verb])
 
 
-def _settings_of(config: Path) -> Settings:
-    try:
-        settings = runpy.run_path(str(config)).get("settings")
-    except UsageError as error:
-        raise UsageError(f"{config.name}: {error}") from error
-    except Exception as error:  # a user's Python file can fail in any way
-        raise UsageError(f"{config.name}: {type(error).__name__}: {error}") from error
-    if not isinstance(settings, Settings):
-        raise UsageError(f"{config.name} must define `settings = Settings()`")
-    return settings
-
-
-def _colorize_parser() -> _Parser:
-    parser = _Parser(description="color photos: one, several, or folders")
+def _colorize_parser() -> Parser:
+    parser = Parser(description="color photos: one, several, or folders")
     parser.add_argument("paths", nargs="+", metavar="PATH", help="a photo or a folder of photos")
     parser.add_argument(
         "-o",
@@ -237,8 +178,8 @@ def _colorize(args: Namespace) -> int:
     return result.status
 
 
-def _train_parser() -> _Parser:
-    parser = _Parser(description="train a model on a folder of photos or tar shards")
+def _train_parser() -> Parser:
+    parser = Parser(description="train a model on a folder of photos or tar shards")
     parser.add_argument("--config", action="config", help="a YAML file of settings")
     parser.add_argument(
         "--resume",
@@ -258,8 +199,8 @@ def _train(args: Namespace) -> int:
     return 0
 
 
-def _prepare_parser() -> _Parser:
-    parser = _Parser(description="turn a tree of photos into clean training shards, with a report")
+def _prepare_parser() -> Parser:
+    parser = Parser(description="turn a tree of photos into clean training shards, with a report")
     parser.add_argument(
         "photos",
         metavar="PHOTOS",
@@ -311,8 +252,8 @@ def _prepare(args: Namespace) -> int:
     return result.status
 
 
-def _export_parser() -> _Parser:
-    parser = _Parser(
+def _export_parser() -> Parser:
+    parser = Parser(
         description="turn a trained state dict into a model folder, or change one's defaults"
     )
     parser.add_argument(
@@ -344,8 +285,8 @@ def _export(args: Namespace) -> int:
     return 0
 
 
-def _evaluate_parser() -> _Parser:
-    parser = _Parser(description="compare models on photos in color")
+def _evaluate_parser() -> Parser:
+    parser = Parser(description="compare models on photos in color")
     parser.add_argument(
         "--model",
         nargs="+",
@@ -399,8 +340,8 @@ def _evaluate(args: Namespace) -> int:
     return 0
 
 
-def _list_parser() -> _Parser:
-    parser = _Parser(description="list the names that the factories know")
+def _list_parser() -> Parser:
+    parser = Parser(description="list the names that the factories know")
     parser.add_argument("what", choices=["models", "losses", "metrics"])
     return parser
 
@@ -411,7 +352,7 @@ def _list(args: Namespace) -> int:
     return 0
 
 
-_VERBS: dict[str, tuple[Callable[[], _Parser], Callable[[Namespace], int]]] = {
+_VERBS: dict[str, tuple[Callable[[], Parser], Callable[[Namespace], int]]] = {
     "colorize": (_colorize_parser, _colorize),
     "train": (_train_parser, _train),
     "evaluate": (_evaluate_parser, _evaluate),

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.pictures import landscape
+from tests.trainings import save
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,3 +30,9 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         place = folder / ("a/b" if i % 3 == 0 else ".")
         Image.fromarray(landscape(i, 48 + i, 64 - i)).save(place / f"{i:02d}.{suffix}")
     return folder
+
+
+@pytest.fixture
+def no_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For where the model folder is not what is tested: exporting takes longer than training."""
+    monkeypatch.setattr("colorizer.training.run.export", save)

@@ -12,7 +12,7 @@ from torch import nn
 import colorizer.training.run as run
 from colorizer import Settings
 from colorizer.training.task import ColorTask
-from tests.kill_and_resume import save
+from tests.trainings import save
 
 
 class FrozenTask(ColorTask):

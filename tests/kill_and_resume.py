@@ -17,6 +17,7 @@ from pathlib import Path
 
 import colorizer.training.run as run
 from colorizer import Settings
+from tests.trainings import save
 
 CASES = {
     "distribution": {
@@ -83,14 +84,6 @@ def main(photos: str, out: str, case: str, kills: str) -> None:
             break
         killed.append(sorted(path.name for path in Path(out).glob("killed/*/checkpoints/*")))
     print(json.dumps(killed))
-
-
-def save(model, folder: Path, **about: object) -> None:
-    """Instead of an export, which takes longer than the training and is not what is tested."""
-    from safetensors.torch import save_file
-
-    folder.mkdir()
-    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, folder / "w.safetensors")
 
 
 if __name__ == "__main__":

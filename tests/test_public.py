@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 import colorizer
-from colorizer.cli import historic, main
+from colorizer.cli import main
+from colorizer.historic import historic
 from tests.model_folder import write_model_folder
 from tests.pictures import landscape
 

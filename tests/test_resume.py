@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 from colorizer import ColorizerError, Settings, UsageError, train
 from colorizer.training import checkpoints
 from colorizer.training.checkpoints import newest_checkpoint
-from tests.kill_and_resume import CASES, save, settings
+from tests.kill_and_resume import CASES, settings
+from tests.trainings import save
 
 slow = pytest.mark.slow
 

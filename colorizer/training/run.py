@@ -77,6 +77,7 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
     lightning.seed_everything(settings.trainer.seed, verbose=False)
     run = Path(resume) if resume is not None else _new_folder(settings)
     checkpoint = newest_checkpoint(run / "checkpoints")
+    data = PhotoModule(settings.data, settings.trainer.seed)
     loss = create_loss(settings.loss)
     model = _create_model(settings, trained=checkpoint is not None)
     _check_adversarial(loss, settings)
@@ -95,12 +96,11 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
         skip_nonfinite=settings.trainer.nonfinite == "skip",
     )
     trainer = _trainer(settings, run, ddp_finds_unused=loss.adversarial is not None)
-    device, ranks = trainer.strategy.root_device, trainer.world_size
-    data = PhotoModule(settings.data, settings.trainer.seed, device, ranks)
+    data.device, data.ranks = trainer.strategy.root_device, trainer.world_size
     data.setup()
     if settings.data.batch_size == "auto":
-        most = max(1, len(data.train) // ranks)
-        settings.data.batch_size = fit_batch(task, settings, device, most)
+        most = max(1, len(data.train) // data.ranks)
+        settings.data.batch_size = fit_batch(task, settings, data.device, most)
         plain["data"]["batch_size"] = settings.data.batch_size
     if loss.needs_prior and checkpoint is None:
         prior = torch.from_numpy(data.color_prior())
