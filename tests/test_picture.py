@@ -92,6 +92,19 @@ def test_gray_profiles(gamma, kind):
     np.testing.assert_allclose(found_lightness(codes, gray_icc(gamma)), expected, atol=1e-3)
 
 
+def test_a_gray_profile_of_lightness():
+    """Its space of connection is Lab: the curve then gives L*, as LittleCMS has it."""
+    profile = gray_icc(1.0)
+    profile = profile[:20] + b"Lab " + profile[24:]
+    codes = np.arange(256, dtype=np.uint8)[None]
+    np.testing.assert_allclose(found_lightness(codes, profile)[0], codes[0] / 2.55, atol=2e-3)
+    srgb = ImageCms.createProfile("sRGB")
+    image = Image.fromarray(codes)
+    gray = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    theirs = np.asarray(ImageCms.profileToProfile(image, gray, srgb, outputMode="RGB"))
+    assert np.abs(found_lightness(codes, profile) - color.rgb2lab(theirs)[..., 0]).max() < 0.4
+
+
 def test_adobe_rgb_agrees_with_littlecms():
     pixels = data.astronaut()[::4, ::4]
     profile = rgb_icc(ADOBE, gamma_curve(2.19921875))

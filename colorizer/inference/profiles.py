@@ -4,7 +4,8 @@ Nearly all gray and RGB profiles are of this kind. LittleCMS, which libvips uses
 their curves by tables for 16-bit pictures, which near black is wrong by up to several units of
 L; evaluating them takes a few lines. Profiles of other kinds are left to LittleCMS.
 
-Source: ICC.1:2022, sections 8.3 (required tags), 10.6 (curveType), 10.18 (parametricCurveType).
+Source: ICC.1:2022, sections 8.3 (required tags), 10.6 (curveType), 10.18 (parametricCurveType),
+annex F (gray profiles).
 """
 
 from dataclasses import dataclass
@@ -31,15 +32,21 @@ class MatrixProfile:
     Attributes:
         curves: one (gray) or three; each maps code values in 0..1 to linear light in 0..1.
         to_srgb: (3, 3), to linear sRGB; None for gray.
+        is_lightness: whether the curve gives L* / 100, not linear light; some gray profiles do.
     """
 
     curves: tuple[tuple[str, tuple[float, ...]], ...]
     to_srgb: np.ndarray | None
+    is_lightness: bool = False
 
     def tables(self, highest: int) -> np.ndarray:
         """Linear light of the codes 0..highest: (1 or 3, highest + 1), 0..1."""
         codes = np.linspace(0, 1, highest + 1)
-        return np.stack([_evaluate(kind, numbers, codes) for kind, numbers in self.curves])
+        values = np.stack([_evaluate(kind, numbers, codes) for kind, numbers in self.curves])
+        if not self.is_lightness:
+            return values
+        f = (100 * values + 16) / 116
+        return np.where(f > 24 / 116, f**3, (f - 16 / 116) / 7.787)
 
     def is_srgb(self) -> bool:
         """Whether the pixels are sRGB as they are, to within one of 255 steps."""
@@ -63,7 +70,7 @@ def read_profile(profile: bytes) -> MatrixProfile | None:
         if profile[_SIGNATURE] != b"acsp" or "A2B0" in tags:
             return None
         if color_space(profile) == "GRAY":
-            return MatrixProfile((_curve(tags["kTRC"]),), None)
+            return MatrixProfile((_curve(tags["kTRC"]),), None, profile[20:23] == b"Lab")
         if color_space(profile) != "RGB" or profile[20:23] != b"XYZ":
             return None
         curves = tuple(_curve(tags[f"{channel}TRC"]) for channel in "rgb")
