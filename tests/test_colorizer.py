@@ -19,6 +19,7 @@ from skimage import color, data
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer, colorize, colorize_file
 from colorizer.inference.metadata import mark_xmp, unwrap_iptc, wrap_iptc
+from colorizer.inference.tiff_tags import append_tags
 from tests.model_folder import write_model_folder
 
 CAMERA = data.camera()[:301:2, :400:2]  # 151 x 200
@@ -212,6 +213,25 @@ def test_metadata_stay_and_the_mark_is_added(colorizer, tmp_path, source, destin
     assert "Colorizer, model tiny_ab, size 64, vividness 1" in packet
     assert f"weights sha256 {colorizer.weights_sha256}" in packet
     assert 'dc:format="kept"' in packet
+
+
+@pytest.mark.parametrize("source", ["jpg", "tif"])
+@pytest.mark.parametrize("destination", ["jpg", "png", "tif"])
+def test_names_beyond_ascii_stay(colorizer, tmp_path, source, destination):
+    exif = Image.Exif()
+    exif[0x013B] = "Nadar __st"
+    exif.get_ifd(0x8769)[0xA430] = "Zo__"
+    block = exif.tobytes().replace(b"__", "Ö".encode())  # as exiftool writes it, in UTF-8
+    path = saved(tmp_path / f"in.{source}", CAMERA, **({"exif": block} if source == "jpg" else {}))
+    if source == "tif":
+        append_tags(path, block, b"")
+        assert b"Nadar \xc3\x96st\0" in path.read_bytes()
+    out = tmp_path / f"out.{destination}"
+    colorizer.colorize_file(path, out)
+    with Image.open(out) as image:
+        found = image.getexif()
+        assert found[0x013B].encode("latin-1") == b"Nadar \xc3\x96st"  # Pillow decodes as Latin-1
+        assert found.get_ifd(0x8769)[0xA430].encode("latin-1") == b"Zo\xc3\x96"
 
 
 def test_the_profile_becomes_srgb(colorizer, tmp_path):

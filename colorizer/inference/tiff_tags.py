@@ -44,10 +44,12 @@ def read_tags(source: Path | bytes) -> bytes:
                 exif, kept = tiff.getexif(), Image.Exif()
                 for tag in _TEXTS:
                     if isinstance(exif.get(tag), str):
-                        kept[tag] = exif[tag]
+                        kept[tag] = _as_it_was(exif[tag])
                 for tag in (_EXIF, _GPS):
                     further = exif.get_ifd(tag).items()
-                    kept.get_ifd(tag).update((k, v) for k, v in further if not isinstance(v, dict))
+                    kept.get_ifd(tag).update(
+                        (k, _as_it_was(v)) for k, v in further if not isinstance(v, dict)
+                    )
             return b"" if _is_empty(kept) else kept.tobytes()
         except Exception:  # damaged tags raise nearly anything, and are no reason to stop
             return b""
@@ -121,7 +123,7 @@ def _values(exif: "Exif") -> Iterator[tuple[int, int, int, Any]]:
     """Tag, type, count and value: zero-terminated text, or a dictionary of further tags."""
     for tag in _TEXTS:
         if isinstance(exif.get(tag), str):
-            text = exif[tag].encode() + b"\0"
+            text = _as_it_was(exif[tag]).encode() + b"\0"
             yield tag, _TEXT, len(text), text
     for tag in (_EXIF, _GPS):
         if subtags := exif.get_ifd(tag):
@@ -137,5 +139,19 @@ def _subtags(values: dict[int, Any], place: int) -> bytes:
             continue
         if isinstance(value, bytes):
             directory.tagtype[tag] = _BYTE if tag in (0, 5) else _UNDEFINED  # 0, 5: of GPS
-        directory[tag] = value
+        directory[tag] = _as_it_was(value)
     return directory.tobytes(place)
+
+
+class _Text(str):
+    """A text whose bytes stay: Pillow reads them as Latin-1, and would write them as ASCII.
+
+    Most programs write UTF-8.
+    """
+
+    def encode(self, *_: str) -> bytes:
+        return super().encode("latin-1")
+
+
+def _as_it_was(value: Any) -> Any:
+    return _Text(value) if isinstance(value, str) else value
