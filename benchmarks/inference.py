@@ -6,8 +6,8 @@
 pictures: seconds and memory from the start of a process to the colored file, beside "plain", the
     same mathematics on whole arrays: Pillow decodes, resizes and encodes, NumPy does the rest in
     float32. Memory is the peak of the process.
-folders: photos/s and memory over many 1-megapixel photos, with one worker and more; growth is
-    between the tenth part of the run and its end.
+folders: photos/s, cores kept busy and memory over many 1-megapixel photos, with one worker on
+    one core, on all, and with more workers; growth is from the first tenth of the run to its end.
 stages: where the time goes, within one process.
 edges: error of true chroma after enlargement, near edges, in Lab units; writes edges.png.
 drift: how far colors move when the input or the working size changes, in Lab units.
@@ -72,12 +72,14 @@ def folders(options: argparse.Namespace, folder: Path) -> None:
     photo = make_photo(folder, 1)
     for number in range(options.count):
         shutil.copy(photo, folder / "in" / f"{number:06d}.jpg")
-    print(f"{'workers':>10} {'photos/s':>9} {'memory MB':>10} {'growth MB':>10}")
-    for workers in options.workers:
-        out = folder / f"out{workers}"
+    print(f"{'workers':>16} {'photos/s':>9} {'cores':>6} {'memory MB':>10} {'growth MB':>10}")
+    ways = {"1, one thread": ["--workers", "1", "--threads", "1"]}
+    ways |= {str(workers): ["--workers", str(workers)] for workers in options.workers}
+    for workers, chosen in ways.items():
+        out = folder / "out"
         command = [sys.executable, "-m", "colorizer.cli", "colorize", str(folder / "in")]
-        command += ["-o", str(out), "--model", options.model, "--workers", str(workers)]
-        start = time.perf_counter()
+        command += ["-o", str(out), "--model", options.model, *chosen]
+        used, start = os.times(), time.perf_counter()
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         memory = []
         while process.poll() is None:
@@ -88,8 +90,10 @@ def folders(options: argparse.Namespace, folder: Path) -> None:
             raise SystemExit(f"coloring the folder failed with {process.returncode}")
         part = max(1, len(memory) // 10)
         growth = np.median(memory[-part - 3 : -3]) - np.median(memory[part : 2 * part])
-        rate = options.count / seconds
-        print(f"{workers:>10} {rate:>9.2f} {max(memory):>10.0f} {growth:>10.1f}")
+        rate, now = options.count / seconds, os.times()
+        spent = now.children_user + now.children_system - used.children_user - used.children_system
+        figures = f"{rate:>9.2f} {spent / seconds:>6.2f} {max(memory):>10.0f} {growth:>10.1f}"
+        print(f"{workers:>16} {figures}", flush=True)
         shutil.rmtree(out)
 
 

@@ -117,7 +117,10 @@ def _colorize_parser() -> Parser:
         "--quality", choices=["fast", "best"], default="fast", help="best: steadier, 6 times slower"
     )
     parser.add_argument(
-        "--workers", type=int, default=1, metavar="N", help="photos in work at a time"
+        "--workers",
+        type=int | None,
+        metavar="N",
+        help="photos in work at a time (default: one on each core)",
     )
     parser.add_argument(
         "--threads", type=int | None, help="of each worker (default: the cores are shared)"
@@ -147,6 +150,7 @@ def _colorize(args: Namespace) -> int:
     jobs = plan.plan(args.paths, args.output, args.variants)
     mine = plan.shard(jobs, args.shard)
     one = plan.one_picture(jobs) if args.uncertainty else None
+    workers = batch.workers_of(args.workers, len(mine))
     colorizer = Colorizer(
         args.model,
         size=args.size,
@@ -156,7 +160,7 @@ def _colorize(args: Namespace) -> int:
         variant=args.variants,  # the highest: whether the model can
         quality=args.quality,
         chroma_only=args.chroma_only,
-        threads=args.threads or batch.threads_of(args.workers),
+        threads=args.threads or batch.threads_of(workers),
         max_pixels=MAX_PIXELS if args.max_pixels is None else args.max_pixels,
     )
     if one and mine:
@@ -164,7 +168,7 @@ def _colorize(args: Namespace) -> int:
     result = batch.run(
         mine,
         colorizer,
-        workers=args.workers,
+        workers=workers,
         memory=args.memory,
         report=plan.report_path(args.output, jobs, args.shard),
     )

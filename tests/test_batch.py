@@ -2,6 +2,8 @@
 
 import csv
 import os
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +15,15 @@ from PIL import Image
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference import memory
-from colorizer.inference.batch import run
+from colorizer.inference.batch import run, threads_of, workers_of
 from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.memory import Budget
 from colorizer.inference.picture import Picture
 from colorizer.inference.plan import Job, plan, report_path, shard
+from colorizer.inference.temporary import temporary
 from tests.model_folder import write_model_folder
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +145,31 @@ def test_a_file_that_is_named_is_colored_again(photos, colorizer, tmp_path):
         assert image.size == (9, 8)
 
 
+def test_a_killed_run_leaves_no_trace_after_the_next(photos, tmp_path):
+    """The child is killed between writing a file and giving it its name."""
+    out = tmp_path / "out"
+    model = write_model_folder(tmp_path / "tiny")
+    script = (
+        "import os, signal, sys, pathlib\n"
+        "from colorizer.inference import batch, plan\n"
+        "from colorizer.inference.colorizer import Colorizer\n"
+        "if len(sys.argv) > 4:\n"
+        "    kill = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    pathlib.Path.replace = kill\n"
+        "jobs = plan.plan([sys.argv[1]], sys.argv[2])\n"
+        "batch.run(jobs, Colorizer(sys.argv[3], threads=1))\n"
+    )
+    command = [sys.executable, "-c", script, photos, out, model]
+    options = {"env": os.environ | {"PYTHONPATH": str(ROOT)}, "capture_output": True}
+    assert subprocess.run([*command, "killed"], **options, check=False).returncode < 0
+    (left,) = tree(out)
+    assert left.startswith(".colorizer-")
+    with temporary(out / "other.png", ".png") as ours:  # of a run that goes on beside
+        subprocess.run(command, **options, check=True)
+        assert ours.exists()
+    assert tree(out) == {"b.png", "deep/er/a.jpg"}
+
+
 def test_one_picture_has_no_progress_bar(photos, colorizer, tmp_path, capsys):
     run(plan([photos / "b.png"], tmp_path / "out.png"), colorizer)
     assert capsys.readouterr().err == ""
@@ -171,6 +201,13 @@ def test_workers_do_the_same_work(colorizer, tmp_path):
     assert found[0] == found[1]
     with pytest.raises(UsageError, match="workers is 0; accepted are"):
         run([], colorizer, workers=0)
+
+
+def test_workers_share_the_cores(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    assert [workers_of(None, count) for count in (0, 1, 3, 1000)] == [1, 1, 3, 8]
+    assert workers_of(2, 1000) == 2
+    assert [threads_of(workers) for workers in (1, 3, 8, 20)] == [None, 2, 1, 1]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -268,6 +305,22 @@ def test_pictures_too_large_for_the_bound(colorizer, monkeypatch):
     fit = Budget(200, large).share(picture(8000, 8000, "webpload"), jpeg)
     with pytest.raises(ColorizerError, match=r"8000 x 8000 .* takes about \d+ MB as WEBP to"):
         fit.__enter__()
+
+
+def test_without_a_bound_nothing_is_refused(colorizer, monkeypatch):
+    monkeypatch.setattr(memory, "_installed", lambda: 100 * 10**6)
+    large = picture(8000, 8000, "webpload")
+    budget = Budget(None, colorizer)
+    with budget.share(large, Path("out.webp")) as (options, notes):
+        assert (options, notes) == ({}, ())
+        with ThreadPoolExecutor(1) as pool:  # but a second one waits
+            second = pool.submit(budget.share(large, Path("b.webp")).__enter__)
+            time.sleep(0.05)
+            assert not second.done()
+            budget._free = 10**12
+            with budget._changed:
+                budget._changed.notify_all()
+            assert second.result() == ({}, ())
 
 
 def test_pictures_wait_for_each_other(colorizer, monkeypatch):

@@ -14,8 +14,9 @@ from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.memory import Budget
 from colorizer.inference.plan import Job
 from colorizer.inference.report import Report, Result
+from colorizer.inference.temporary import remove_stale
 
-__all__ = ["run", "threads_of"]
+__all__ = ["run", "threads_of", "workers_of"]
 
 
 def run(
@@ -48,6 +49,8 @@ def run(
         raise UsageError(f"workers is {workers!r}; accepted are whole numbers from 1 on")
     budget = Budget(memory, colorizer)
     result = Result()
+    for folder in {job.destination.parent for job in jobs if job.resume}:
+        remove_stale(folder)
     with Report(report) as table:
         todo = []
         for job in jobs:
@@ -74,9 +77,21 @@ def run(
     return result
 
 
+def workers_of(workers: int | None, count: int) -> int:
+    """How many pictures to have in work; where nothing is asked for, one on each core."""
+    return max(1, min(_cores(), count)) if workers is None else workers
+
+
 def threads_of(workers: int) -> int | None:
     """Threads for each of several workers: the cores are shared; None, all, for one worker."""
-    return None if workers <= 1 else max(1, (os.cpu_count() or 1) // workers)
+    return None if workers <= 1 else max(1, _cores() // workers)
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 Outcome = tuple[Job, tuple[str, ...], Exception | None, str, float]

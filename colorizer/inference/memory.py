@@ -52,7 +52,8 @@ class Budget:
     """A bound on memory that pictures share.
 
     Args:
-        memory: in megabytes, for the whole process; None is no bound.
+        memory: in megabytes, for the whole process. None promises nothing, and lets pictures
+            wait for each other only where they would take more than half of the machine's.
         colorizer: with which the pictures are colored.
 
     Raises:
@@ -64,7 +65,7 @@ class Budget:
         self._colorizer = colorizer
         self._used = 0
         self._changed = threading.Condition()
-        self._free = sys.maxsize
+        self._free = _installed() // 2
         if memory is not None:
             taken = _taken() + _KEPT
             self._free = memory * MB - taken
@@ -95,10 +96,10 @@ class Budget:
     def _fit(
         self, picture: Picture, destination: Path
     ) -> tuple[int, dict[str, Any], tuple[str, ...]]:
-        if self._memory is None:
-            return 0, {}, ()
         size, threads = self._colorizer.size, self._colorizer.threads or os.cpu_count() or 1
         need = estimate(picture, destination, self._scaled(size), threads)
+        if self._memory is None:
+            return min(need, self._free), {}, ()
         if need <= self._free:
             return need, {}, ()
         least = estimate(picture, destination, self._scaled(size), 1)
@@ -120,6 +121,14 @@ class Budget:
 
     def _scaled(self, size: int) -> int:
         return size if self._colorizer.quality == "fast" else round(size * 1.25)
+
+
+def _installed() -> int:
+    """Bytes of memory that the machine has; without end where the system does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return sys.maxsize
 
 
 def _taken() -> int:

@@ -1,15 +1,15 @@
 """Write colored pictures: the saver for each extension, and each file whole or not at all."""
 
 import os
-import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.metadata import unwrap_iptc, wrap_iptc
 from colorizer.inference.picture import reason
+from colorizer.inference.temporary import temporary, whole
 from colorizer.inference.tiff_tags import append_tags
 
 if TYPE_CHECKING:
@@ -97,12 +97,9 @@ def page_store(
     """
     import pyvips
 
-    stored: list[Path] = []
-
     def store(page: "pyvips.Image") -> "pyvips.Image":
-        path = destination.with_name(f".colorizer-{uuid.uuid4().hex}.v")
-        stored.append(path)
         with _writing(destination):
+            path = stored.enter_context(temporary(destination, ".v"))
             _limited(page, threads).vipssave(str(path))
             stored_page = pyvips.Image.vipsload(str(path)).copy()
         for field in stored_page.get_fields():
@@ -110,11 +107,8 @@ def page_store(
                 stored_page.remove(field)  # which saving has made up
         return stored_page
 
-    try:
+    with ExitStack() as stored:
         yield store
-    finally:
-        for path in stored:
-            path.unlink(missing_ok=True)
 
 
 def save(pages: list["pyvips.Image"], destination: Path, threads: int | None = None) -> None:
@@ -143,7 +137,7 @@ def save(pages: list["pyvips.Image"], destination: Path, threads: int | None = N
     if saver == "tiffsave":
         options = options | {"bigtiff": image.width * image.height * image.bands > 1_000_000_000}
     image = _with_fitting_iptc(_limited(image, threads), saver)
-    with _writing(destination), _whole(destination) as path:
+    with _writing(destination), whole(destination) as path:
         if saver == "bmp":
             _save_bmp(image, path)
         else:
@@ -191,19 +185,6 @@ def _writing(destination: Path) -> Iterator[None]:
 
 def _saver(destination: Path) -> str:
     return _SAVERS[destination.suffix.lower()][0]
-
-
-@contextmanager
-def _whole(destination: Path) -> Iterator[Path]:
-    """A temporary name beside the destination, which becomes the destination at the end."""
-    path = destination.with_name(f".colorizer-{uuid.uuid4().hex}{destination.suffix}")
-    try:
-        yield path
-        if destination.exists():
-            path.chmod(destination.stat().st_mode & 0o777)
-        path.replace(destination)
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def _save_bmp(image: "pyvips.Image", path: Path) -> None:
