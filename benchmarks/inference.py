@@ -143,16 +143,22 @@ def edges(options: argparse.Namespace, folder: Path) -> None:
     """True chroma, shrunk to the head's resolution and carried up again in three ways."""
     from PIL import Image
 
-    print(f"{'picture':>20} {'nearest':>8} {'bilinear':>9} {'ours':>6}  mean error near edges")
-    shown = []
+    line = "{:>20} {:>8.2f} {:>9.2f} {:>6.2f} {:>10.2f} {:>9.2f} {:>6.2f}"
+    print(f"{'':>20} {'mean error near edges':>25} {'elsewhere':>27}")
+    print(f"{'picture':>20} {'nearest':>8} {'bilinear':>9} {'ours':>6} ", end="")
+    print(f"{'nearest':>9} {'bilinear':>9} {'ours':>6}")
+    shown, photos = [], []
     for name, lab in [("shapes", draw_shapes()), *true_colors(options.photos)]:
         ways = enlarged(lab)
         near = near_edges(lab)
-        errors = [np.linalg.norm(ab - lab[..., 1:], axis=-1)[near].mean() for ab in ways]
-        print(f"{name:>20} " + "{:>8.2f} {:>9.2f} {:>6.2f}".format(*errors))
+        errors = [np.linalg.norm(ab - lab[..., 1:], axis=-1) for ab in ways]
+        means = [e[part].mean() for part in (near, ~near) for e in errors]
+        photos += [means] if shown else []
+        print(line.format(name, *means))
         if len(shown) < 3:
-            crops = [crop(rgb_of(lab[..., :1], ab)) for ab in (lab[..., 1:], *ways)]
+            crops = [crop(rgb_of(lab[..., :1], ab), near) for ab in (lab[..., 1:], *ways)]
             shown.append(np.concatenate(crops, 1))
+    print(line.format(f"mean of {len(photos)} photos", *np.mean(photos, 0)))
     Image.fromarray(np.concatenate(shown)).save("edges.png")
     print("edges.png: true, nearest, bilinear, ours; enlarged")
 
@@ -170,16 +176,14 @@ def draw_shapes(height: int = 384, width: int = 512) -> np.ndarray:
 
 
 def true_colors(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """The first eight photos in color of a folder, in Lab, 512 pixels wide."""
+    """The photos in color of a folder, in Lab, 512 pixels wide."""
     from skimage.color import rgb2lab
 
-    count = 0
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in (".jpg", ".png", ".webp") or count == 8:
+        if path.suffix.lower() not in (".jpg", ".png", ".webp"):
             continue
         lab = rgb2lab(small_rgb(path, 512))
         if np.abs(lab[..., 1:]).mean() > 2:
-            count += 1
             yield path.name, lab
 
 
@@ -225,10 +229,15 @@ def rgb_of(L: np.ndarray, ab: np.ndarray) -> np.ndarray:
     return compose(image, np.zeros_like(ab), ab, bits=8).numpy()
 
 
-def crop(rgb: np.ndarray) -> np.ndarray:
-    """The middle 96 x 128 pixels, four times as large."""
-    top, left = (rgb.shape[0] - 96) // 2, (rgb.shape[1] - 128) // 2
-    return rgb[top : top + 96, left : left + 128].repeat(4, 0).repeat(4, 1)
+def crop(rgb: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """The 96 x 128 pixels with the most edges, twice as large."""
+    corners = [
+        (top, left)
+        for top in range(0, rgb.shape[0] - 95, 16)
+        for left in range(0, rgb.shape[1] - 127, 16)
+    ]
+    top, left = max(corners, key=lambda at: near[at[0] : at[0] + 96, at[1] : at[1] + 128].sum())
+    return rgb[top : top + 96, left : left + 128].repeat(2, 0).repeat(2, 1)
 
 
 def drift(options: argparse.Namespace, folder: Path) -> None:
@@ -244,14 +253,15 @@ def drift(options: argparse.Namespace, folder: Path) -> None:
         "working size 3/4": ({"size": colorizer.size * 3 // 4}, 512),
         "working size 5/4": ({"size": colorizer.size * 5 // 4}, 512),
     }
-    paths = [path for path in sorted(options.photos.iterdir()) if path.suffix in (".jpg", ".webp")]
+    kinds = (".jpg", ".png", ".webp")
+    paths = [path for path in sorted(options.photos.iterdir()) if path.suffix.lower() in kinds]
     print(f"{'what changes':>24} {'fast':>6} {'best':>6}")
     for name, (changed, width) in cases.items():
         moved = []
         for quality in ("fast", "best"):
             steady = colorizer.but(quality=quality)
             distances = []
-            for path in paths[:8]:
+            for path in paths:
                 one = steady.colorize(small_rgb(path, 512))
                 other = steady.but(**changed).colorize(small_rgb(path, width))
                 sides = (min(len(one), len(other)) // 2, min(one.shape[1], other.shape[1]) // 2)
