@@ -113,6 +113,11 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
     gray = gray_baseline(trainer, task)
     if trainer.is_global_zero:
         _finish(run, plain, data, model, gray)
+    if trainer.world_size > 1:
+        # The others stay until the model is exported: a launcher takes the first to leave, or one
+        # that leaves its connections open, for a failure of all.
+        trainer.strategy.barrier()
+        torch.distributed.destroy_process_group()
     return run
 
 

@@ -146,7 +146,10 @@ class ColorTask(LightningModule):
         self.metrics.update(prediction, target)
 
     def on_validation_epoch_end(self) -> None:
-        self.log_dict({f"val/{name}": value for name, value in self.metrics.compute().items()})
+        values = {f"val/{name}": value for name, value in self.metrics.compute().items()}
+        self.log_dict(
+            values, sync_dist=True
+        )  # the metrics are of all processes; it asks to be told
         self.metrics.reset()
 
     def check_finite(self, wait: bool = False) -> None:
