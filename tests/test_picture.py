@@ -14,6 +14,7 @@ from skimage import color, data
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference import picture as pictures
 from colorizer.inference.lightness import is_srgb, lightness
+from colorizer.inference.opening import open_image
 from colorizer.inference.profiles import SRGB, read_profile
 
 D50 = (0.9642, 1.0, 0.8249)
@@ -283,6 +284,14 @@ def test_pages():
     movie = pictures.read(saved(GRAY, "GIF", save_all=True, append_images=[more]))
     assert movie.pages == 1
     assert movie.notes
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA"])
+def test_the_header_of_a_bmp_says_what_its_pixels_are(mode):
+    file = saved(Image.fromarray(data.astronaut()[::4, ::3]).convert(mode), "BMP")
+    says, whole = (open_image(file, "bmp", header=header) for header in (True, False))
+    for name in ("width", "height", "bands", "format", "interpretation", "xres"):
+        assert getattr(says, name) == getattr(whole, name)
 
 
 def test_a_file_that_changed_is_read_again(tmp_path):

@@ -1,5 +1,6 @@
 """Keep what many pictures take together within a bound, by estimates on the high side."""
 
+import ctypes
 import os
 import sys
 import threading
@@ -23,9 +24,10 @@ SMALLEST = 128  # pixels, the working size below which a bound is not worth its 
 _WHOLE_IN = {"webpload": 10, "heifload": 20, "gifload": 8, "bmp": 8}
 _WHOLE_OUT = {".webp": 11, ".avif": 25, ".gif": 12, ".bmp": 8}
 _INTERLACED = {"jpegload": 3, "pngload": 3}  # for each byte that a pixel has
-_STRIPS = 2000  # bytes per pixel of width, and per thread
+_STRIPS = 2500  # bytes per pixel of width, and per thread
 _FIXED = 30 * MB
 _KEPT = 50 * MB  # what libvips and the allocator keep for the next picture
+_MMAP_THRESHOLD, _ARENA_MAX = -3, -8  # of mallopt, in <malloc.h>
 _NETWORK = 500  # bytes per pixel of the working size
 
 
@@ -67,6 +69,7 @@ class Budget:
         self._changed = threading.Condition()
         self._free = _installed() // 2
         if memory is not None:
+            _return_what_is_freed()
             taken = _taken() + _KEPT
             self._free = memory * MB - taken
             if self._free < _FIXED:
@@ -121,6 +124,19 @@ class Budget:
 
     def _scaled(self, size: int) -> int:
         return size if self._colorizer.quality == "fast" else round(size * 1.25)
+
+
+def _return_what_is_freed() -> None:
+    """Have the allocator of Linux give large pieces back at once, for the rest of this process.
+
+    Else it keeps what a large picture took, by each thread, and the next one comes on top.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # another system, or another allocator
+        return
+    mallopt(_MMAP_THRESHOLD, MB)
+    mallopt(_ARENA_MAX, 4)
 
 
 def _installed() -> int:

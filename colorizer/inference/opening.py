@@ -57,9 +57,17 @@ def _first_bytes(path: Path) -> bytes:
 
 
 def open_image(
-    source: Path | bytes | np.ndarray, loader: str, max_pixels: int | None = None, **options: Any
+    source: Path | bytes | np.ndarray,
+    loader: str,
+    max_pixels: int | None = None,
+    *,
+    header: bool = False,
+    **options: Any,
 ) -> "pyvips.Image":
     """The libvips image of a source, not decoded yet (BMP and arrays: in memory).
+
+    Args:
+        header: what the image says of itself is enough; the pixels of a BMP are black then.
 
     Raises:
         ColorizerError: it claims more than `max_pixels`; None asks nothing.
@@ -69,7 +77,7 @@ def open_image(
     if isinstance(source, np.ndarray):
         return _from_array(source)
     if loader == "bmp":
-        return _open_bmp(source, sys.maxsize if max_pixels is None else max_pixels)
+        return _open_bmp(source, sys.maxsize if max_pixels is None else max_pixels, header)
     options = {"access": "sequential", "fail_on": "error"} | options
     if isinstance(source, bytes):
         image = getattr(pyvips.Image, f"{loader}_buffer")(source, **options)
@@ -113,17 +121,23 @@ def _from_array(array: np.ndarray) -> "pyvips.Image":
     return image.copy(interpretation=color if image.bands > 1 else gray)
 
 
-def _open_bmp(source: Path | bytes, max_pixels: int) -> "pyvips.Image":
+def _open_bmp(source: Path | bytes, max_pixels: int, header: bool) -> "pyvips.Image":
     """A BMP through Pillow, whole; the libvips wheel has no reader for it."""
     import io
 
+    import pyvips
     from PIL.BmpImagePlugin import BmpImageFile  # Image.open has a limit of its own
 
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     with BmpImageFile(file) as bmp:
         check_size(*bmp.size, max_pixels, name_of(source))
         mode = {"1": "L", "P": "RGB"}.get(bmp.mode, bmp.mode)
-        image = _from_array(np.asarray(bmp.convert(mode)))
+        if header:
+            bands = len(mode)
+            kind = "srgb" if bands > 1 else "b-w"
+            image = pyvips.Image.black(*bmp.size, bands=bands).copy(interpretation=kind)
+        else:
+            image = _from_array(np.asarray(bmp.convert(mode)))
         across, down = bmp.info.get("dpi", (0, 0))
     if across > 0 and down > 0:
         image = image.copy(xres=across / 25.4, yres=down / 25.4)

@@ -80,10 +80,10 @@ def read(source: Source, max_pixels: int = MAX_PIXELS) -> Picture:
     source = source if isinstance(source, bytes) else Path(source)
     loader = sniff(source)
     with reading(source):
-        image = open_image(source, loader, max_pixels)
+        image = open_image(source, loader, max_pixels, header=True)
         first = image.get("heif-primary") if image.get_typeof("heif-primary") else 0
         if first:
-            image = open_image(source, loader, page=first)
+            image = open_image(source, loader, header=True, page=first)
         _check(image, name_of(source), max_pixels)
         pages, notes = _count_pages(source, loader, image)
     if has_unusable_profile(image):
