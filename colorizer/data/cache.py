@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -86,15 +86,10 @@ def decode_all(photos: Sequence[Photo], short_side: int, cache: Path | None) -> 
                 "run decodes them again (data.cache names another folder)",
                 stacklevel=2,
             )
-    names, sizes, failures = [], [], []
     parts: list[np.ndarray] = []
-    for photo, result in _decoded(photos, short_side):
-        if isinstance(result, ColorizerError):
-            failures.append(str(result))
-            continue
-        names.append(photo.name)
-        sizes.append(result.shape[:2])
-        parts.append(result.reshape(-1, 3))
+    names, sizes, failures = _decode_each(
+        photos, short_side, lambda rgb: parts.append(rgb.reshape(-1, 3))
+    )
     pixels = np.concatenate(parts) if parts else np.empty((0, 3), np.uint8)
     return _checked(Decoded(names, _as_sizes(sizes), pixels, failures))
 
@@ -112,10 +107,14 @@ def _checked(decoded: Decoded) -> Decoded:
     return decoded
 
 
-def _decoded(
-    photos: Sequence[Photo], short_side: int
-) -> Iterator[tuple[Photo, np.ndarray | ColorizerError]]:
-    """Each photo, in order, with its pixels or with what is wrong; a bounded number in work."""
+def _decode_each(
+    photos: Sequence[Photo], short_side: int, keep: Callable[[np.ndarray], object]
+) -> tuple[list[str], list[tuple[int, int]], list[str]]:
+    """Decode in parallel, a bounded number at a time, and hand the pixels over in order.
+
+    Returns:
+        Names and sizes of what was kept, and why the others cannot be read.
+    """
 
     def attempt(photo: Photo) -> np.ndarray | ColorizerError:
         try:
@@ -123,12 +122,19 @@ def _decoded(
         except ColorizerError as error:
             return error
 
+    names, sizes, failures = [], [], []
     waiting = iter(photos)
     with ThreadPoolExecutor(os.cpu_count()) as pool, _progress(len(photos)) as bar:
         while chunk := list(islice(waiting, 1024)):
             for photo, result in zip(chunk, pool.map(attempt, chunk), strict=True):
                 bar.update()
-                yield photo, result
+                if isinstance(result, ColorizerError):
+                    failures.append(str(result))
+                    continue
+                names.append(photo.name)
+                sizes.append(result.shape[:2])
+                keep(result)
+    return names, sizes, failures
 
 
 def _progress(total: int) -> tqdm:
@@ -166,17 +172,12 @@ def _map(folder: Path) -> Decoded | None:
 
 def _write(photos: Sequence[Photo], short_side: int, folder: Path) -> None:
     """Decode into a temporary folder, which becomes `folder` when it is whole."""
-    names, sizes, failures = [], [], []
     work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         with (work / _PIXELS).open("wb") as file:
-            for photo, result in _decoded(photos, short_side):
-                if isinstance(result, ColorizerError):
-                    failures.append(str(result))
-                    continue
-                names.append(photo.name)
-                sizes.append(result.shape[:2])
-                file.write(result.tobytes())
+            names, sizes, failures = _decode_each(
+                photos, short_side, lambda rgb: file.write(rgb.tobytes())
+            )
         index = {"names": names, "sizes": sizes, "failures": failures}
         (work / _INDEX).write_text(json.dumps(index), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)  # what is there is not whole
