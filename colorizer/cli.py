@@ -189,7 +189,7 @@ def _train_parser() -> Parser:
         "--resume",
         type=str | None,
         metavar="RUN",
-        help="go on with this run folder, under its own settings, from its last whole epoch",
+        help="go on with this run folder, under its own settings, from its newest checkpoint",
     )
     parser.add_class_arguments(Settings, skip={"inference"})
     return parser

@@ -4,6 +4,7 @@ import socket
 import threading
 import urllib.parse
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 __all__ = ["cached_file", "hub_answers"]
@@ -29,13 +30,10 @@ def hub_answers(timeout: float = 5.0) -> bool:
 
     def connect() -> None:
         nonlocal answered
-        try:
+        with suppress(OSError, UnicodeError):  # no way there, or no such name
             socket.create_connection((host.hostname or "", port), timeout=timeout).close()
             answered = True
-        except (OSError, UnicodeError):  # no way there, or no such name
-            pass
-        finally:
-            done.set()
+        done.set()
 
     # In a thread: the name lookup knows no timeout, and each address would have one of its own.
     threading.Thread(target=connect, daemon=True).start()

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import yaml
 from torch import Tensor, nn
 
+from colorizer.data.cache import user_cache
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.export import CONFIG, COUNTER, WEIGHTS, export, sha256
 from colorizer.models import ColorModel, create_model
@@ -117,7 +117,8 @@ def folder_for_state_dict(
         raise ColorizerError(f"no weights file at {path}")
     options = untrained(model_settings)
     key = json.dumps([_FORMAT, sha256(path), options, size], sort_keys=True, default=str)
-    folder = _cache() / f"{path.stem}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+    folder = user_cache() / "exported" / f"{path.stem}-{digest}"
     if not (folder / CONFIG).is_file():
         model = create_model(**options)
         load_weights(model, load_state_dict(path), str(path))
@@ -179,12 +180,6 @@ def untrained(options: Mapping[str, Any]) -> dict[str, Any]:
     """The same model without the weights that its training started from."""
     off = {"pretrained": False, "pretrained_file": None}
     return {k: off.get(k, v) for k, v in options.items()}
-
-
-def _cache() -> Path:
-    """Where this user's programs keep what they can make again."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or "~/.cache"
-    return Path(base).expanduser() / "colorizer" / "exported"
 
 
 def _some(keys: Iterable[str], most: int = 3) -> str:

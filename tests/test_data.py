@@ -1,4 +1,5 @@
 import io
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from PIL import Image
 from colorizer import ColorizerError, UsageError, gamut
 from colorizer.config import DataSettings
 from colorizer.data.augment import center_squares, random_squares
-from colorizer.data.cache import Decoded, decode_all, find_decoded
+from colorizer.data.cache import Decoded, decode_all
 from colorizer.data.loader import BatchLoader
 from colorizer.data.module import PhotoModule
 from colorizer.data.photos import decode, find_photos
@@ -232,17 +233,28 @@ def test_decoded_photos_are_kept_for_the_next_run(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = find_photos(photos)
-    assert find_decoded(found, 40, tmp_path) is None
     first = decode_all(found, 40, tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr("colorizer.data.cache.decode", None)  # nothing is decoded again
         again = decode_all(found, 40, tmp_path)
-        assert find_decoded(found, 40, tmp_path).names == first.names
+        assert again.names == first.names
     np.testing.assert_array_equal(first.pixels, again.pixels)
     np.testing.assert_array_equal(first.pixels, decode_all(found, 40, None).pixels)
-    assert find_decoded(found, 41, tmp_path) is None
-    assert find_decoded(found[1:], 40, tmp_path) is None
     assert sorted(p.suffix for p in tmp_path.iterdir()) == ["", ".lock"]
+    monkeypatch.setattr("colorizer.data.cache.decode", None)
+    for other in ((found, 41), (found[1:], 40)):  # what is not the same is decoded
+        with pytest.raises(TypeError):
+            decode_all(*other, tmp_path)
+
+
+def test_what_cannot_be_read_is_named_by_each_run(photos: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    shutil.copytree(photos, folder)
+    (folder / "text.jpg").write_text("this is no picture")
+    settings = DataSettings(train=str(folder), validation=str(photos), size=32)
+    for _ in range(2):
+        with pytest.warns(UserWarning, match=r"1 photos are left out: .*text\.jpg"):
+            PhotoModule(settings).setup()
 
 
 def test_a_changed_photo_and_a_damaged_cache_are_decoded_anew(tmp_path: Path) -> None:
@@ -253,7 +265,6 @@ def test_a_changed_photo_and_a_damaged_cache_are_decoded_anew(tmp_path: Path) ->
     assert decode_all(found, 40, cache).pixels.max() == 9
     (pixels,) = cache.glob("*/pixels.u8")
     pixels.write_bytes(pixels.read_bytes()[:-1])
-    assert find_decoded(found, 40, cache) is None
     assert decode_all(found, 40, cache).pixels.max() == 9
     Image.new("RGB", (40, 41), (8, 8, 8)).save(folder / "a.png")
     assert decode_all(found, 40, cache).pixels.max() == 8

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from colorizer.data.photos import Photo, decode
 from colorizer.errors import ColorizerError
 
-__all__ = ["Decoded", "cache_folder", "decode_all", "find_decoded"]
+__all__ = ["Decoded", "cache_folder", "decode_all", "user_cache"]
 
 _FORMAT = 1  # raised when decoding changes, so that photos are decoded anew
 _PIXELS, _INDEX = "pixels.u8", "index.json"
@@ -46,17 +46,19 @@ def cache_folder(setting: str | None) -> Path | None:
     """Where decoded photos are kept: `data.cache`, of which "auto" is one in the user's cache."""
     if setting != "auto":
         return None if setting is None else Path(setting).expanduser()
+    return user_cache() / "decoded"
+
+
+def user_cache() -> Path:
+    """Where this user's programs keep what they can make again."""
     base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or "~/.cache"
-    return Path(base).expanduser() / "colorizer" / "decoded"
-
-
-def find_decoded(photos: Sequence[Photo], short_side: int, cache: Path | None) -> Decoded | None:
-    """What an earlier run has kept of exactly these photos, mapped; None if it has not."""
-    return None if cache is None else _map(cache / _key(photos, short_side))
+    return Path(base).expanduser() / "colorizer"
 
 
 def decode_all(photos: Sequence[Photo], short_side: int, cache: Path | None) -> Decoded:
-    """Decode `photos` in parallel, into `cache` if there is one; the unreadable are named.
+    """Decode `photos` in parallel, or map what an earlier run has kept of exactly these.
+
+    The unreadable are left out, and named each time.
 
     Processes that want the same photos wait for the first of them to decode.
 

@@ -1,6 +1,7 @@
 """How much memory there is to fill."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -18,12 +19,10 @@ def available(device: torch.device) -> int:
     """
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    try:
+    with suppress(OSError, KeyError, ValueError):
         lines = Path("/proc/meminfo").read_text().splitlines()
         known = dict(line.split(":", 1) for line in lines)
         return min(1024 * int(known["MemAvailable"].split()[0]), _left_to_container())
-    except (OSError, KeyError, ValueError):
-        pass
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
     except (AttributeError, OSError, ValueError):  # not on Windows

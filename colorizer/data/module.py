@@ -12,7 +12,7 @@ from colorizer import gamut
 from colorizer.color import rgb_to_lab
 from colorizer.config import DataSettings, crop_at, last_crop
 from colorizer.data.augment import DRAWS, center_squares, random_squares
-from colorizer.data.cache import cache_folder, decode_all, find_decoded
+from colorizer.data.cache import cache_folder, decode_all
 from colorizer.data.loader import BatchLoader, Photos, default_workers
 from colorizer.data.memory import available
 from colorizer.data.photos import Photo, decode, find_photos
@@ -193,8 +193,8 @@ class PhotoModule(LightningDataModule):
     def _open(self, photos: Sequence[Photo], memory: torch.device | None) -> Photos:
         if memory is None:
             return StreamedPhotos(photos, self.settings.size)
-        cache, size = cache_folder(self.settings.cache), self.settings.size
-        return ResidentPhotos(find_decoded(photos, size, cache) or decode_all(photos, size, cache))
+        cache = cache_folder(self.settings.cache)
+        return ResidentPhotos(decode_all(photos, self.settings.size, cache))
 
     def _share(self, which: str) -> Photos:
         """This process's photos, on its device if that is where they are kept."""

@@ -147,9 +147,8 @@ class ColorTask(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         values = {f"val/{name}": value for name, value in self.metrics.compute().items()}
-        self.log_dict(
-            values, sync_dist=True
-        )  # the metrics are of all processes; it asks to be told
+        # They are of all processes already; Lightning warns where it is not told to see to that.
+        self.log_dict(values, sync_dist=True)
         self.metrics.reset()
 
     def check_finite(self, wait: bool = False) -> None:
