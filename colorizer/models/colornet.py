@@ -23,6 +23,16 @@ class ColorModel(nn.Module):
     head: Head
     config: dict[str, Any]
 
+    def freeze_at(self, progress: float) -> bool:
+        """Be as at this point of a training, 0..1; says whether weights learn that did not before.
+
+        For models that keep a part frozen for a share of the training; others have nothing to do.
+        """
+        return False
+
+    def unfold(self) -> None:
+        """Drop what `freeze_at` made for speed, before weights are changed, copied or exported."""
+
     def decode(self, raw: Tensor, **options: Any) -> Tensor:
         """Shape: raw (N, C, h, w) -> ab (N, 2, h, w), Lab units, float32.
 
@@ -45,6 +55,14 @@ class ColorNet(ColorModel):
         self.encoder = encoder
         self.decoder = decoder
         self.head = head
+
+    def freeze_at(self, progress: float) -> bool:
+        """As `Encoder.freeze_at`."""
+        return self.encoder.freeze_at(progress)
+
+    def unfold(self) -> None:
+        """As `Encoder.unfold`."""
+        self.encoder.unfold()
 
     def forward(self, L: Tensor) -> Tensor:
         """Shape: L (N, 1, H, W), 0..100 -> raw (N, C, ceil(H / stride), ceil(W / stride))."""
