@@ -7,9 +7,9 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from colorizer.color import lightness_to_gray
+from colorizer.color.tensors import lightness_to_gray
 from colorizer.errors import ColorizerError, UnknownNameError, UsageError
-from colorizer.hub import cached_file, hub_answers
+from colorizer.support.hub import cached_file, hub_answers
 
 __all__ = ["Encoder", "read_tensors"]
 

@@ -1,0 +1,1 @@
+"""What every room needs: files, memory, the hub of pretrained weights."""
