@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import colorizer
-from colorizer.color import Prediction, Target, rgb_to_lab
+from colorizer.color.tensors import Prediction, Target, rgb_to_lab
 from colorizer.config import DataSettings, Settings
 from colorizer.losses import create_loss
 from colorizer.metrics import create_metrics

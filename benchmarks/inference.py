@@ -108,7 +108,10 @@ def resident(pid: int) -> float:
 
 def stages(options: argparse.Namespace, folder: Path) -> None:
     """Each stage alone; decoding and encoding overlap with composing when they run together."""
-    from colorizer.inference import chroma, compose, lightness, picture, predict
+    from colorizer.inference import compose, predict
+    from colorizer.inference import network as chroma
+    from colorizer.pictures import header as picture
+    from colorizer.pictures import lightness
 
     print(f"{'megapixels':>10} {'stage':>10} {'ms':>8} {'share':>6}")
     for megapixels in options.megapixels:
@@ -314,8 +317,8 @@ def color_plain(source: str, destination: str, model: str) -> None:
     """The same steps on whole arrays."""
     from PIL import Image
 
-    from colorizer.inference.chroma import Network, find_model, pad, working_size
     from colorizer.inference.compose import RGB_TO_XYZ, fit_chroma
+    from colorizer.inference.network import Network, find_model, pad, working_size
 
     Image.MAX_IMAGE_PIXELS = None
     photo = Image.open(source).convert("L")

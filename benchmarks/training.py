@@ -44,7 +44,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import colorizer.training.run as run
 from colorizer import Settings, create_loss, create_model
-from colorizer.color import Prediction, Target
+from colorizer.color.tensors import Prediction, Target
 from colorizer.data.augment import DRAWS, random_squares
 from colorizer.data.cache import decode_all
 from colorizer.data.loader import BatchLoader, default_workers

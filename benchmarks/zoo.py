@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 
 from colorizer import cli
-from colorizer.color import Prediction, Target, rgb_to_lab
+from colorizer.color.tensors import Prediction, Target, rgb_to_lab
 from colorizer.config import OptimizerSettings
 from colorizer.data.augment import DRAWS, center_squares, random_squares
 from colorizer.data.cache import decode_all

@@ -10,11 +10,11 @@ from colorizer.errors import ColorizerError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from colorizer.config import Settings
-    from colorizer.data.prepare import prepare
     from colorizer.inference.colorizer import Colorizer, colorize, colorize_file
     from colorizer.losses import create_loss, list_losses
     from colorizer.metrics import create_metrics, list_metrics
     from colorizer.models import create_model, list_models
+    from colorizer.preparation import prepare
     from colorizer.training import train
     from colorizer.weights import load_model
 
@@ -42,7 +42,7 @@ _LIGHT = {
     "Settings": "colorizer.config",
     "colorize": "colorizer.inference.colorizer",
     "colorize_file": "colorizer.inference.colorizer",
-    "prepare": "colorizer.data.prepare",
+    "prepare": "colorizer.preparation",
 }
 _TRAINING = {
     "create_loss": "colorizer.losses",

@@ -141,10 +141,11 @@ def _colorize_parser() -> Parser:
 
 
 def _colorize(args: Namespace) -> int:
-    from colorizer.inference import batch, plan
     from colorizer.inference.colorizer import Colorizer
-    from colorizer.inference.picture import MAX_PIXELS
-    from colorizer.inference.quiet import silence
+    from colorizer.inference.folders import jobs as plan
+    from colorizer.inference.folders import run as batch
+    from colorizer.pictures.header import MAX_PIXELS
+    from colorizer.pictures.quiet import silence
 
     silence()
     jobs = plan.plan(args.paths, args.output, args.variants)
@@ -232,8 +233,8 @@ def _prepare_parser() -> Parser:
 
 
 def _prepare(args: Namespace) -> int:
-    from colorizer.data.prepare import prepare
-    from colorizer.inference.quiet import silence
+    from colorizer.pictures.quiet import silence
+    from colorizer.preparation import prepare
 
     silence()
     options = {name: value for name, value in args.as_dict().items() if value is not None}

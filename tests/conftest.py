@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.pictures import landscape
+from tests.drawn import landscape
 from tests.trainings import save
 
 

@@ -10,7 +10,7 @@ import yaml
 from onnx import TensorProto, helper
 from safetensors.numpy import save_file
 
-from colorizer.gamut import bins
+from colorizer.color.gamut import bins
 
 BINS = bins()
 """Colors between which the distribution model chooses."""

@@ -11,8 +11,8 @@ from PIL import Image
 import colorizer
 from colorizer.cli import main
 from colorizer.historic import historic
+from tests.drawn import landscape
 from tests.model_folder import write_model_folder
-from tests.pictures import landscape
 
 ROOT = Path(__file__).parents[1]
 

@@ -7,9 +7,9 @@ import pyvips
 from PIL import Image
 
 from colorizer.errors import ColorizerError
-from colorizer.inference import picture as pictures
-from colorizer.inference.lightness import has_unusable_profile, is_srgb
-from colorizer.inference.opening import MAX_PIXELS
+from colorizer.pictures import header as pictures
+from colorizer.pictures.lightness import has_unusable_profile, is_srgb
+from colorizer.pictures.opening import MAX_PIXELS
 
 __all__ = ["decode_bytes"]
 

@@ -11,7 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from colorizer.color import lightness_to_gray, luminance_to_lightness, rgb_to_lab, srgb_to_linear
+from colorizer.color.tensors import (
+    lightness_to_gray,
+    luminance_to_lightness,
+    rgb_to_lab,
+    srgb_to_linear,
+)
 from colorizer.errors import UsageError
 
 __all__ = ["Degradation", "blur", "fade", "film_luminance", "grain", "jpeg"]

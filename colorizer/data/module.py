@@ -8,17 +8,17 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
-from colorizer import gamut
-from colorizer.color import rgb_to_lab
+from colorizer.color import gamut
+from colorizer.color.tensors import rgb_to_lab
 from colorizer.config import DataSettings, crop_at, last_crop
 from colorizer.data.augment import DRAWS, center_squares, random_squares
 from colorizer.data.cache import cache_folder, decode_all
 from colorizer.data.loader import BatchLoader, Photos, default_workers
-from colorizer.data.memory import available
 from colorizer.data.photos import Photo, decode, find_photos
 from colorizer.data.resident import ResidentPhotos
 from colorizer.data.streaming import StreamedPhotos
 from colorizer.errors import ColorizerError, UsageError
+from colorizer.support.machine import available
 
 __all__ = ["PhotoModule"]
 

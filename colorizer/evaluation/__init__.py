@@ -16,8 +16,8 @@ from colorizer.errors import UsageError
 from colorizer.evaluation.contenders import contenders
 from colorizer.evaluation.measure import measure
 from colorizer.evaluation.protocol import check_protocol
+from colorizer.evaluation.report.tables import markdown
 from colorizer.evaluation.summary import per_image, short_names, summarize
-from colorizer.evaluation.tables import markdown
 from colorizer.registry import METRICS
 
 __all__ = ["DEFAULT_METRICS", "evaluate", "markdown"]
@@ -83,7 +83,7 @@ def evaluate(
         measured, rows, chosen, data=data, protocol=protocol, device=device, notes=notes
     )
     if folder is not None:
-        from colorizer.evaluation.report import write_report
+        from colorizer.evaluation.report.page import write_report
 
         values = per_image(measured, chosen)
         names = short_names(measured.photos, data)

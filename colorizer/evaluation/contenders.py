@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from colorizer.errors import ColorizerError, UsageError
-from colorizer.inference.chroma import Network, find_model
 from colorizer.inference.colorizer import Colorizer
+from colorizer.inference.network import Network, find_model
 from colorizer.weights import load_model
 
 __all__ = ["BASELINES", "Contender", "contenders", "on_device"]

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from colorizer.color import Target, lightness_to_gray, rgb_to_lab
+from colorizer.color.tensors import Target, lightness_to_gray, rgb_to_lab
 from colorizer.data.photos import Photo, decode
 from colorizer.errors import ColorizerError, UsageError
 

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from colorizer.color import Target
+from colorizer.color.tensors import Target
 from colorizer.evaluation.contenders import Contender
 from colorizer.evaluation.protocol import as_picture
 from colorizer.metrics.base import Number

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from colorizer.errors import UsageError
-from colorizer.inference import picture as pictures
-from colorizer.inference.chroma import Network, find_model, working_size
 from colorizer.inference.compose import compose, enlarge
-from colorizer.inference.control import palette_prior, variant_prior
-from colorizer.inference.lightness import lightness, split_alpha
-from colorizer.inference.picture import MAX_PIXELS, Picture, Source
+from colorizer.inference.network import Network, find_model, working_size
 from colorizer.inference.predict import LARGEST, look, look_again, predict_uncertainty
+from colorizer.inference.priors import palette_prior, variant_prior
+from colorizer.pictures import header as pictures
+from colorizer.pictures.header import MAX_PIXELS, Picture, Source
+from colorizer.pictures.lightness import lightness, split_alpha
 
 if TYPE_CHECKING:
     import pyvips
@@ -150,8 +150,9 @@ class Colorizer:
             UsageError: an extension that cannot be written.
             ColorizerError: the source cannot be read or colored, or the file not be written.
         """
-        from colorizer.inference import metadata, output
-        from colorizer.inference.tiff_tags import read_tags
+        from colorizer.pictures import metadata
+        from colorizer.pictures import save as output
+        from colorizer.pictures.tiff_tags import read_tags
 
         path = output.check_destination(destination)
         picture = pictures.read(source, self.max_pixels)
@@ -196,7 +197,7 @@ class Colorizer:
         Raises:
             UsageError, ColorizerError: as for `colorize_file` and `uncertainty`.
         """
-        from colorizer.inference import output
+        from colorizer.pictures import save as output
 
         path = output.check_destination(destination)
         values = self._uncertainty(pictures.read(source, self.max_pixels))

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from colorizer.inference.chroma import Network, pad
 from colorizer.inference.compose import fit_chroma, resize
+from colorizer.inference.network import Network, pad
 
 __all__ = ["LARGEST", "look", "look_again", "predict_uncertainty"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from colorizer.color import Prediction, Target
+from colorizer.color.tensors import Prediction, Target
 from colorizer.errors import UsageError
 from colorizer.losses import (  # noqa: F401  (each registers its losses)
     adversarial,

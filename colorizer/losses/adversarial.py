@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from colorizer.color import Picture, Prediction, Target
+from colorizer.color.tensors import Picture, Prediction, Target
 from colorizer.errors import UsageError
 from colorizer.registry import LOSSES
 

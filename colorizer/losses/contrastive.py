@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from colorizer.color import Prediction, Target
+from colorizer.backbones.vgg import LAYERS, vgg16_features
+from colorizer.color.tensors import Prediction, Target
 from colorizer.errors import UsageError
-from colorizer.losses.vgg import LAYERS, vgg16_features
 from colorizer.registry import LOSSES
 
 __all__ = ["ContrastiveLoss"]

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from colorizer.color import Prediction, Target
+from colorizer.color.gamut import bins, class_weights
+from colorizer.color.tensors import Prediction, Target
 from colorizer.errors import UsageError
-from colorizer.gamut import bins, class_weights
 from colorizer.registry import LOSSES
 
 __all__ = ["DistributionLoss"]

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from colorizer.color import Prediction, Target
+from colorizer.backbones.vgg import LAYERS, VGG16Features, vgg16_features
+from colorizer.color.tensors import Prediction, Target
 from colorizer.errors import UsageError
-from colorizer.losses.vgg import LAYERS, VGG16Features, vgg16_features
 from colorizer.registry import LOSSES
 
 __all__ = ["PerceptualLoss", "gram", "total_variation"]

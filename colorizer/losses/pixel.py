@@ -5,7 +5,7 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from colorizer.color import Prediction, Target
+from colorizer.color.tensors import Prediction, Target
 from colorizer.errors import UsageError
 from colorizer.registry import LOSSES
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from colorizer.color import Picture
+from colorizer.color.tensors import Picture
 from colorizer.errors import UsageError
 
 __all__ = ["ImageMean", "Number", "check_pair", "named"]

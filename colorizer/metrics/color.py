@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from colorizer.color import Picture
-from colorizer.gamut import GRID, bins
+from colorizer.color.gamut import GRID, bins
+from colorizer.color.tensors import Picture
 from colorizer.metrics.base import ImageMean, Number
 from colorizer.registry import METRICS
 

@@ -8,9 +8,9 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.image.kid import poly_kernel
 
-from colorizer.color import Picture
+from colorizer.backbones import weights as backbones
+from colorizer.color.tensors import Picture
 from colorizer.errors import UsageError
-from colorizer.metrics import backbones
 from colorizer.metrics.base import ImageMean, Number, check_pair, named
 from colorizer.registry import METRICS
 

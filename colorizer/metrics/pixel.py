@@ -4,7 +4,7 @@ import torch
 from kornia.metrics import ssim
 from torch import Tensor
 
-from colorizer.color import Picture
+from colorizer.color.tensors import Picture
 from colorizer.errors import UsageError
 from colorizer.metrics.base import ImageMean, Number
 from colorizer.registry import METRICS

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from colorizer.color import lightness_to_gray
+from colorizer.color.tensors import lightness_to_gray
 from colorizer.models.colornet import ColorModel
 from colorizer.models.decoders import ConvBlock
 from colorizer.models.heads import HeadName, create_head

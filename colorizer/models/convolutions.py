@@ -1,4 +1,4 @@
-"""What is changed in the convolutions of a timm network: exportable padding, fast training, folding."""
+"""The convolutions of a timm network, changed: padding that exports, fast training, folding."""
 
 import copy
 

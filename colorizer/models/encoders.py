@@ -7,10 +7,10 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from colorizer.color import lightness_to_gray
+from colorizer.color.tensors import lightness_to_gray
 from colorizer.errors import ColorizerError, UnknownNameError, UsageError
-from colorizer.hub import cached_file, hub_answers
 from colorizer.models.convolutions import adapt, folded
+from colorizer.support.hub import cached_file, hub_answers
 
 __all__ = ["Encoder", "read_tensors"]
 

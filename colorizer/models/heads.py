@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from colorizer import gamut
+from colorizer.color import gamut
 
 __all__ = ["AbHead", "DistributionHead", "Head", "HeadName", "create_head"]
 

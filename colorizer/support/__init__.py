@@ -1,1 +1,1 @@
-"""What every room needs and none is about."""
+"""What every room needs: files, memory, the hub of pretrained weights."""

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import torch
 
-from colorizer.data.memory import available
 from colorizer.errors import ColorizerError
+from colorizer.support.machine import available
 from colorizer.training.live_bytes import LiveBytes
 
 __all__ = ["bytes_per_step", "largest_batch", "search"]

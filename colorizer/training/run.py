@@ -30,22 +30,21 @@ from colorizer.models import ColorModel, create_model
 from colorizer.models.heads import DistributionHead
 from colorizer.registry import MODELS
 from colorizer.support.allocator import keep_freed_memory
+from colorizer.support.writing import write_whole
+from colorizer.training.baseline import gray_baseline
 from colorizer.training.batch_size import fit_batch
 from colorizer.training.callbacks import (
     EpochLog,
     MovingAverage,
     SampleGrid,
     epoch_rows,
-    gray_baseline,
 )
-from colorizer.training.card import card
-from colorizer.training.checkpoints import Checkpoints, StoppedError, newest_checkpoint
+from colorizer.training.callbacks.checkpoints import Checkpoints, StoppedError, newest_checkpoint
 from colorizer.training.finite import NotFiniteError
 from colorizer.training.optimizer import batch_factor
 from colorizer.training.precision import resolve_precision
-from colorizer.training.surroundings import hardware, surroundings
+from colorizer.training.record import card, hardware, provenance
 from colorizer.training.task import ColorTask
-from colorizer.training.writing import write_whole
 from colorizer.weights import load_state_dict, load_weights, untrained
 
 __all__ = ["model_options", "train"]
@@ -181,7 +180,7 @@ def _begin(
         "effective_batch": effective,
         "learning_rate": learning_rate,
         "seed": t["seed"],
-        **surroundings(),
+        **provenance(),
         "hardware": hardware(trainer.strategy.root_device, ranks),
     }
     write_whole(run / _STARTS, json.dumps([*_starts(run), start], indent=2) + "\n")
@@ -216,7 +215,7 @@ def _finish(
         "validation_photos": len(data.validation),
         "seconds": round(sum(float(row["seconds"]) for row in rows)),
         "resumed": len(starts) > 1,
-        **{name: starts[-1][name] for name in (*surroundings(), "hardware", "effective_batch")},
+        **{name: starts[-1][name] for name in (*provenance(), "hardware", "effective_batch")},
     }
     described = plain | {"model": {**model.config, "head": model.head.name}}
     texts = {

@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import Metric
 
-from colorizer.color import Prediction, Target, rgb_to_lab
+from colorizer.color.tensors import Prediction, Target, rgb_to_lab
 from colorizer.config import OptimizerSettings, ScheduleSettings
 from colorizer.data.degrade import Degradation
 from colorizer.losses import WeightedSum

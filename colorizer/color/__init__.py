@@ -1,0 +1,1 @@
+"""Color: conversions on tensors, and the grid of colors that a network chooses from."""

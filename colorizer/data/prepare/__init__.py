@@ -1,8 +1,0 @@
-"""`colorizer prepare`: any tree of photos into clean training shards, with a report.
-
-The light side: NumPy, libvips and Pillow, never torch.
-"""
-
-from colorizer.data.prepare.run import PrepareResult, prepare
-
-__all__ = ["PrepareResult", "prepare"]

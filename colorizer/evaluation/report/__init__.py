@@ -1,0 +1,1 @@
+"""The report of an evaluation: tables, plots, a page and a contact sheet."""

@@ -1,0 +1,204 @@
+"""Many pictures: which file becomes which, and which of them are ours."""
+
+import os
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from colorizer.errors import UsageError
+from colorizer.pictures.save import WRITABLE
+
+__all__ = ["Job", "one_picture", "plan", "report_path", "shard"]
+
+SUFFIX = "-colored"
+
+_PICTURES = frozenset((*WRITABLE, ".heic", ".heif"))  # what is looked for in folders
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to color.
+
+    Attributes:
+        source, destination: paths.
+        name: of the picture, relative to the folder that was given; the same on all machines.
+        resume: leave out the picture if the destination exists and is no older than the source.
+        variant: which coloring, see `Colorizer`.
+    """
+
+    source: Path
+    destination: Path
+    name: str
+    resume: bool = False
+    variant: int = 1
+
+
+def plan(
+    inputs: Iterable[str | os.PathLike[str]],
+    out: str | os.PathLike[str] | None = None,
+    variants: int = 1,
+) -> list[Job]:
+    """Pair each picture with the file that it becomes, or with the files of its variants.
+
+    Without `out` that is NAME-colored.EXT beside the picture. A folder as input means all the
+    pictures in it, at any depth; `out` then is a folder that gets the same tree and names. What
+    can be read but not written, HEIC, becomes PNG.
+
+    Args:
+        inputs: pictures and folders. A path that does not exist becomes a job, which will fail.
+        out: a file for one picture; a folder for one picture or more.
+        variants: above 1, each picture becomes NAME-1.EXT, NAME-2.EXT and so on.
+
+    Raises:
+        UsageError: no input, `out` is a file but must be a folder, its extension cannot be
+            written, or two pictures would become the same file.
+    """
+    if not 1 <= variants <= 100:
+        raise UsageError(f"variants is {variants!r}; accepted are whole numbers from 1 to 100")
+    paths = [Path(path) for path in inputs]
+    if not paths:
+        raise UsageError("no picture given; name one, several, or a folder")
+    target = None if out is None else Path(out)
+    many = len(paths) > 1 or paths[0].is_dir()
+    if target is not None and not many and not _means_folder(target, out):
+        if target.suffix.lower() not in WRITABLE:
+            raise UsageError(f"cannot write {target}: accepted are {' '.join(WRITABLE)}")
+        return _vary([Job(paths[0], target, str(paths[0]))], variants)
+    if target is not None and many and target.exists() and not target.is_dir():
+        raise UsageError(f"{target} is a file; several pictures need a folder to go to")
+    if target is not None and many and target.suffix.lower() in WRITABLE and not target.is_dir():
+        raise UsageError(f"{target} is the name of a picture; several pictures need a folder")
+    jobs = _vary([job for path in paths for job in _jobs(path, target)], variants)
+    if not jobs:
+        raise UsageError(f"no picture in {', '.join(map(str, paths))}: looked for {_looked_for()}")
+    _check_distinct(jobs)
+    return jobs
+
+
+def shard(jobs: list[Job], part: str | None = None) -> list[Job]:
+    """The share of the jobs that falls to this machine; all shares together are all jobs.
+
+    It follows from the names alone, so that machines need not talk, even if files come or go.
+
+    Args:
+        part: "i/n", with i from 1 to n. By default the environment tells, as torchrun sets it:
+            RANK counts from 0, WORLD_SIZE is n; without these, everything.
+
+    Raises:
+        UsageError: `part` has another form.
+    """
+    own, count = _part(part)
+    return [job for job in jobs if zlib.crc32(_bytes(job.name)) % count == own - 1]
+
+
+def report_path(
+    out: str | os.PathLike[str] | None, jobs: list[Job], part: str | None = None
+) -> Path | None:
+    """Where the report of a folder lies: in `out`, one for each share; None if there is none."""
+    if out is None or not any(job.resume for job in jobs):
+        return None
+    own, count = _part(part)
+    return Path(out) / ("report.csv" if count == 1 else f"report-{own}-of-{count}.csv")
+
+
+def one_picture(jobs: list[Job]) -> Path:
+    """The picture that all jobs are about; raises UsageError if they are about several."""
+    sources = {job.source for job in jobs}
+    if len(sources) > 1:
+        raise UsageError(f"an uncertainty map is of one photo; these are {len(sources)}")
+    return sources.pop()
+
+
+def _part(part: str | None) -> tuple[int, int]:
+    """Which share, from 1 on, of how many."""
+    environment = os.environ.get("RANK", ""), os.environ.get("WORLD_SIZE", "")
+    if part is None and all(value.isdecimal() for value in environment):
+        part = f"{int(environment[0]) + 1}/{environment[1]}"
+    match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", part or "1/1")
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise UsageError(f"shard is {part!r}; accepted is i/n with i from 1 to n, such as 1/4")
+    return int(match[1]), int(match[2])
+
+
+def _bytes(name: str) -> bytes:
+    return name.encode("utf-8", "surrogateescape")  # file names may be any bytes
+
+
+def _means_folder(target: Path, out: str | os.PathLike[str] | None) -> bool:
+    return target.is_dir() or os.fspath(out).endswith(("/", os.sep))
+
+
+def _jobs(path: Path, target: Path | None) -> Iterator[Job]:
+    if not path.is_dir():
+        name = str(path)
+        yield Job(path, _beside(path) if target is None else _writable(target / path.name), name)
+        return
+    for source in _walk(path, target):
+        name = source.relative_to(path)
+        destination = _beside(source) if target is None else _writable(target / name)
+        yield Job(source, destination, name.as_posix(), resume=True)
+
+
+def _vary(jobs: list[Job], variants: int) -> list[Job]:
+    if variants == 1:
+        return jobs
+    return [
+        replace(
+            job,
+            destination=job.destination.with_name(
+                f"{job.destination.stem}-{variant}{job.destination.suffix}"
+            ),
+            variant=variant,
+        )
+        for job in jobs
+        for variant in range(1, variants + 1)
+    ]
+
+
+def _walk(folder: Path, target: Path | None) -> Iterator[Path]:
+    """The pictures in a folder, sorted, but not our own results, nor anything hidden."""
+    own = None if target is None else target.resolve()
+    for parent, folders, names in os.walk(folder):
+        here = Path(parent)
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and (here / name).resolve() != own
+        )
+        known = set(names)
+        for name in sorted(names):
+            path = here / name
+            if path.suffix.lower() in _PICTURES and name[0] != "." and not _is_result(path, known):
+                yield path
+
+
+def _is_result(path: Path, names: set[str]) -> bool:
+    """Whether a file is what we made of another one in the same folder."""
+    match = re.fullmatch(rf"(.*){SUFFIX}(-[0-9]+)?", path.stem)
+    if not match:
+        return False
+    suffixes = (path.suffix, ".heic", ".heif", ".HEIC", ".HEIF") if path.suffix == ".png" else ()
+    return any(match[1] + suffix in names for suffix in suffixes or (path.suffix,))
+
+
+def _beside(path: Path) -> Path:
+    return _writable(path.with_name(f"{path.stem}{SUFFIX}{path.suffix}"))
+
+
+def _writable(path: Path) -> Path:
+    return path.with_suffix(".png") if path.suffix.lower() in (".heic", ".heif") else path
+
+
+def _check_distinct(jobs: list[Job]) -> None:
+    sources: dict[Path, Path] = {}
+    for job in jobs:
+        other = sources.setdefault(job.destination.absolute(), job.source)
+        if other != job.source:
+            raise UsageError(
+                f"{other} and {job.source} would both become {job.destination}; color them into"
+                " different folders"
+            )
+
+
+def _looked_for() -> str:
+    return " ".join(sorted(_PICTURES))

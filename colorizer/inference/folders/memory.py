@@ -1,0 +1,156 @@
+"""Keep what many pictures take together within a bound, by estimates on the high side."""
+
+import ctypes
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from colorizer.errors import ColorizerError, UsageError
+from colorizer.inference.colorizer import Colorizer
+from colorizer.inference.network import working_size
+from colorizer.pictures.header import Picture
+
+__all__ = ["Budget", "estimate"]
+
+MB = 1_000_000
+SMALLEST = 128  # pixels, the working size below which a bound is not worth its colors
+
+# Measured, and rounded up. What streams takes memory for its width only; these formats are
+# decoded or encoded whole: bytes per pixel, for 8 bits.
+_WHOLE_IN = {"webpload": 10, "heifload": 20, "gifload": 8, "bmp": 8}
+_WHOLE_OUT = {".webp": 11, ".avif": 25, ".gif": 12, ".bmp": 8}
+_INTERLACED = {"jpegload": 3, "pngload": 3}  # for each byte that a pixel has
+_STRIPS = 2500  # bytes per pixel of width, and per thread
+_FIXED = 30 * MB
+_KEPT = 50 * MB  # what libvips and the allocator keep for the next picture
+_MMAP_THRESHOLD, _ARENA_MAX = -3, -8  # of mallopt, in <malloc.h>
+_NETWORK = 500  # bytes per pixel of the working size
+
+
+def estimate(picture: Picture, destination: Path, size: int, threads: int) -> int:
+    """Bytes that coloring a picture takes at most, beside those of the process and the model.
+
+    Args:
+        size: working size, see `working_size`.
+        threads: of libvips.
+    """
+    pixels = picture.width * picture.height
+    width, height = working_size(picture.width, picture.height, size)
+    whole = _WHOLE_IN.get(picture.loader, 0) + _WHOLE_OUT.get(destination.suffix.lower(), 0)
+    whole *= picture.bits // 8
+    if picture.interlaced:
+        whole += _INTERLACED.get(picture.loader, 0) * picture.pixel_bytes
+    if picture.turned:  # by libvips, on disk from 100 MB on
+        whole += min(picture.pixel_bytes, 100 * MB / pixels)
+    strips = max(picture.width, picture.height) * threads * _STRIPS
+    return int(_FIXED + width * height * _NETWORK + strips + pixels * whole)
+
+
+class Budget:
+    """A bound on memory that pictures share.
+
+    Args:
+        memory: in megabytes, for the whole process. None promises nothing, and lets pictures
+            wait for each other only where they would take more than half of the machine's.
+        colorizer: with which the pictures are colored.
+
+    Raises:
+        UsageError: the process takes more than `memory` before any picture.
+    """
+
+    def __init__(self, memory: int | None, colorizer: Colorizer) -> None:
+        self._memory = memory
+        self._colorizer = colorizer
+        self._used = 0
+        self._changed = threading.Condition()
+        self._free = _installed() // 2
+        if memory is not None:
+            _return_what_is_freed()
+            taken = _taken() + _KEPT
+            self._free = memory * MB - taken
+            if self._free < _FIXED:
+                least = -(-(taken + 2 * _FIXED) // (10 * MB)) * 10
+                raise UsageError(f"memory is {memory!r}; accepted are numbers from {least} on (MB)")
+
+    @contextmanager
+    def share(
+        self, picture: Picture, destination: Path
+    ) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:
+        """Wait until a picture fits, and hold its place: gives options to color it with, and notes.
+
+        Raises:
+            ColorizerError: it does not fit, whatever the options.
+        """
+        need, options, notes = self._fit(picture, destination)
+        with self._changed:
+            self._changed.wait_for(lambda: self._used + need <= self._free)
+            self._used += need
+        try:
+            yield options, notes
+        finally:
+            with self._changed:
+                self._used -= need
+                self._changed.notify_all()
+
+    def _fit(
+        self, picture: Picture, destination: Path
+    ) -> tuple[int, dict[str, Any], tuple[str, ...]]:
+        size, threads = self._colorizer.size, self._colorizer.threads or os.cpu_count() or 1
+        need = estimate(picture, destination, self._scaled(size), threads)
+        if self._memory is None:
+            return min(need, self._free), {}, ()
+        if need <= self._free:
+            return need, {}, ()
+        least = estimate(picture, destination, self._scaled(size), 1)
+        if least <= self._free:
+            note = f"{picture}: colored in smaller strips, to stay within {self._memory} MB"
+            return least, {"threads": 1}, (note,)
+        while size >= 2 * SMALLEST and least > self._free:
+            size //= 2
+            least = estimate(picture, destination, self._scaled(size), 1)
+        if least > self._free:
+            needed = -(-(least - self._free) // MB) + self._memory
+            raise ColorizerError(
+                f"{picture} has {picture.width} x {picture.height} pixels and takes about"
+                f" {needed} MB as {picture.loader.removesuffix('load').upper()} to"
+                f" {destination.suffix}; raise the memory bound of {self._memory} MB"
+            )
+        note = f"{picture}: the network saw it at {size} pixels only, to stay within"
+        return least, {"threads": 1, "size": size}, (f"{note} {self._memory} MB",)
+
+    def _scaled(self, size: int) -> int:
+        return size if self._colorizer.quality == "fast" else round(size * 1.25)
+
+
+def _return_what_is_freed() -> None:
+    """Have the allocator of Linux give large pieces back at once, for the rest of this process.
+
+    Else it keeps what a large picture took, by each thread, and the next one comes on top.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # another system, or another allocator
+        return
+    mallopt(_MMAP_THRESHOLD, MB)
+    mallopt(_ARENA_MAX, 4)
+
+
+def _installed() -> int:
+    """Bytes of memory that the machine has; without end where the system does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return sys.maxsize
+
+
+def _taken() -> int:
+    """Bytes that this process has in memory; a usual number where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 100 * MB

@@ -1,0 +1,139 @@
+"""Work through many pictures, several at a time, without stopping at bad ones."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from functools import partial
+from itertools import islice
+
+from colorizer.errors import UsageError
+from colorizer.inference.colorizer import Colorizer
+from colorizer.inference.folders.jobs import Job
+from colorizer.inference.folders.memory import Budget
+from colorizer.inference.folders.report import Report, Result
+from colorizer.pictures import header as pictures
+from colorizer.support.temporary import remove_stale
+
+__all__ = ["run", "threads_of", "workers_of"]
+
+
+def run(
+    jobs: list[Job],
+    colorizer: Colorizer,
+    *,
+    workers: int = 1,
+    memory: int | None = None,
+    report: str | os.PathLike[str] | None = None,
+) -> Result:
+    """Color the pictures; a failure is named on stderr and does not stop the others.
+
+    The workers are threads: decoding, the network, composing and encoding all leave Python
+    alone, so that one worker's decoding overlaps with another's network. With more than one
+    picture, a progress bar with rate and time left goes to stderr.
+
+    Args:
+        workers: how many pictures are in work at a time.
+        memory: in megabytes, what the process may take: pictures wait for each other, and those
+            that are too large are colored in smaller strips, at a smaller size, or not at all.
+        report: a CSV file to write: path, status, reason, size, seconds.
+
+    Raises:
+        UsageError: a value out of range.
+        ColorizerError: the report cannot be written.
+    """
+    from tqdm import tqdm
+
+    if workers < 1:
+        raise UsageError(f"workers is {workers!r}; accepted are whole numbers from 1 on")
+    budget = Budget(memory, colorizer)
+    result = Result()
+    for folder in {job.destination.parent for job in jobs if job.resume}:
+        remove_stale(folder)
+    with Report(report) as table:
+        todo = []
+        for job in jobs:
+            if job.resume and _is_done(job):
+                result.skipped.append(job.source)
+                table.add(_row_name(job), "skipped", "done before")
+            else:
+                todo.append(job)
+        skipped = len(result.skipped)
+        bar = tqdm(total=len(jobs), initial=skipped, unit="picture", disable=len(jobs) < 2)
+        with bar:
+            for job, notes, failure, size, seconds in _work(todo, workers, colorizer, budget):
+                bar.update()
+                result.notes += notes
+                if failure is None:
+                    result.done.append(job.source)
+                    table.add(_row_name(job), "colored", "; ".join(notes), size, seconds)
+                    continue
+                reason = str(failure) or type(failure).__name__
+                result.failed.append((job.source, reason))
+                table.add(_row_name(job), "failed", reason, size, seconds)
+                named = reason if str(job.source) in reason else f"{job.source}: {reason}"
+                bar.write(named, file=sys.stderr)
+    return result
+
+
+def workers_of(workers: int | None, count: int) -> int:
+    """How many pictures to have in work; where nothing is asked for, one on each core."""
+    return max(1, min(_cores(), count)) if workers is None else workers
+
+
+def threads_of(workers: int) -> int | None:
+    """Threads for each of several workers: the cores are shared; None, all, for one worker."""
+    return None if workers <= 1 else max(1, _cores() // workers)
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+Outcome = tuple[Job, tuple[str, ...], Exception | None, str, float]
+
+
+def _work(jobs: list[Job], workers: int, colorizer: Colorizer, budget: Budget) -> Iterator[Outcome]:
+    """Outcomes as they come; no more jobs are started than workers, so that Ctrl-C is quick."""
+    color = partial(_color, colorizer=colorizer, budget=budget)
+    if workers == 1 or len(jobs) < 2:
+        yield from map(color, jobs)
+        return
+    waiting = iter(jobs)
+    with ThreadPoolExecutor(workers) as pool:
+        running = {pool.submit(color, job) for job in islice(waiting, workers)}
+        while running:
+            finished, running = wait(running, return_when=FIRST_COMPLETED)
+            running |= {pool.submit(color, job) for job in islice(waiting, len(finished))}
+            for future in finished:
+                yield future.result()
+
+
+def _color(job: Job, colorizer: Colorizer, budget: Budget) -> Outcome:
+    """Color one picture; whatever goes wrong is an outcome too."""
+    start, size = time.perf_counter(), ""
+    try:
+        picture = pictures.read(job.source, colorizer.max_pixels)
+        size = f"{picture.width}x{picture.height}"
+        job.destination.parent.mkdir(parents=True, exist_ok=True)
+        with budget.share(picture, job.destination) as (options, notes):
+            own = colorizer.but(variant=job.variant, **options)
+            notes += own.colorize_file(job.source, job.destination)
+        return job, notes, None, size, time.perf_counter() - start
+    except Exception as error:  # whatever it is, the other pictures are not its fault
+        return job, (), error, size, time.perf_counter() - start
+
+
+def _row_name(job: Job) -> str:
+    return job.name if job.variant == 1 else f"{job.name} (variant {job.variant})"
+
+
+def _is_done(job: Job) -> bool:
+    try:
+        return job.destination.stat().st_mtime >= job.source.stat().st_mtime
+    except OSError:
+        return False

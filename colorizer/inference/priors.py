@@ -1,0 +1,91 @@
+"""Steer a model that predicts a distribution: by the palette of a photo, or to alternatives.
+
+Both are a prior: a factor for each of the in-gamut ab bins, by which the probability of that
+color is multiplied everywhere in the picture.
+"""
+
+import numpy as np
+
+from colorizer.color import gamut
+from colorizer.errors import UsageError
+from colorizer.inference.compose import RGB_TO_XYZ, enlarge
+from colorizer.pictures import header as pictures
+from colorizer.pictures.header import COLORED, Picture, Source
+from colorizer.pictures.lightness import linear_light
+
+__all__ = ["palette_prior", "reference_ab", "variant_prior"]
+
+SIDE = 256  # pixels, of the copy of a reference whose colors are counted
+EVEN = 0.3  # share of the even distribution in a ratio of two palettes, which bounds it
+BLUR = 10.0  # Lab units, of a palette: a reference never has exactly the colors that are needed
+FORCE = 0.5  # power of that ratio; annealing will raise it to one over the temperature
+REACH = 30.0  # Lab units over which a variant prefers alike
+STRENGTH = 0.6  # of variants: standard deviation of the logarithm of their prior
+
+
+def palette_prior(reference: Source, typical: np.ndarray, max_pixels: int) -> np.ndarray:
+    """Prefer the colors of a reference photo.
+
+    The prior is the reference's smoothed histogram relative to what the model takes for typical,
+    so that a photo like all others changes nothing; and both are mixed with the even
+    distribution, so that the palette steers and what the model is sure of stays.
+
+    Args:
+        reference: a photo in color.
+        typical: (Q,), shares of the bins in the training photos.
+        max_pixels: a larger reference is refused.
+
+    Returns:
+        (Q,) float32, above 0; its mean under `typical` is 1.
+
+    Raises:
+        ColorizerError: the reference cannot be read.
+        UsageError: it has no colors.
+    """
+    ab = reference_ab(pictures.read(reference, max_pixels))
+    share = gamut.smooth_prior(gamut.histogram(ab), BLUR)
+    typical = gamut.smooth_prior(typical, BLUR)
+    even = EVEN / len(typical)
+    prior = (((1 - EVEN) * share + even) / ((1 - EVEN) * typical + even)) ** FORCE
+    return (prior / (prior * typical).sum()).astype(np.float32)
+
+
+def reference_ab(picture: Picture) -> np.ndarray:
+    """The colors of a photo: (N, 2), Lab units, from a small copy of it.
+
+    Raises:
+        UsageError: it is gray.
+    """
+    scale = SIDE / max(picture.width, picture.height)
+    size = [max(1, round(side * min(scale, 1))) for side in (picture.width, picture.height)]
+    with pictures.reading(picture.source):
+        image = pictures.decode(picture)
+        colored = image.bands - image.hasalpha() >= 3
+        light = enlarge(linear_light(image), *size).numpy() if colored else np.ones((1, 1, 3))
+    light = light.reshape(-1, 3).clip(0, 1).astype(np.float64)
+    if np.ptp(light, 1).mean() < COLORED / 4:  # linear light of a color is darker than its code
+        raise UsageError(f"{picture} has no colors, so it is no palette; choose a photo in color")
+    xyz = light @ RGB_TO_XYZ.T / RGB_TO_XYZ.sum(1)
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.stack([500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], -1)
+
+
+def variant_prior(variant: int) -> np.ndarray:
+    """What one of the alternative colorings prefers; the same in every picture.
+
+    A smooth random landscape over the ab plane: alike colors are preferred alike, so that an
+    object keeps one color. Its seed is the number of the variant.
+
+    Args:
+        variant: from 1 on; 1 prefers nothing.
+
+    Returns:
+        (Q,) float32, above 0.
+    """
+    bins = gamut.bins().astype(np.float64)
+    if variant == 1:
+        return np.ones(len(bins), np.float32)
+    distance2 = ((bins[:, None] - bins[None]) ** 2).sum(-1)
+    kernel = np.exp(-distance2 / (2 * REACH**2))
+    field = kernel @ np.random.default_rng(variant).standard_normal(len(bins))
+    return np.exp(STRENGTH * (field - field.mean()) / field.std()).astype(np.float32)

@@ -1,0 +1,1 @@
+"""Picture files: what they hold, opened and saved, with profiles and metadata."""

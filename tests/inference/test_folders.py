@@ -1,0 +1,343 @@
+"""Which file becomes which, and runs that go on past bad files."""
+
+import csv
+import os
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from colorizer.errors import ColorizerError, UsageError
+from colorizer.inference.colorizer import Colorizer
+from colorizer.inference.folders import memory
+from colorizer.inference.folders.jobs import Job, plan, report_path, shard
+from colorizer.inference.folders.memory import Budget
+from colorizer.inference.folders.run import run, threads_of, workers_of
+from colorizer.pictures.header import Picture
+from colorizer.support.temporary import temporary
+from tests.model_folder import write_model_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def colorizer(tmp_path_factory):
+    return Colorizer(write_model_folder(tmp_path_factory.mktemp("models") / "tiny"), threads=1)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder with two photos, one of them nested, and one file that is no photo."""
+    folder = tmp_path / "in"
+    (folder / "deep" / "er").mkdir(parents=True)
+    for name in ("b.png", "deep/er/a.jpg"):
+        Image.fromarray(np.full((8, 9), 100, np.uint8)).save(folder / name)
+    (folder / "notes.txt").write_text("no photo")
+    return folder
+
+
+def pairs(jobs: list[Job]) -> dict[str, str]:
+    return {str(job.source): str(job.destination) for job in jobs}
+
+
+def tree(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_beside_the_picture():
+    assert pairs(plan(["a/old.jpg", "b.TIF"])) == {
+        "a/old.jpg": "a/old-colored.jpg",
+        "b.TIF": "b-colored.TIF",
+    }
+
+
+def test_one_picture_to_a_file_or_into_a_folder(tmp_path):
+    assert pairs(plan(["old.jpg"], "new.png")) == {"old.jpg": "new.png"}
+    assert pairs(plan(["old.jpg"], "new/")) == {"old.jpg": "new/old.jpg"}
+    assert pairs(plan(["old.jpg"], tmp_path)) == {"old.jpg": str(tmp_path / "old.jpg")}
+
+
+def test_a_folder_keeps_its_tree(photos, tmp_path):
+    out = tmp_path / "out"
+    assert pairs(plan([photos], out)) == {
+        str(photos / "b.png"): str(out / "b.png"),
+        str(photos / "deep/er/a.jpg"): str(out / "deep/er/a.jpg"),
+    }
+
+
+def test_our_own_results_are_not_colored_again(photos, colorizer):
+    assert run(plan([photos]), colorizer).status == 0
+    names = {"b.png", "deep/er/a.jpg", "notes.txt", "b-colored.png", "deep/er/a-colored.jpg"}
+    assert tree(photos) == names
+    assert [job.source.name for job in plan([photos])] == ["b.png", "a.jpg"]
+    (photos / "b.png").unlink()  # now b-colored.png is a photo like any other
+    assert [job.source.name for job in plan([photos])] == ["b-colored.png", "a.jpg"]
+
+
+def test_the_output_folder_may_lie_in_the_input(photos, colorizer):
+    for _ in range(2):
+        jobs = plan([photos], photos / "out")
+        assert len(jobs) == 2
+        run(jobs, colorizer)
+    assert tree(photos / "out") == {"b.png", "deep/er/a.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "out", "message"),
+    [
+        ([], None, "no picture given"),
+        (["a.jpg", "b.jpg"], "c.jpg", "several pictures need a folder"),
+        (["a.jpg"], "c.xyz", r"cannot write c\.xyz: accepted are \.jpg"),
+        (["x/a.jpg", "y/a.jpg"], "out", r"x/a\.jpg and y/a\.jpg would both become out/a\.jpg"),
+    ],
+)
+def test_bad_usage(inputs, out, message):
+    with pytest.raises(UsageError, match=message):
+        plan(inputs, out)
+
+
+def test_bad_usage_of_folders(photos, tmp_path):
+    with pytest.raises(UsageError, match="is a file; several pictures need a folder"):
+        plan([photos], photos / "notes.txt")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match=r"no picture in .*empty: looked for \.avif"):
+        plan([tmp_path / "empty"], tmp_path / "out")
+
+
+def test_bad_files_are_named_and_the_rest_is_done(photos, colorizer, tmp_path, capsys):
+    (photos / "bad.jpg").write_text("no photo")
+    result = run(plan([photos, tmp_path / "missing.png"], tmp_path / "out"), colorizer)
+    assert result.status == 1
+    assert {path.name for path in result.done} == {"b.png", "a.jpg"}
+    assert {path.name for path, _ in result.failed} == {"bad.jpg", "missing.png"}
+    assert tree(tmp_path / "out") == {"b.png", "deep/er/a.jpg"}
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert f"{photos / 'bad.jpg'} is no picture of a known format" in told.err
+    assert f"there is no file {tmp_path / 'missing.png'}" in told.err
+
+
+def test_a_folder_is_taken_up_where_it_was_left(photos, colorizer, tmp_path):
+    out = tmp_path / "out"
+    run(plan([photos], out), colorizer)
+    (out / "b.png").unlink()
+    done = (out / "deep/er/a.jpg").stat().st_mtime_ns
+    result = run(plan([photos], out), colorizer)
+    assert [path.name for path in result.done] == ["b.png"]
+    assert [path.name for path in result.skipped] == ["a.jpg"]
+    assert (out / "deep/er/a.jpg").stat().st_mtime_ns == done
+    later = photos.joinpath("b.png").stat().st_mtime + 100
+    os.utime(photos / "b.png", (later, later))  # the photo has changed since
+    assert [path.name for path in run(plan([photos], out), colorizer).done] == ["b.png"]
+
+
+def test_a_file_that_is_named_is_colored_again(photos, colorizer, tmp_path):
+    (tmp_path / "out.png").write_bytes(b"something else")
+    result = run(plan([photos / "b.png"], tmp_path / "out.png"), colorizer)
+    assert (len(result.done), result.status) == (1, 0)
+    with Image.open(tmp_path / "out.png") as image:
+        assert image.size == (9, 8)
+
+
+def test_a_killed_run_leaves_no_trace_after_the_next(photos, tmp_path):
+    """The child is killed between writing a file and giving it its name."""
+    out = tmp_path / "out"
+    model = write_model_folder(tmp_path / "tiny")
+    script = (
+        "import os, signal, sys, pathlib\n"
+        "from colorizer.inference.folders import jobs, run\n"
+        "from colorizer.inference.colorizer import Colorizer\n"
+        "if len(sys.argv) > 4:\n"
+        "    kill = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    pathlib.Path.replace = kill\n"
+        "todo = jobs.plan([sys.argv[1]], sys.argv[2])\n"
+        "run.run(todo, Colorizer(sys.argv[3], threads=1))\n"
+    )
+    command = [sys.executable, "-c", script, photos, out, model]
+    options = {"env": os.environ | {"PYTHONPATH": str(ROOT)}, "capture_output": True}
+    assert subprocess.run([*command, "killed"], **options, check=False).returncode < 0
+    (left,) = tree(out)
+    assert left.startswith(".colorizer-")
+    with temporary(out / "other.png", ".png") as ours:  # of a run that goes on beside
+        subprocess.run(command, **options, check=True)
+        assert ours.exists()
+    assert tree(out) == {"b.png", "deep/er/a.jpg"}
+
+
+def test_one_picture_has_no_progress_bar(photos, colorizer, tmp_path, capsys):
+    run(plan([photos / "b.png"], tmp_path / "out.png"), colorizer)
+    assert capsys.readouterr().err == ""
+    run(plan([photos], tmp_path / "out"), colorizer)
+    assert "2/2" in capsys.readouterr().err
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def many(folder: Path, count: int) -> Path:
+    folder.mkdir()
+    for i in range(count):
+        Image.fromarray(np.full((20, 10 + i), 60 + i, np.uint8)).save(folder / f"{i:02d}.png")
+    return folder
+
+
+def test_workers_do_the_same_work(colorizer, tmp_path):
+    photos = many(tmp_path / "in", 12)
+    (photos / "bad.jpg").write_text("no photo")
+    found = []
+    for workers in (1, 3):
+        out = tmp_path / f"out{workers}"
+        result = run(plan([photos], out), colorizer, workers=workers)
+        assert (len(result.done), len(result.failed)) == (12, 1)
+        found.append({path.name: path.read_bytes() for path in out.iterdir()})
+    assert found[0] == found[1]
+    with pytest.raises(UsageError, match="workers is 0; accepted are"):
+        run([], colorizer, workers=0)
+
+
+def test_workers_share_the_cores(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    assert [workers_of(None, count) for count in (0, 1, 3, 1000)] == [1, 1, 3, 8]
+    assert workers_of(2, 1000) == 2
+    assert [threads_of(workers) for workers in (1, 3, 8, 20)] == [None, 2, 1, 1]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_report_has_a_row_for_each_picture(photos, colorizer, tmp_path, workers):
+    (photos / "bad, ü.jpg").write_text("no photo")
+    out = tmp_path / "out"
+    jobs = plan([photos], out)
+    path = report_path(out, jobs)
+    assert path == out / "report.csv"
+    run(jobs, colorizer, workers=workers, report=path)
+    found = {row["path"]: row for row in rows(path)}
+    assert set(found) == {"b.png", "deep/er/a.jpg", "bad, ü.jpg"}
+    assert found["b.png"]["status"] == "colored"
+    assert found["b.png"]["size"] == "9x8"
+    assert float(found["b.png"]["seconds"]) >= 0
+    assert found["bad, ü.jpg"]["status"] == "failed"
+    assert "no picture of a known format" in found["bad, ü.jpg"]["reason"]
+    run(plan([photos], out), colorizer, report=path)
+    assert [row["status"] for row in rows(path)] == ["skipped", "skipped", "failed"]
+
+
+def test_only_a_folder_has_a_report(photos, tmp_path):
+    assert report_path(None, plan([photos])) is None
+    assert report_path(tmp_path, plan([photos / "b.png"], tmp_path)) is None
+    name = report_path("out", plan([photos], "out"), "2/4").name
+    assert name == "report-2-of-4.csv"
+
+
+def test_shards_are_everything_once(colorizer, tmp_path, monkeypatch):
+    jobs = plan([many(tmp_path / "in", 40)], tmp_path / "out")
+    parts = [shard(jobs, f"{i}/3") for i in (1, 2, 3)]
+    assert sorted(job.name for part in parts for job in part) == [job.name for job in jobs]
+    assert min(map(len, parts)) > 3
+    assert shard(jobs[:9], "2/3") == [job for job in parts[1] if job in jobs[:9]]
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    assert shard(jobs) == parts[1]
+    assert shard(jobs, "1/1") == jobs
+
+
+@pytest.mark.parametrize("part", ["0/3", "4/3", "1", "a/b", "-1/3", "1/0"])
+def test_a_wrong_shard(photos, part):
+    with pytest.raises(UsageError, match="accepted is i/n"):
+        shard(plan([photos]), part)
+
+
+def test_variants_are_files(tmp_path):
+    folder = many(tmp_path / "in", 1)
+    model = Colorizer(write_model_folder(tmp_path / "d", "distribution"), threads=1)
+    jobs = plan([folder / "00.png"], tmp_path / "new.png", variants=3)
+    assert [job.destination.name for job in jobs] == ["new-1.png", "new-2.png", "new-3.png"]
+    run(jobs, model)
+    assert len({job.destination.read_bytes() for job in jobs}) == 3
+    run(plan([folder], variants=2), model)
+    assert tree(folder) == {"00.png", "00-colored-1.png", "00-colored-2.png"}
+    assert len(plan([folder], variants=2)) == 2
+    with pytest.raises(UsageError, match="variants is 0; accepted are"):
+        plan([folder], variants=0)
+
+
+def test_what_cannot_be_written_becomes_png(tmp_path):
+    (tmp_path / "a.HEIC").touch()
+    assert pairs(plan([tmp_path], "out")) == {str(tmp_path / "a.HEIC"): "out/a.png"}
+    assert pairs(plan([tmp_path / "a.HEIC"])) == {
+        str(tmp_path / "a.HEIC"): str(tmp_path / "a-colored.png")
+    }
+
+
+def test_memory_is_shared(colorizer, tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "_taken", lambda: 800 * 10**6)  # not what other tests left
+    photos = many(tmp_path / "in", 8)
+    result = run(plan([photos], tmp_path / "out"), colorizer, workers=4, memory=1000)
+    assert (len(result.done), result.notes) == (8, [])
+    with pytest.raises(UsageError, match="memory is 1; accepted are numbers from"):
+        run(plan([photos], tmp_path / "out"), colorizer, memory=1)
+
+
+def picture(width: int, height: int, loader: str = "jpegload") -> Picture:
+    return Picture(Path("a"), loader, width, height, 8)
+
+
+def test_pictures_too_large_for_the_bound(colorizer, monkeypatch):
+    monkeypatch.setattr(memory, "_taken", lambda: 50 * 10**6)
+    large = colorizer.but(size=512, threads=8)
+    jpeg = Path("out.jpg")
+    whole = memory.estimate(picture(8000, 8000), jpeg, 512, 8) // 10**6 + 101
+    with Budget(whole, large).share(picture(8000, 8000), jpeg) as (options, notes):
+        assert (options, notes) == ({}, ())
+    with Budget(whole - 20, large).share(picture(8000, 8000), jpeg) as (options, notes):
+        assert options == {"threads": 1}
+        assert "smaller strips" in notes[0]
+    with Budget(200, large).share(picture(8000, 8000), jpeg) as (options, notes):
+        assert options == {"threads": 1, "size": 256}
+        assert "saw it at 256 pixels only" in notes[0]
+    fit = Budget(200, large).share(picture(8000, 8000, "webpload"), jpeg)
+    with pytest.raises(ColorizerError, match=r"8000 x 8000 .* takes about \d+ MB as WEBP to"):
+        fit.__enter__()
+
+
+def test_without_a_bound_nothing_is_refused(colorizer, monkeypatch):
+    monkeypatch.setattr(memory, "_installed", lambda: 100 * 10**6)
+    large = picture(8000, 8000, "webpload")
+    budget = Budget(None, colorizer)
+    with budget.share(large, Path("out.webp")) as (options, notes):
+        assert (options, notes) == ({}, ())
+        with ThreadPoolExecutor(1) as pool:  # but a second one waits
+            second = pool.submit(budget.share(large, Path("b.webp")).__enter__)
+            time.sleep(0.05)
+            assert not second.done()
+            budget._free = 10**12
+            with budget._changed:
+                budget._changed.notify_all()
+            assert second.result() == ({}, ())
+
+
+def test_pictures_wait_for_each_other(colorizer, monkeypatch):
+    monkeypatch.setattr(memory, "_taken", lambda: -50 * 10**6)
+    most, running, lock = [0], [0], threading.Lock()
+    need = memory.estimate(picture(500, 500), Path("a.jpg"), colorizer.size, 1)
+    budget = Budget(2 * need // 10**6 + 1, colorizer)
+
+    def work(_):
+        with budget.share(picture(500, 500), Path("a.jpg")):
+            with lock:
+                running[0] += 1
+                most[0] = max(most[0], running[0])
+            time.sleep(0.01)
+            with lock:
+                running[0] -= 1
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(12)))
+    assert 1 <= most[0] <= 2

@@ -1,0 +1,176 @@
+"""Mutated files of every format, in a process of their own: a clear error or a right result.
+
+    python -m tests.inference.test_fuzz MODEL FOLDER SEED COUNT
+
+The child process prints a line of JSON; a crash or a hang of a decoder shows in the parent.
+"""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pyvips
+from PIL import Image
+
+from colorizer.errors import ColorizerError
+from colorizer.inference.colorizer import Colorizer
+from colorizer.pictures import header as pictures
+from colorizer.pictures.quiet import silence
+from tests.model_folder import write_model_folder
+
+ROOT = Path(__file__).parents[2]
+LIMIT = 4_000_000  # pixels: what a mutated header may claim
+SLOW = 20  # seconds that no file of this size may take
+
+
+@pytest.mark.parametrize("count", [8, pytest.param(400, marks=pytest.mark.slow)])
+def test_mutated_files_give_an_error_or_a_right_result(tmp_path, count):
+    model = write_model_folder(tmp_path / "tiny")
+    (tmp_path / "work").mkdir()
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "tests.inference.test_fuzz",
+            model,
+            tmp_path / "work",
+            "0",
+            str(count),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60 * count,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    told = json.loads(run.stdout)
+    assert told["wrong"] == []
+    assert told["files"] == count * len(samples())
+    assert told["errors"] > 0.2 * told["files"]
+    assert told["colored"] > 0.05 * told["files"]
+    assert run.stderr == ""
+
+
+def samples() -> dict[str, bytes]:
+    """Small files of every kind that is read, by extension and options."""
+    y, x = np.mgrid[:45, :60]
+    gray = (40 + 2 * x + y + 10 * np.sin(x / 3)).clip(0, 255).astype(np.uint8)
+    color = np.stack([gray, gray[:, ::-1], 255 - gray], -1)
+    alpha = np.concatenate([color, gray[..., None]], -1)
+    deep = gray.astype(np.uint16) * 257
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "a description"
+    profile = bytes(pyvips.Operation.call("profile_load", "srgb"))
+    more = {"append_images": [Image.fromarray(gray[::-1])], "save_all": True}
+    cmyk = Image.fromarray(color).convert("CMYK")
+    files = {
+        "jpg": _pillow(gray, "JPEG", exif=exif, icc_profile=profile, dpi=(300, 300)),
+        "progressive.jpg": _pillow(color, "JPEG", progressive=True),
+        "cmyk.jpg": _pillow(cmyk, "JPEG"),
+        "png": _pillow(gray, "PNG", exif=exif, icc_profile=profile),
+        "deep.png": _pillow(deep, "PNG"),
+        "palette.png": _pillow(Image.fromarray(color).convert("P"), "PNG"),
+        "webp": _pillow(alpha, "WEBP", exif=exif, icc_profile=profile),
+        "lossless.webp": _pillow(gray, "WEBP", lossless=True),
+        "tif": _pillow(gray, "TIFF", exif=exif, icc_profile=profile, **more),
+        "lzw.tif": _pillow(deep, "TIFF", compression="tiff_lzw"),
+        "jpeg.tif": _pillow(color, "TIFF", compression="jpeg"),
+        "avif": _pillow(gray, "AVIF", exif=exif),
+        "gif": _pillow(gray, "GIF", **more),
+        "bmp": _pillow(gray, "BMP"),
+        "color.bmp": _pillow(color, "BMP"),
+    }
+    tiled = pyvips.Image.new_from_array(color).copy(interpretation="srgb")
+    options = {"tile": True, "tile_width": 32, "tile_height": 32, "compression": "deflate"}
+    files["tiled.tif"] = tiled.tiffsave_buffer(**options, bigtiff=True)
+    return files
+
+
+def mutate(data: bytes, rng: np.random.Generator) -> bytes:
+    """Change a file in one to six places, mostly near its start, where the headers are."""
+    found = bytearray(data)
+    for _ in range(rng.integers(1, 7)):
+        reach = len(found) if rng.random() < 0.4 else min(len(found), 200)
+        at = int(rng.integers(0, max(reach, 1)))
+        length = int(rng.integers(1, 9))
+        kind = rng.integers(0, 7)
+        if kind <= 1:
+            found[at : at + length] = rng.bytes(length)
+        elif kind == 2 and found:
+            found[min(at, len(found) - 1)] ^= 1 << int(rng.integers(0, 8))
+        elif kind == 3:
+            found[at : at + length] = rng.choice([b"\xff", b"\0", b"\x7f"]) * length
+        elif kind == 4:
+            del found[at : at + length]
+        elif kind == 5:
+            found[at:at] = found[at : at + 8 * length]
+        elif rng.random() < 0.3:
+            del found[at + int(rng.integers(0, 1000)) :]
+    return bytes(found)
+
+
+def check(colorizer: Colorizer, path: Path, out: Path) -> str:
+    """Color one file: "" if that was right, "error" if it was refused, else what is wrong."""
+    before = set(os.listdir(path.parent))
+    start = time.monotonic()
+    try:
+        colorizer.colorize_file(path, out)
+    except ColorizerError as error:
+        left = set(os.listdir(path.parent)) - before
+        if left or path.name not in str(error) or "\n" in str(error):
+            return f"left {left} behind, or a message without name: {error}"
+        return "error"
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    if time.monotonic() - start > SLOW:
+        return "took too long"
+    picture = pictures.read(path)
+    with pictures.reading(path):
+        colored = pyvips.Image.new_from_file(str(out), fail_on="error", revalidate=True).numpy()
+    out.unlink()
+    if colored.shape[:2] != (picture.height, picture.width):
+        return f"has size {colored.shape}, not that of {picture}"
+    flat = colored[..., :3].reshape(-1, 3)
+    plain = flat[(flat.min(1) > 0.05 * flat.max()) & (flat.max(1) < flat.max())]
+    if len(plain) > 500 and np.ptp(flat.max(1)) > 60 and (np.ptp(plain, 1) == 0).all():
+        return "is gray"
+    return ""
+
+
+def main(model: str, folder: str, seed: str, count: str) -> None:
+    silence()
+    colorizer = Colorizer(model, threads=1, max_pixels=LIMIT)
+    told = {"files": 0, "errors": 0, "colored": 0, "wrong": []}
+    for kind, (name, data) in enumerate(samples().items()):
+        for number in range(int(count)):
+            rng = np.random.default_rng([int(seed), kind, number])
+            path = Path(folder) / f"in.{name}"
+            path.write_bytes(mutate(data, rng) if number else data)
+            found = check(colorizer, path, Path(folder) / "out.png")
+            if not number and found:
+                found = f"refused whole: {found}"
+            told["files"] += 1
+            told["errors"] += found == "error"
+            told["colored"] += not found
+            if found not in ("", "error"):
+                told["wrong"].append(f"{name} {number}: {found}")
+            path.unlink()
+    print(json.dumps(told))
+
+
+def _pillow(array: np.ndarray | Image.Image, kind: str, **options: object) -> bytes:
+    image = array if isinstance(array, Image.Image) else Image.fromarray(array)
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,252 @@
+"""Metrics against scikit-image, hand counts, and themselves on split batches."""
+
+import inspect
+import math
+
+import numpy as np
+import pytest
+import torch
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from colorizer.backbones import weights as backbones
+from colorizer.color.tensors import Picture, Target, rgb_to_lab
+from colorizer.errors import UnknownNameError, UsageError
+from colorizer.metrics import create_metrics, list_metrics
+from colorizer.registry import METRICS
+
+WEIGHTS = {"alexnet", "vgg16", "inception"}
+
+
+def picture(rgb):
+    return Picture(*rgb_to_lab(rgb))
+
+
+def options(name):
+    """Untrained networks for the metrics that look through one."""
+    return dict.fromkeys(WEIGHTS & set(inspect.signature(METRICS[name]).parameters), "random")
+
+
+@pytest.fixture
+def small_networks(monkeypatch):
+    """Two filters in place of VGG16 and Inception, which take long."""
+    generator = torch.Generator().manual_seed(0)
+    layer = torch.nn.Conv2d(3, 4, 3, stride=2)
+    torch.nn.init.normal_(layer.weight, generator=generator)
+
+    def forward(network, rgb):
+        scale = 255 if rgb.dtype == torch.uint8 else 1
+        return torch.relu(network(rgb.float() / scale)).mean((2, 3))
+
+    for name in ("vgg16", "inception"):
+        backbone = backbones.Backbone("small", layer.requires_grad_(False), forward)
+        monkeypatch.setattr(backbones, name, lambda source, backbone=backbone: backbone)
+
+
+def pair(n=5, noise=0.1):
+    generator = torch.Generator().manual_seed(0)
+    rgb = torch.rand(n, 3, 36, 41, generator=generator)
+    spread = noise * torch.linspace(0.2, 1, n).view(n, 1, 1, 1)  # images of unlike quality
+    other = (rgb + spread * torch.randn(rgb.shape, generator=generator)).clamp(0, 1)
+    return picture(other), picture(rgb)
+
+
+def scalars(name, prediction, target, sizes=None):
+    metrics = create_metrics({name: options(name)})
+    start = 0
+    for size in sizes or [len(target.L)]:
+        part = slice(start, start + size)
+        metrics.update(
+            Picture(prediction.L[part], prediction.ab[part]),
+            Target(target.L[part], target.ab[part]),
+        )
+        start += size
+    return {key: value.item() for key, value in metrics.compute().items()}
+
+
+def test_all_are_listed():
+    assert {
+        *("mse", "channelwise_l2", "psnr", "psnr_pooled", "ssim", "delta_e", "colorfulness"),
+        *("chroma_histogram", "lpips", "fid", "frechet_vgg16"),
+    } == set(list_metrics())
+
+
+def test_psnr_is_the_mean_of_scikit_images():
+    prediction, target = pair()
+    levels = [
+        (255 * side.rgb).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+        for side in (target, prediction)
+    ]
+    each = [peak_signal_noise_ratio(a, b) for a, b in zip(*levels, strict=True)]
+    assert scalars("psnr", prediction, target) == {"psnr": pytest.approx(np.mean(each), abs=1e-3)}
+
+
+def test_psnr_of_one_level_everywhere():
+    value = torch.full((1, 3, 4, 4), 100 / 255)
+    result = scalars("psnr", picture(value), picture(value + 1 / 255))
+    assert result["psnr"] == pytest.approx(20 * math.log10(255), abs=1e-3)
+
+
+def test_psnr_of_identical_pictures_is_the_cap():
+    _, target = pair()
+    assert scalars("psnr", target, target) == {"psnr": 100.0}
+
+
+def test_pooled_psnr_by_hand():
+    zeros = torch.zeros(2, 3, 4, 4)
+    other = zeros.clone()
+    other[0] += 10 / 255  # squares 100 and 0: the mean is 50
+    pooled = scalars("psnr_pooled", picture(other), picture(zeros))["psnr_pooled"]
+    assert pooled == pytest.approx(10 * math.log10(255**2 / 50), abs=1e-3)
+    single = scalars("psnr", picture(other), picture(zeros))["psnr"]
+    assert single == pytest.approx((10 * math.log10(255**2 / 100) + 100) / 2, abs=1e-3)
+
+
+def test_ssim_is_the_mean_of_scikit_images():
+    prediction, target = pair()
+    each = [
+        structural_similarity(
+            *(side.rgb[i].permute(1, 2, 0).double().numpy() for side in (target, prediction)),
+            channel_axis=2,
+            data_range=1,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+        )
+        for i in range(len(target.L))
+    ]
+    assert scalars("ssim", prediction, target)["ssim"] == pytest.approx(np.mean(each), abs=1e-5)
+    assert scalars("ssim", target, target)["ssim"] == pytest.approx(1)
+
+
+def test_ssim_needs_room_for_its_window():
+    side = picture(torch.rand(1, 3, 10, 40))
+    with pytest.raises(UsageError, match="ssim: pictures are 10x40, it needs 11"):
+        scalars("ssim", side, side)
+
+
+def test_mse_by_hand():
+    prediction, target = pair()
+    expected = ((prediction.rgb - target.rgb).double() ** 2).mean()
+    assert scalars("mse", prediction, target)["mse"] == pytest.approx(expected.item(), rel=1e-5)
+    assert scalars("mse", target, target)["mse"] == 0
+
+
+def test_channelwise_l2_by_hand():
+    L = torch.full((2, 1, 1, 2), 50.0)
+    ab = torch.zeros(2, 2, 1, 2)
+    ab[0, 0, 0] = torch.tensor([3.0, 4])  # a: squares 9 and 16 and twice 0
+    ab[1, 1, 0] = torch.tensor([0.0, 8])  # b: once 64
+    found = scalars("channelwise_l2", Picture(L, ab), Picture(L, torch.zeros_like(ab)))
+    assert found == {
+        "channelwise_l2": pytest.approx(2.5 + 4),
+        "channelwise_l2_a": pytest.approx(2.5),
+        "channelwise_l2_b": pytest.approx(4),
+    }
+
+
+@pytest.mark.usefixtures("small_networks")
+@pytest.mark.parametrize("name", METRICS)
+def test_batch_splits_do_not_matter(name):
+    prediction, target = pair()
+    whole = scalars(name, prediction, target)
+    for sizes in ([1, 4], [2, 2, 1], [1] * 5):
+        assert scalars(name, prediction, target, sizes) == pytest.approx(whole, rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.usefixtures("small_networks")
+@pytest.mark.parametrize("name", METRICS)
+def test_each_says_which_way_is_better_and_is_right(name):
+    metric = METRICS.create(name, **options(name))
+    assert metric.higher_is_better is metric.numbers[0].higher_is_better
+    if metric.higher_is_better is None:  # it describes, and does not judge
+        return
+    prediction, target = pair(noise=0.2)
+    near = scalars(name, pair(noise=0.02)[0], target)[name]
+    far = scalars(name, prediction, target)[name]
+    assert (near > far) == metric.higher_is_better
+
+
+@pytest.mark.usefixtures("small_networks")
+@pytest.mark.parametrize("name", METRICS)
+def test_two_processes_and_a_reset(name):
+    prediction, target = pair(6)
+    whole = scalars(name, prediction, target)
+    metric, other = (METRICS.create(name, **options(name)) for _ in range(2))
+    for process, part in ((metric, slice(None, 2)), (other, slice(2, None))):
+        process.update(
+            *(Picture(side.L[part], side.ab[part]) for side in (prediction, target)),
+        )
+    for state, reduce in metric._reductions.items():  # what torchmetrics does between processes
+        mine, theirs = getattr(metric, state), getattr(other, state)
+        if isinstance(mine, list):
+            setattr(metric, state, [reduce([*mine, *theirs])])
+        else:
+            assert mine.dtype == torch.float64
+            setattr(metric, state, reduce(torch.stack([mine, theirs])))
+    result = metric.compute()
+    result = result if isinstance(result, dict) else {name: result}
+    assert {key: value.item() for key, value in result.items()} == pytest.approx(
+        whole, rel=1e-5, abs=1e-6
+    )
+    metric.reset()
+    states = [torch.as_tensor(getattr(metric, state)) for state in metric._defaults]
+    assert all((state == 0).all() for state in states)  # or empty
+
+
+@pytest.mark.usefixtures("small_networks")
+@pytest.mark.parametrize("name", METRICS)
+def test_its_numbers_are_what_it_computes(name):
+    numbers = [number.name for number in METRICS.create(name, **options(name)).numbers]
+    assert numbers[0] == name
+    assert all(number == name or number.startswith(f"{name}_") for number in numbers) or name in (
+        *("fid", "frechet_vgg16"),
+    )
+    assert list(scalars(name, *pair())) == numbers
+
+
+@pytest.mark.usefixtures("small_networks")
+@pytest.mark.parametrize("name", METRICS)
+def test_sizes_must_agree(name):
+    sides = [picture(torch.rand(1, 3, 40, width)) for width in (40, 41)]
+    with pytest.raises(UsageError, match=r"\(1, 1, 40, 40\) for targets of shape \(1, 1, 40, 41\)"):
+        METRICS.create(name, **options(name)).update(*sides)
+
+
+@pytest.mark.usefixtures("small_networks")
+@pytest.mark.parametrize("name", METRICS)
+def test_network_weights_stay_out_of_the_state_dict(name):
+    metric = METRICS.create(name, **options(name))
+    assert not metric.state_dict()
+    assert not list(metric.parameters())
+    assert metric.clone().numbers == metric.numbers
+
+
+@pytest.mark.usefixtures("small_networks")
+@pytest.mark.parametrize("name", METRICS)
+def test_float32_scalars_from_half_precision_pictures(name):
+    prediction, target = pair()
+    metrics = create_metrics({name: options(name)})
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        metrics.update(Picture(prediction.L, prediction.ab.bfloat16()), target)
+    for value in metrics.compute().values():
+        assert value.shape == ()
+        assert value.dtype == torch.float32
+        assert value.isfinite()
+
+
+def test_collection_takes_a_prefix():
+    metrics = create_metrics(["mse", "channelwise_l2"]).clone(prefix="val/")
+    metrics.update(*pair())
+    assert set(metrics.compute()) == {
+        "val/mse",
+        "val/channelwise_l2",
+        "val/channelwise_l2_a",
+        "val/channelwise_l2_b",
+    }
+
+
+def test_wrong_names():
+    with pytest.raises(UnknownNameError, match=r"unknown metric 'psnrr'; did you mean 'psnr'\?"):
+        create_metrics(["psnrr"])
+    with pytest.raises(UsageError, match=r"give a list of names: \['psnr'\]"):
+        create_metrics("psnr")

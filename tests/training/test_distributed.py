@@ -1,0 +1,71 @@
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from PIL import Image
+from safetensors.torch import load_file
+
+from tests.drawn import landscape
+
+torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+
+
+@pytest.fixture(scope="module")
+def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("squares")
+    for i in range(12):
+        Image.fromarray(landscape(i, 32, 32)).save(folder / f"{i:02d}.png")
+    return folder
+
+
+def finish(*command: str | Path) -> str:
+    result = subprocess.run(
+        [*map(str, command)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": "."},
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    return result.stdout
+
+
+def losses(parent: Path) -> list[dict[str, float]]:
+    (table,) = parent.glob("*/metrics.csv")  # one run, however many processes
+    with table.open(newline="") as file:
+        return [{k: float(v) for k, v in r.items() if k != "seconds"} for r in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("launcher", [[sys.executable], torchrun], ids=["lightning", "torchrun"])
+def test_two_processes_learn_what_one_learns(
+    launcher: list[str], squares: Path, tmp_path: Path
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    finish(sys.executable, "-m", "tests.in_processes", squares, one, "1", "12")
+    finish(*launcher, "-m", "tests.in_processes", squares, two, "2", "6")
+    for a, b in zip(losses(one), losses(two), strict=True):
+        assert a == pytest.approx(b, rel=1e-3)
+    (first,), (second,) = (folder.glob("*/model/w.safetensors") for folder in (one, two))
+    a, b = load_file(first), load_file(second)
+    assert all(torch.allclose(a[name], b[name], rtol=1e-2, atol=1e-3) for name in a)
+
+
+def test_the_command_line_trains_in_two_processes(squares: Path, tmp_path: Path) -> None:
+    settings = {
+        "model": {"name": "colornet", "encoder": "test_resnet", "pretrained": False, "head": "ab"},
+        "loss": {"huber": 1.0, "adversarial": 0.1},
+        "data": {"train": str(squares), "size": 32, "crop": 32, "batch_size": 3, "holdout": 0.2},
+        "trainer": {"epochs": 1, "output": str(tmp_path), "accelerator": "cpu", "devices": 2},
+    }
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump(settings))
+    said = finish(sys.executable, "-m", "colorizer.cli", "train", "--config", config)
+    assert said.count("run folder") == 1
+    assert "a step takes 6 photos (3 at a time x 2 devices x 1 accumulated)" in said
+    (model,) = tmp_path.glob("*/model/model.onnx")
+    assert model.stat().st_size > 0
