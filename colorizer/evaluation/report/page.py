@@ -68,7 +68,7 @@ def write_report(
         if i in spread:
             columns.append([_framed(picture) for picture in pictures.values()])
     _sheet(columns).save(folder / "sheet.jpg", quality=90)
-    page = files("colorizer.evaluation").joinpath("page.html").read_text(encoding="utf-8")
+    page = files("colorizer.evaluation.report").joinpath("page.html").read_text(encoding="utf-8")
     parts = {
         "title": f"Colorization of {escape(result['data'])}",
         "facts": _facts(result),
