@@ -108,7 +108,7 @@ class FolderOptions(Options):
     )
     shard: str | None = option(
         None,
-        "color the I-th of N shares (default: from RANK and WORLD_SIZE, if they are set)",
+        "color the I-th of N shares of a folder (default: as torchrun, Slurm or Kubernetes tell)",
         metavar="I/N",
     )
 

@@ -2,8 +2,11 @@
 
 import copy
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -21,7 +24,7 @@ from colorizer.pictures.lightness import lightness, split_alpha
 if TYPE_CHECKING:
     import pyvips
 
-__all__ = ["Colorizer", "colorize", "colorize_file"]
+__all__ = ["Colorizer", "colorize", "colorize_bytes", "colorize_file"]
 
 FLAT = 60.0  # the lightness of a color layer, at which most colors are in gamut
 
@@ -125,32 +128,31 @@ class Colorizer:
             UsageError: an extension that cannot be written.
             ColorizerError: the source cannot be read or colored, or the file not be written.
         """
-        from colorizer.pictures import metadata
         from colorizer.pictures import save as output
-        from colorizer.pictures.tiff_tags import read_tags
 
         path = output.check_destination(destination)
-        picture = pictures.read(source, self.options.max_pixels)
-        notes = list(picture.notes)
-        bits = output.bits_of(path, picture.bits)
-        count = picture.pages if output.holds_pages(path) else 1
-        pages = []
-        with output.page_store(path, self.options.threads) as store:
-            for page in range(count):
-                colored, original, has_color = self._color(picture, page, bits)
-                if has_color and not page:
-                    notes.append(f"{picture} has colors of its own; they are replaced")
-                colored = _attach_alpha(original, colored)
-                tagged = picture.loader == "tiffload" and not page
-                tags = read_tags(picture.source) if tagged else b""
-                with pictures.reading(picture.source):  # whose metadata may be damaged
-                    colored = metadata.carry_over(original, colored, *self._signature(), tags)
-                pages.append(store(colored) if count > 1 else colored)
-            if len(pages) < picture.pages:
-                notes.append(f"{picture} has {picture.pages} pages; only the first is colored")
-            notes += output.losses(pages[0], path)
+        with self._colored_pages(source, path) as (pages, notes):
             output.save(pages, path, self.options.threads)
-        return tuple(notes)
+        return notes
+
+    def colorize_bytes(self, data: bytes, extension: str) -> tuple[bytes, tuple[str, ...]]:
+        """Color the bytes of a file: exactly the bytes that `colorize_file` would write.
+
+        Args:
+            data: of a picture file.
+            extension: selects the format, such as ".jpg".
+
+        Returns:
+            The bytes of the new file; and sentences, as of `colorize_file`.
+
+        Raises:
+            UsageError, ColorizerError: as for `colorize_file`.
+        """
+        from colorizer.pictures import save as output
+
+        path = output.check_extension(extension)
+        with self._colored_pages(data, path) as (pages, notes):
+            return output.encode(pages, path, self.options.threads), notes
 
     def uncertainty(self, source: Source) -> np.ndarray:
         """How undecided the model is about each pixel, of several pages of the first.
@@ -178,6 +180,36 @@ class Colorizer:
         values = self._uncertainty(pictures.read(source, self.options.max_pixels))
         gray = (values * 255).rint().cast("uchar").copy(interpretation="b-w")
         output.save([gray], path, self.options.threads)
+
+    @contextmanager
+    def _colored_pages(
+        self, source: Source, path: Path
+    ) -> Iterator[tuple[list["pyvips.Image"], tuple[str, ...]]]:
+        """All pages to write, still lazy where there is but one; and what to tell of them."""
+        from colorizer.pictures import metadata
+        from colorizer.pictures import save as output
+        from colorizer.pictures.tiff_tags import read_tags
+
+        picture = pictures.read(source, self.options.max_pixels)
+        notes = list(picture.notes)
+        bits = output.bits_of(path, picture.bits)
+        count = picture.pages if output.holds_pages(path) else 1
+        pages = []
+        with output.page_store(path, self.options.threads) as store:
+            for page in range(count):
+                colored, original, has_color = self._color(picture, page, bits)
+                if has_color and not page:
+                    notes.append(f"{picture} has colors of its own; they are replaced")
+                colored = _attach_alpha(original, colored)
+                tagged = picture.loader == "tiffload" and not page
+                tags = read_tags(picture.source) if tagged else b""
+                with pictures.reading(picture.source):  # whose metadata may be damaged
+                    colored = metadata.carry_over(original, colored, *self._signature(), tags)
+                pages.append(store(colored) if count > 1 else colored)
+            if len(pages) < picture.pages:
+                notes.append(f"{picture} has {picture.pages} pages; only the first is colored")
+            notes += output.losses(pages[0], path)
+            yield pages, tuple(notes)
 
     def _color(
         self, picture: Picture, page: int, bits: int
@@ -239,6 +271,13 @@ def colorize(
 ) -> np.ndarray:
     """Color one picture: `Colorizer(model, **options).colorize(source)`."""
     return Colorizer(model, **options).colorize(source)
+
+
+def colorize_bytes(
+    data: bytes, extension: str, model: str | os.PathLike[str] = DEFAULT_MODEL, **options: Any
+) -> tuple[bytes, tuple[str, ...]]:
+    """Color the bytes of a file: `Colorizer(model, **options).colorize_bytes(data, extension)`."""
+    return Colorizer(model, **options).colorize_bytes(data, extension)
 
 
 def colorize_file(
