@@ -1,10 +1,11 @@
 """The settings, typed: one tree of dataclasses, the single source of every default."""
 
-import difflib
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeVar, dataclass_transform
 
 from colorizer.errors import UsageError
+from colorizer.options import DEFAULT_MODEL
+from colorizer.support.nearest import did_you_mean
 
 __all__ = [
     "DataSettings",
@@ -26,9 +27,8 @@ T = TypeVar("T")
 def _set_known(self: Any, name: str, value: Any) -> None:
     known = self.__dataclass_fields__
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-        raise UsageError(f"{type(self).__name__} has no setting {name!r}; {hint}")
+        hint = did_you_mean(name, known) or f"; known: {', '.join(known)}"
+        raise UsageError(f"{type(self).__name__} has no setting {name!r}{hint}")
     object.__setattr__(self, name, value)
 
 
@@ -179,7 +179,7 @@ class InferenceSettings:
         output: the file to write.
     """
 
-    model: str = "colornet18"
+    model: str = DEFAULT_MODEL
     output: str = "colorizer/output/colored.jpg"
 
 

@@ -8,7 +8,7 @@ from colorizer.errors import ColorizerError
 __all__ = ["training_side"]
 
 _EXTRA = {
-    *("filelock", "kornia", "lightning", "matplotlib", "onnx", "onnxscript", "rich", "safetensors"),
+    *("filelock", "lightning", "matplotlib", "onnx", "onnxscript", "rich", "safetensors"),
     *("tensorboard", "timm", "torch", "torchmetrics", "torchvision"),
 }
 

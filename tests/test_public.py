@@ -52,7 +52,7 @@ def test_coloring_leaves_torch_alone(photo: Path, model: Path) -> None:
         print(*sorted(sys.modules), sep="\\n")
     """
     loaded = python(code, str(photo), str(model)).splitlines()
-    heavy = {"torch", "timm", "lightning", "kornia", "torchmetrics", "matplotlib", "onnx"}
+    heavy = {"torch", "timm", "lightning", "torchmetrics", "matplotlib", "onnx"}
     assert heavy.isdisjoint(loaded)
     assert "onnxruntime" in loaded
 

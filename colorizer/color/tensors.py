@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from functools import cached_property
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from kornia.color import lab_to_rgb as _lab_to_rgb
-from kornia.color import rgb_to_lab as _rgb_to_lab
 from torch import Tensor
+
+from colorizer.color.gamut import RGB_TO_XYZ, WHITE
 
 __all__ = [
     "Picture",
@@ -20,6 +21,11 @@ __all__ = [
     "srgb_to_linear",
 ]
 
+# Plain numbers, so that no step copies them to the device; and elementwise, because a convolution
+# or a matrix product may be TF32 on a GPU, which moves sRGB by up to 3.6 of 255 levels.
+_TO_XYZ = (RGB_TO_XYZ / WHITE[:, None]).tolist()  # of white's: each row sums to 1
+_FROM_XYZ = (np.linalg.inv(RGB_TO_XYZ) * WHITE).tolist()
+
 
 def rgb_to_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
     """sRGB to CIE Lab (D65, 2 degrees), as scikit-image defines it.
@@ -28,8 +34,11 @@ def rgb_to_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
     ab (N, 2, H, W) in Lab units, both float32 (bf16 Lab is wrong by up to 2.9 units).
     """
     with torch.autocast(rgb.device.type, enabled=False):
-        lab = _rgb_to_lab(rgb.float())
-    return lab[:, :1], lab[:, 1:]
+        xyz = _mix(srgb_to_linear(rgb), _TO_XYZ)
+        # The clamp keeps the gradient of the root finite at black.
+        root = xyz.clamp(min=0.008856) ** (1 / 3)
+        x, y, z = torch.where(xyz > 0.008856, root, 7.787 * xyz + 16 / 116).split(1, dim=1)
+        return 116 * y - 16, torch.cat([500 * (x - y), 200 * (y - z)], dim=1)
 
 
 def lab_to_rgb(L: Tensor, ab: Tensor) -> Tensor:
@@ -38,7 +47,25 @@ def lab_to_rgb(L: Tensor, ab: Tensor) -> Tensor:
     Shape: L (N, 1, H, W) in 0..100, ab (N, 2, H, W) in Lab units -> rgb (N, 3, H, W), float32.
     """
     with torch.autocast(L.device.type, enabled=False):
-        return _lab_to_rgb(torch.cat([L.float(), ab.float()], dim=1))
+        y = (L.float() + 16) / 116
+        a, b = ab.float().split(1, dim=1)
+        f = torch.cat([y + a / 500, y, (y - b / 200).clamp(min=0)], dim=1)
+        xyz = torch.where(f > 0.2068966, f**3, (f - 16 / 116) / 7.787)
+        return _gamma(_mix(xyz, _FROM_XYZ)).clamp(0, 1)
+
+
+def _mix(x: Tensor, rows: list[list[float]]) -> Tensor:
+    """The three channels of x (N, 3, H, W) mixed by each row."""
+    first, second, third = x.split(1, dim=1)
+    mixed = [torch.add(torch.add(a * first, second, alpha=b), third, alpha=c) for a, b, c in rows]
+    return torch.cat(mixed, dim=1)
+
+
+def _gamma(linear: Tensor) -> Tensor:
+    """sRGB values, 0..1, of linear light."""
+    # The clamp keeps the gradient of the power finite at black.
+    power = 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
+    return torch.where(linear > 0.0031308, power, 12.92 * linear)
 
 
 def lightness_to_gray(L: Tensor) -> Tensor:
@@ -46,9 +73,7 @@ def lightness_to_gray(L: Tensor) -> Tensor:
     with torch.autocast(L.device.type, enabled=False):
         f = (L.float() + 16) / 116
         y = torch.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29))
-        # The clamp keeps the gradient of the power finite at black.
-        gamma = 1.055 * y.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
-        return torch.where(y > 0.0031308, gamma, 12.92 * y)
+        return _gamma(y)
 
 
 def srgb_to_linear(srgb: Tensor) -> Tensor:
@@ -91,7 +116,7 @@ class Picture:
 
 
 class Target(Picture):
-    """The colour original."""
+    """The color original."""
 
 
 class Prediction(Picture):

@@ -28,7 +28,7 @@ ENOUGH = 2000
 """Pictures below which a Frechet distance is biased so much that the report says so."""
 
 _PAIRED = ("lpips", "delta_e")
-_VERSIONS = ("colorizer", "torch", "torchmetrics", "kornia", "onnxruntime", "numpy", "pyvips")
+_VERSIONS = ("colorizer", "torch", "torchmetrics", "onnxruntime", "numpy", "pyvips")
 
 
 def summarize(

@@ -9,6 +9,7 @@ import numpy as np
 
 from colorizer.color import gamut
 from colorizer.errors import ColorizerError, UnknownNameError
+from colorizer.support.nearest import did_you_mean
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -44,10 +45,7 @@ def find_model(model: str | Path) -> Path:
             f"{model} is no model folder: it holds no model.onnx; give a folder that"
             f" `colorizer train` or `colorizer export` wrote, or a shipped model: {known}"
         )
-    import difflib
-
-    near = difflib.get_close_matches(str(model), shipped, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(model, shipped)
     raise UnknownNameError(
         f"unknown model {str(model)!r}{hint} (shipped: {known}; or give the path of a model folder)"
     )

@@ -1,8 +1,8 @@
 """Distances between pixels, image by image: mse, psnr, psnr_pooled, ssim, channelwise_l2."""
 
 import torch
-from kornia.metrics import ssim
 from torch import Tensor
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 from colorizer.color.tensors import Picture
 from colorizer.errors import UsageError
@@ -15,6 +15,7 @@ PSNR_CAP = 100.0
 """What an image counts at most, in dB: else one perfect image would make the mean infinite."""
 
 _WINDOW = 11  # pixels: what a Gaussian of 1.5 needs, cut off at 3.5 standard deviations
+_BORDER = _WINDOW // 2
 
 
 def _squared_error(x: Tensor, y: Tensor) -> Tensor:
@@ -92,9 +93,15 @@ class SSIM(ImageMean):
             raise UsageError(
                 f"ssim: pictures are {height}x{width}, it needs {_WINDOW} or more each way"
             )
+        # Float64 on a GPU: its float32 convolutions may be TF32, in which variances drown.
+        exact = torch.float64 if target.L.is_cuda else torch.float32
         with torch.autocast(target.L.device.type, enabled=False):
-            sides = (prediction.rgb.float(), target.rgb.float())
-            return ssim(*sides, window_size=_WINDOW, padding="valid").mean((1, 2, 3))[:, None]
+            ours, real = prediction.rgb.to(exact), target.rgb.to(exact)
+            _, each = structural_similarity_index_measure(
+                ours, real, reduction="none", data_range=1.0, return_full_image=True
+            )
+        inner = each[..., _BORDER:-_BORDER, _BORDER:-_BORDER]
+        return inner.mean((1, 2, 3)).float()[:, None]
 
 
 @METRICS.register("channelwise_l2")

@@ -11,6 +11,7 @@ from colorizer.color.tensors import lightness_to_gray
 from colorizer.errors import ColorizerError, UnknownNameError, UsageError
 from colorizer.models.convolutions import adapt, folded
 from colorizer.support.hub import cached_file, hub_answers
+from colorizer.support.nearest import nearest
 
 __all__ = ["Encoder", "read_tensors"]
 
@@ -151,9 +152,7 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
 def _build(name: str, pretrained: bool = False, out_indices: tuple[int, ...] | None = None):
     """The timm network `name` as a list of feature maps, for any input size where it can."""
     if not timm.is_model(name):
-        import difflib
-
-        near = difflib.get_close_matches(name, timm.list_models(), n=3)
+        near = nearest(name, timm.list_models(), 3)
         hint = f"did you mean {', '.join(near)}?" if near else "see timm.list_models()"
         raise UnknownNameError(f"timm knows no encoder {name!r}; {hint}")
     options: dict = {} if out_indices is None else {"out_indices": out_indices}

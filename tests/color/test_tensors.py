@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from skimage.color import lab2rgb, rgb2lab
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from colorizer.color.tensors import (
     Picture,
@@ -90,6 +91,26 @@ def test_gradients_are_finite_everywhere():
     L, ab = rgb_to_lab(rgb)
     (L.sum() + ab.sum()).backward()
     assert rgb.grad.isfinite().all()
+
+
+class Operations(TorchDispatchMode):
+    """Notes what is called inside it."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = set()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.names.add(function.overloadpacket.__name__)
+        return function(*args, **(kwargs or {}))
+
+
+def test_nothing_is_copied_to_the_device_or_left_to_tf32(rgb):
+    """`torch.tensor` on a GPU waits for it; products and convolutions there may be TF32."""
+    with Operations() as found:
+        lab_to_rgb(*rgb_to_lab(rgb))
+    assert found.names
+    assert not found.names & {"lift_fresh", "_to_copy", "copy_", "convolution", "mm", "bmm"}
 
 
 def test_picture_gives_rgb_and_gray(rgb):
