@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from colorizer.errors import ColorizerError, UnknownNameError
 from colorizer.support.files import sha256, whole_folder
@@ -156,6 +155,8 @@ def writing(
     Raises:
         OSError: no space, no permission.
     """
+    import yaml
+
     with whole_folder(folder, last=CONFIG) as work:
         yield work
         for name, text in (texts or {}).items():
@@ -174,6 +175,8 @@ def layout(weights: Path) -> tuple[int, dict[str, Any]]:
 
 
 def _read_config(path: Path) -> dict[str, Any]:
+    import yaml
+
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
         for key, part in (("model", "name"), ("inference", "size")):

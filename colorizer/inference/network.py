@@ -44,6 +44,7 @@ class Network:
         folder: the model folder.
         name: of the model, from its `config.yaml`.
         size: its default working size.
+        temperature: its default, where it predicts a distribution.
         weights_sha256: of `weights.safetensors`, checked.
 
     Raises:
@@ -55,10 +56,11 @@ class Network:
     ) -> None:
         self.folder = ModelFolder.find(folder)
         self.name, self.size = self.folder.name, self.folder.size
+        self.temperature = float(self.folder.config["inference"].get("temperature", 1.0))
+        self._ones = np.ones(len(gamut.bins()), np.float32)
         self.weights_sha256 = self.folder.weights_sha256
         self._session = _start_session(self.folder, threads)
-        adjustable = self._session.get_overridable_initializers() + self._session.get_inputs()
-        self._inputs = {value.name: value.shape for value in adjustable}
+        self._inputs = {value.name: value.shape for value in self._session.get_inputs()}
         self._outputs = {value.name for value in self._session.get_outputs()}
 
     @property
@@ -121,10 +123,10 @@ class Network:
         self, output: str, L: np.ndarray, temperature: float | None, prior: np.ndarray | None
     ) -> np.ndarray:
         feed = {"L": np.asarray(L, np.float32)[None, None]}
-        if temperature is not None:
-            feed["temperature"] = np.array(temperature, np.float32)
-        if prior is not None:
-            feed["prior"] = np.asarray(prior, np.float32)
+        if self.has_temperature:
+            feed["temperature"] = np.array(temperature or self.temperature, np.float32)
+        if self.has_prior:
+            feed["prior"] = self._ones if prior is None else np.asarray(prior, np.float32)
         try:
             values = self._session.run([output], feed)[0][0]
         except Exception as error:  # its exceptions share no other base class
