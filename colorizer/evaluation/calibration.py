@@ -14,7 +14,8 @@ from colorizer.data.photos import find_photos
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.evaluation.protocol import as_picture, gray_of, read_original
 from colorizer.inference.colorizer import Colorizer
-from colorizer.inference.network import Network, find_model
+from colorizer.inference.network import Network
+from colorizer.model_folder import SERIALIZED, ModelFolder
 from colorizer.registry import METRICS
 from colorizer.weights import export_weights
 
@@ -121,14 +122,14 @@ def calibrate(
         UsageError: a model that predicts no distribution, or a value out of range.
         ColorizerError: no photo can be measured, or the folder cannot be written.
     """
-    folder = find_model(model)
-    if not all(sizes) or min(temperatures) <= 0 or min(moderations) < 0:
+    folder = ModelFolder.find(model)
+    if min(sizes) < 32 or min(temperatures) <= 0 or min(moderations) < 0:
         raise UsageError(
             f"sizes {list(sizes)}, temperatures {list(temperatures)}, moderations "
             f"{list(moderations)}: accepted are sizes from 32 on, temperatures above 0 and "
             "moderations from 0 on"
         )
-    if output is None and str(model) not in (str(folder), str(Path(model))):
+    if output is None and folder.path.parent == SERIALIZED:
         raise UsageError(f"{model} ships with the package: name a folder to write with --output")
     network = _Remembering(folder)
     if not (network.has_prior and network.has_temperature):
@@ -173,8 +174,8 @@ def calibrate(
     colorfulness = means["original"]["colorfulness"]
     chosen = best(settings, colorfulness)
     export_weights(
-        folder,
-        output or folder,
+        folder.path,
+        output or folder.path,
         size=chosen.size,
         temperature=chosen.temperature,
         moderation=chosen.moderation,
@@ -185,7 +186,7 @@ def calibrate(
 class _Remembering(Network):
     """A network that looks once at each lightness, and decodes what it saw in many ways."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: ModelFolder) -> None:
         super().__init__(folder)
         self._colorizer = Colorizer(folder)
         self._colorizer._network = self

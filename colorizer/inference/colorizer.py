@@ -1,6 +1,5 @@
 """Load a model once, color many pictures."""
 
-import copy
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,7 +76,8 @@ class Colorizer:
         Raises:
             UsageError, ColorizerError: as for the constructor.
         """
-        other = copy.copy(self)
+        other = object.__new__(type(self))  # copy.copy would load the model again, as a pickle does
+        other.__dict__ |= self.__dict__
         other._take(self.options.changed(changes), self.options.palette)
         return other
 

@@ -9,7 +9,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from colorizer import UsageError, colorize, train
-from colorizer.training.run import model_options
+from colorizer.training.start import model_options
 from tests.drawn import landscape
 from tests.trainings import quick, rows
 
