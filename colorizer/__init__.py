@@ -10,7 +10,12 @@ from colorizer.errors import ColorizerError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from colorizer.config import Settings
-    from colorizer.inference.colorizer import Colorizer, colorize, colorize_file
+    from colorizer.inference.colorizer import (
+        Colorizer,
+        colorize,
+        colorize_bytes,
+        colorize_file,
+    )
     from colorizer.losses import create_loss, list_losses
     from colorizer.metrics import create_metrics, list_metrics
     from colorizer.models import create_model, list_models
@@ -25,6 +30,7 @@ __all__ = [
     "UnknownNameError",
     "UsageError",
     "colorize",
+    "colorize_bytes",
     "colorize_file",
     "create_loss",
     "create_metrics",
@@ -41,6 +47,7 @@ _LIGHT = {
     "Colorizer": "colorizer.inference.colorizer",
     "Settings": "colorizer.config",
     "colorize": "colorizer.inference.colorizer",
+    "colorize_bytes": "colorizer.inference.colorizer",
     "colorize_file": "colorizer.inference.colorizer",
     "prepare": "colorizer.preparation",
 }

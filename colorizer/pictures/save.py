@@ -1,10 +1,12 @@
 """Write colored pictures: the saver for each extension, and each file whole or not at all."""
 
+import io
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.pictures.header import reason
@@ -19,6 +21,8 @@ __all__ = [
     "WRITABLE",
     "bits_of",
     "check_destination",
+    "check_extension",
+    "encode",
     "holds_pages",
     "losses",
     "page_store",
@@ -46,11 +50,7 @@ def check_destination(destination: str | os.PathLike[str]) -> Path:
         ColorizerError: the folder of the file does not exist or forbids writing.
     """
     path = Path(os.path.realpath(destination))
-    if path.suffix.lower() not in _SAVERS:
-        raise UsageError(
-            f"{destination}: cannot write {path.suffix or 'a file without extension'};"
-            f" accepted are {' '.join(WRITABLE)}"
-        )
+    _check_known(path.suffix, f"{destination}: ")
     if path.exists() and not path.is_file():
         raise UsageError(f"{destination} is no file, and will not be replaced by one")
     if not path.parent.is_dir():
@@ -58,6 +58,20 @@ def check_destination(destination: str | os.PathLike[str]) -> Path:
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise ColorizerError(f"{destination}: no permission to write in {path.parent}")
     return path
+
+
+def check_extension(extension: str) -> Path:
+    """A path for what gets no file: it stands for the format, and for where pages are put aside.
+
+    Args:
+        extension: such as ".jpg", in any case, with or without its dot.
+
+    Raises:
+        UsageError: an extension that cannot be written.
+    """
+    suffix = f".{extension.removeprefix('.')}"
+    _check_known(suffix)
+    return Path(tempfile.gettempdir(), f"picture{suffix}")
 
 
 def bits_of(destination: Path, bits: int) -> int:
@@ -123,6 +137,39 @@ def save(pages: list["pyvips.Image"], destination: Path, threads: int | None = N
     Raises:
         ColorizerError: no space, no permission, or the format cannot hold the picture.
     """
+    image, saver, options = _prepared(pages, destination, threads)
+    with _writing(destination), whole(destination) as path:
+        if saver == "bmp":
+            _save_bmp(image, path)
+        else:
+            getattr(image, saver)(str(path), **options)
+        if saver == "tiffsave":
+            with path.open("r+b") as file:
+                _add_tags(image, file)
+
+
+def encode(pages: list["pyvips.Image"], destination: Path, threads: int | None = None) -> bytes:
+    """The bytes of the file that `save` would write, in memory.
+
+    Raises:
+        ColorizerError: the format cannot hold the picture.
+    """
+    image, saver, options = _prepared(pages, destination, threads)
+    with _writing(destination):
+        if saver == "bmp":
+            _save_bmp(image, file := io.BytesIO())
+            return file.getvalue()
+        data = getattr(image, f"{saver}_buffer")(**options)
+        if saver == "tiffsave":
+            _add_tags(image, file := io.BytesIO(data))
+            return file.getvalue()
+        return data
+
+
+def _prepared(
+    pages: list["pyvips.Image"], destination: Path, threads: int | None
+) -> tuple["pyvips.Image", str, dict[str, Any]]:
+    """One image as the format takes it, the saver, and its options."""
     import pyvips
 
     saver, options = _SAVERS[destination.suffix.lower()]
@@ -136,14 +183,11 @@ def save(pages: list["pyvips.Image"], destination: Path, threads: int | None = N
         options = options | {"bitdepth": 8 if image.format == "uchar" else 12}
     if saver == "tiffsave":
         options = options | {"bigtiff": image.width * image.height * image.bands > 1_000_000_000}
-    image = _with_fitting_iptc(_limited(image, threads), saver)
-    with _writing(destination), whole(destination) as path:
-        if saver == "bmp":
-            _save_bmp(image, path)
-        else:
-            getattr(image, saver)(str(path), **options)
-        if saver == "tiffsave":
-            append_tags(path, *(_blob(image, name) for name in ("exif-data", "iptc-data")))
+    return _with_fitting_iptc(_limited(image, threads), saver), saver, options
+
+
+def _add_tags(image: "pyvips.Image", tiff: BinaryIO) -> None:
+    append_tags(tiff, *(_blob(image, name) for name in ("exif-data", "iptc-data")))
 
 
 def _limited(image: "pyvips.Image", threads: int | None) -> "pyvips.Image":
@@ -183,13 +227,21 @@ def _writing(destination: Path) -> Iterator[None]:
         raise ColorizerError(f"{destination} cannot be written: {reason(error)}") from error
 
 
+def _check_known(suffix: str, told: str = "") -> None:
+    if suffix.lower() not in _SAVERS:
+        raise UsageError(
+            f"{told}cannot write {(suffix.strip('.') and suffix) or 'a file without extension'};"
+            f" accepted are {' '.join(WRITABLE)}"
+        )
+
+
 def _saver(destination: Path) -> str:
     return _SAVERS[destination.suffix.lower()][0]
 
 
-def _save_bmp(image: "pyvips.Image", path: Path) -> None:
+def _save_bmp(image: "pyvips.Image", file: Path | BinaryIO) -> None:
     """Through Pillow, whole; the libvips wheel has no writer for BMP."""
     from PIL import Image
 
     dpi = (image.xres * 25.4, image.yres * 25.4)
-    Image.fromarray(image.numpy()).save(path, "BMP", dpi=dpi)
+    Image.fromarray(image.numpy()).save(file, "BMP", dpi=dpi)

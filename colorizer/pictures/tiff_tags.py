@@ -8,7 +8,7 @@ import struct
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from PIL.Image import Exif
@@ -69,7 +69,7 @@ def parse_exif(block: bytes) -> "Exif | None":
             return None
 
 
-def append_tags(path: Path, exif_data: bytes, iptc: bytes) -> None:
+def append_tags(file: BinaryIO, exif_data: bytes, iptc: bytes) -> None:
     """Add descriptive tags to the first page of a TIFF that libvips has just written.
 
     The tags that are there stay as they are, but for the IPTC data, of which libvips 8.18 writes
@@ -77,6 +77,7 @@ def append_tags(path: Path, exif_data: bytes, iptc: bytes) -> None:
     left alone.
 
     Args:
+        file: the TIFF, open for reading and writing.
         exif_data: a block of EXIF data; empty or damaged if there are none.
         iptc: IPTC records; empty if there are none.
     """
@@ -86,33 +87,33 @@ def append_tags(path: Path, exif_data: bytes, iptc: bytes) -> None:
         added.append((_IPTC, _UNDEFINED, len(iptc), iptc))
     if not added:
         return
-    with path.open("r+b") as file:
-        order, magic, start = struct.unpack("<2sHI", file.read(8))
-        if order != b"II" or magic != 42:
-            return
-        file.seek(start)
-        (count,) = struct.unpack("<H", file.read(2))
-        entries = [file.read(12) for _ in range(count)]
-        following = file.read(4)
-        entries = [entry for entry in entries if entry[:2] != struct.pack("<H", _IPTC)]
-        present = {entry[:2] for entry in entries}
-        end = file.seek(0, io.SEEK_END)
-        data = b"\0" * (end % 2)  # everything lies at an even place
-        for tag, kind, number, value in added:
-            if struct.pack("<H", tag) in present:
-                continue
-            place = end + len(data)
-            content = value if isinstance(value, bytes) else _subtags(value, place)
-            data += content + b"\0" * (len(content) % 2)
-            # up to four bytes stand in the entry itself
-            inline = content.ljust(4, b"\0") if len(content) <= 4 else struct.pack("<I", place)
-            entries.append(struct.pack("<HHI", tag, kind, number) + inline)
-        file.write(data)
-        start = end + len(data)
-        file.write(struct.pack("<H", len(entries)))
-        file.write(b"".join(sorted(entries, key=lambda entry: entry[1::-1])) + following)
-        file.seek(4)
-        file.write(struct.pack("<I", start))
+    file.seek(0)
+    order, magic, start = struct.unpack("<2sHI", file.read(8))
+    if order != b"II" or magic != 42:
+        return
+    file.seek(start)
+    (count,) = struct.unpack("<H", file.read(2))
+    entries = [file.read(12) for _ in range(count)]
+    following = file.read(4)
+    entries = [entry for entry in entries if entry[:2] != struct.pack("<H", _IPTC)]
+    present = {entry[:2] for entry in entries}
+    end = file.seek(0, io.SEEK_END)
+    data = b"\0" * (end % 2)  # everything lies at an even place
+    for tag, kind, number, value in added:
+        if struct.pack("<H", tag) in present:
+            continue
+        place = end + len(data)
+        content = value if isinstance(value, bytes) else _subtags(value, place)
+        data += content + b"\0" * (len(content) % 2)
+        # up to four bytes stand in the entry itself
+        inline = content.ljust(4, b"\0") if len(content) <= 4 else struct.pack("<I", place)
+        entries.append(struct.pack("<HHI", tag, kind, number) + inline)
+    file.write(data)
+    start = end + len(data)
+    file.write(struct.pack("<H", len(entries)))
+    file.write(b"".join(sorted(entries, key=lambda entry: entry[1::-1])) + following)
+    file.seek(4)
+    file.write(struct.pack("<I", start))
 
 
 def _is_empty(exif: "Exif") -> bool:

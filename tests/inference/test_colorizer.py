@@ -224,7 +224,8 @@ def test_names_beyond_ascii_stay(colorizer, tmp_path, source, destination):
     block = exif.tobytes().replace(b"__", "Ö".encode())  # as exiftool writes it, in UTF-8
     path = saved(tmp_path / f"in.{source}", CAMERA, **({"exif": block} if source == "jpg" else {}))
     if source == "tif":
-        append_tags(path, block, b"")
+        with path.open("r+b") as file:
+            append_tags(file, block, b"")
         assert b"Nadar \xc3\x96st\0" in path.read_bytes()
     out = tmp_path / f"out.{destination}"
     colorizer.colorize_file(path, out)

@@ -2,19 +2,20 @@
 
 import os
 import re
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from colorizer.errors import UsageError
 from colorizer.pictures.save import WRITABLE
+from colorizer.support.shares import falls_to, share_of
 
-__all__ = ["Job", "one_picture", "plan", "report_path", "shard"]
+__all__ = ["PICTURES", "Job", "one_picture", "plan", "report_path", "shard", "writable"]
 
 SUFFIX = "-colored"
 
-_PICTURES = frozenset((*WRITABLE, ".heic", ".heif"))  # what is looked for in folders
+PICTURES = frozenset((*WRITABLE, ".heic", ".heif"))
+"""File name extensions that are looked for in folders."""
 
 
 @dataclass(frozen=True)
@@ -78,19 +79,17 @@ def plan(
 
 
 def shard(jobs: list[Job], part: str | None = None) -> list[Job]:
-    """The share of the jobs that falls to this machine; all shares together are all jobs.
-
-    It follows from the names alone, so that machines need not talk, even if files come or go.
+    """The share of the jobs that falls to this process; all shares together are all jobs.
 
     Args:
-        part: "i/n", with i from 1 to n. By default the environment tells, as torchrun sets it:
-            RANK counts from 0, WORLD_SIZE is n; without these, everything.
+        part: "i/n", with i from 1 to n. By default the environment tells, but only of folders:
+            see `share_of`.
 
     Raises:
-        UsageError: `part` has another form.
+        UsageError: as for `share_of`.
     """
-    own, count = _part(part)
-    return [job for job in jobs if zlib.crc32(_bytes(job.name)) % count == own - 1]
+    share = _share(jobs, part)
+    return [job for job in jobs if falls_to(job.name, share)]
 
 
 def report_path(
@@ -99,7 +98,7 @@ def report_path(
     """Where the report of a folder lies: in `out`, one for each share; None if there is none."""
     if out is None or not any(job.resume for job in jobs):
         return None
-    own, count = _part(part)
+    own, count = _share(jobs, part)
     return Path(out) / ("report.csv" if count == 1 else f"report-{own}-of-{count}.csv")
 
 
@@ -111,19 +110,11 @@ def one_picture(jobs: list[Job]) -> Path:
     return sources.pop()
 
 
-def _part(part: str | None) -> tuple[int, int]:
-    """Which share, from 1 on, of how many."""
-    environment = os.environ.get("RANK", ""), os.environ.get("WORLD_SIZE", "")
-    if part is None and all(value.isdecimal() for value in environment):
-        part = f"{int(environment[0]) + 1}/{environment[1]}"
-    match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", part or "1/1")
-    if not match or not 1 <= int(match[1]) <= int(match[2]):
-        raise UsageError(f"shard is {part!r}; accepted is i/n with i from 1 to n, such as 1/4")
-    return int(match[1]), int(match[2])
-
-
-def _bytes(name: str) -> bytes:
-    return name.encode("utf-8", "surrogateescape")  # file names may be any bytes
+def _share(jobs: list[Job], part: str | None) -> tuple[int, int]:
+    """Photos that are named one by one are wanted, whatever the environment says of shares."""
+    if part is None and not any(job.resume for job in jobs):
+        return 1, 1
+    return share_of(part)
 
 
 def _means_folder(target: Path, out: str | os.PathLike[str] | None) -> bool:
@@ -133,11 +124,11 @@ def _means_folder(target: Path, out: str | os.PathLike[str] | None) -> bool:
 def _jobs(path: Path, target: Path | None) -> Iterator[Job]:
     if not path.is_dir():
         name = str(path)
-        yield Job(path, _beside(path) if target is None else _writable(target / path.name), name)
+        yield Job(path, _beside(path) if target is None else writable(target / path.name), name)
         return
     for source in _walk(path, target):
         name = source.relative_to(path)
-        destination = _beside(source) if target is None else _writable(target / name)
+        destination = _beside(source) if target is None else writable(target / name)
         yield Job(source, destination, name.as_posix(), resume=True)
 
 
@@ -168,7 +159,7 @@ def _walk(folder: Path, target: Path | None) -> Iterator[Path]:
         known = set(names)
         for name in sorted(names):
             path = here / name
-            if path.suffix.lower() in _PICTURES and name[0] != "." and not _is_result(path, known):
+            if path.suffix.lower() in PICTURES and name[0] != "." and not _is_result(path, known):
                 yield path
 
 
@@ -182,10 +173,11 @@ def _is_result(path: Path, names: set[str]) -> bool:
 
 
 def _beside(path: Path) -> Path:
-    return _writable(path.with_name(f"{path.stem}{SUFFIX}{path.suffix}"))
+    return writable(path.with_name(f"{path.stem}{SUFFIX}{path.suffix}"))
 
 
-def _writable(path: Path) -> Path:
+def writable(path: Path) -> Path:
+    """The path, but that what can be read and not written, HEIC, becomes PNG."""
     return path.with_suffix(".png") if path.suffix.lower() in (".heic", ".heif") else path
 
 
@@ -201,4 +193,4 @@ def _check_distinct(jobs: list[Job]) -> None:
 
 
 def _looked_for() -> str:
-    return " ".join(sorted(_PICTURES))
+    return " ".join(sorted(PICTURES))
