@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from colorizer.errors import ColorizerError
+from colorizer.options import MAX_PIXELS
 
 if TYPE_CHECKING:
     import pyvips
 
 __all__ = ["MAX_PIXELS", "READABLE", "check_size", "name_of", "open_image", "sniff"]
-
-MAX_PIXELS = 1_000_000_000
-"""Larger pictures are refused unless the limit is raised: a small file can claim any size."""
 
 READABLE = "JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF, BMP"
 

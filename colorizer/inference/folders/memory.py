@@ -99,7 +99,7 @@ class Budget:
     def _fit(
         self, picture: Picture, destination: Path
     ) -> tuple[int, dict[str, Any], tuple[str, ...]]:
-        size, threads = self._colorizer.size, self._colorizer.threads or os.cpu_count() or 1
+        size, threads = self._colorizer.size, self._colorizer.options.threads or os.cpu_count() or 1
         need = estimate(picture, destination, self._scaled(size), threads)
         if self._memory is None:
             return min(need, self._free), {}, ()
@@ -123,7 +123,7 @@ class Budget:
         return least, {"threads": 1, "size": size}, (f"{note} {self._memory} MB",)
 
     def _scaled(self, size: int) -> int:
-        return size if self._colorizer.quality == "fast" else round(size * 1.25)
+        return size if self._colorizer.options.quality == "fast" else round(size * 1.25)
 
 
 def _return_what_is_freed() -> None:
