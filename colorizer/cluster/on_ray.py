@@ -5,7 +5,9 @@ Ray's own store. An actor that dies takes nothing along: what it had in work is 
 another one, into the same place; only then it is a row.
 """
 
+import logging
 import os
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +71,7 @@ def connect(address: str | None) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # which would be sent to its makers
     ray = extra("ray", "cluster")
     extra("ray.data", "cluster")
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # or it writes between our lines
     if ray.is_initialized():
         return
     own = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"} if address is None else {}
@@ -114,16 +117,18 @@ def _round(
     context.enable_progress_bars = False
     context.max_errored_blocks = -1
     most = workers or max(1, int(ray.cluster_resources().get("CPU", 1) / (cpus or 1)))
-    colored = ray.data.from_arrow(blocks).map_batches(
-        _Actor,
-        fn_constructor_args=(colorizer, out),
-        batch_format="pyarrow",
-        batch_size=size,  # a block: what is lost with an actor
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
-        num_cpus=cpus or _CPUS,
-        num_gpus=gpus,
-        ray_remote_args_fn=lambda: {"max_task_retries": _RETRIES},
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # only this way can the number of retries be said
+        colored = ray.data.from_arrow(blocks).map_batches(
+            _Actor,
+            fn_constructor_args=(colorizer, out),
+            batch_format="pyarrow",
+            batch_size=size,  # a block: what is lost with an actor
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
+            num_cpus=cpus or _CPUS,
+            num_gpus=gpus,
+            ray_remote_args_fn=lambda: {"max_task_retries": _RETRIES},
+        )
     for result in colored.iter_rows():
         yield result["name"], [Row(**row) for row in result["rows"]]
 

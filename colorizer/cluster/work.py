@@ -1,4 +1,4 @@
-"""One photo or one tar shard, from store to store: the piece of work that every engine hands out."""
+"""One photo or one tar shard, from store to store: the work that every engine hands out."""
 
 import copy
 import io
@@ -72,9 +72,9 @@ def color_item(
 def _color(
     data: bytes, source: str, extension: str, colorizer: Colorizer, share: Share
 ) -> tuple[bytes, tuple[str, ...], str]:
-    picture = pictures.read(data, colorizer.max_pixels)
+    picture = pictures.read(data, colorizer.options.max_pixels)
     with share(picture, Path(f"picture{extension}")) as (options, notes):
-        own = colorizer.but(**options) if options else colorizer
+        own = colorizer.with_options(**options) if options else colorizer
         colored, more = own.colorize_bytes(data, extension)
     named = tuple(note.replace("the picture", PurePosixPath(source).name) for note in notes + more)
     return colored, named, f"{picture.width}x{picture.height}"

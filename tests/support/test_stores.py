@@ -69,7 +69,7 @@ def test_addresses_that_are_none(bucket):
         Store("oci://b/a")
     with pytest.raises(ColorizerError, match=r"^s3://nobucket/a\.jpg: there is no such"):
         read("s3://nobucket/a.jpg")
-    with pytest.raises(ColorizerError, match="^s3://nobucket/in/a: there is no such bucket$"):
+    with pytest.raises(ColorizerError, match=r"^s3://nobucket/in/a: there is no such bucket$"):
         Store("s3://nobucket/in").write("a", b"")
     with pytest.raises(ColorizerError, match=f"^{bucket}/a/b.jpg: there is no such file$"):
         read(f"{bucket}/a/b.jpg")
@@ -107,7 +107,7 @@ def test_what_is_passing_is_tried_again(monkeypatch):
 
 
 def test_a_store_without_whole_writes_gets_them(monkeypatch):
-    """Written under a hidden name, then moved: a kill between leaves nothing under the final one."""
+    """Written under a hidden name, then moved: nothing halfway has the final one."""
     fs = fsspec.filesystem("memory")
     fs.store.clear()
     monkeypatch.setattr(stores, "_ATOMIC", set())
