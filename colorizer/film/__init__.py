@@ -1,0 +1,1 @@
+"""Films: colored without flicker, and with nothing else touched."""
