@@ -53,7 +53,7 @@ def color_frames(
     seen: Iterable[Seen],
     film: Film,
     steady: Steady,
-    starts: set[int],
+    begins: Callable[[Seen], bool],
     chroma: tuple[int, int],
     vividness: float = 1.0,
 ) -> Iterator[tuple[Seen, np.ndarray, tuple[np.ndarray, np.ndarray]]]:
@@ -63,12 +63,12 @@ def color_frames(
         seen: frames in order.
         film: whose they are.
         steady: what is carried from the frame before the first.
-        starts: numbers of the frames that begin a shot.
+        begins: whether a frame begins a shot, asked of each in order.
         chroma: pixels of luma for one of chroma, across and down.
         vividness: factor on chroma.
     """
     for one in seen:
-        ab = steady.step(one.grid, one.ab, one.frame.index in starts)
+        ab = steady.step(one.grid, one.ab, begins(one))
         slope, offset = Painter.fit(one.grid, ab * vividness)
         yield one, ab, chroma_planes(one.frame.luma, one.L, slope, offset, film.coding, *chroma)
 
@@ -107,7 +107,9 @@ def color_segments(
         steady.L, steady.ab = parts.memory(done - 1)
     starts = set(plan.starts.tolist())
     seen = ahead(_missing(film, plan, first), see, workers)
-    colored = color_frames(seen, film, steady, starts, sink.chroma, vividness)
+    colored = color_frames(
+        seen, film, steady, lambda one: one.frame.index in starts, sink.chroma, vividness
+    )
     writer = None
     try:
         with tqdm(total=count, initial=first, desc="coloring", unit="frame", disable=None) as bar:

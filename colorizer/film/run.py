@@ -21,7 +21,7 @@ from colorizer.film.shots import Plan, look_through
 from colorizer.film.source import Film, Frame, frames, open_film
 from colorizer.film.steady import Steady
 from colorizer.film.versions import versions
-from colorizer.inference.network import Network, find_model
+from colorizer.inference.network import Network
 from colorizer.inference.priors import palette_prior
 from colorizer.options import DEFAULT_MODEL, MAX_PIXELS, FilmOptions
 from colorizer.support.writing import write_whole
@@ -78,12 +78,10 @@ def colorize_film(
     path = Path(destination)
     _check_places(Path(source), path, chosen.overwrite)
     film = open_film(Path(source), rate=chosen.rate, deinterlace=chosen.deinterlace)
-    network = Network(find_model(model), threads=1)
+    network = Network(model, threads=1)
     try:
         if chosen.preview:
-            from colorizer.film.preview import write_preview
-
-            return write_preview(film, path, network, chosen)
+            return _preview(film, path, network, chosen)
         return _color(film, path, network, chosen)
     except OSError as error:
         raise ColorizerError(
@@ -149,6 +147,17 @@ def _color(film: Film, path: Path, network: Network, options: FilmOptions) -> Re
     if options.report is not None:
         _write_report(Path(options.report), film, result)
     return result
+
+
+def _preview(film: Film, path: Path, network: Network, options: FilmOptions) -> Result:
+    from colorizer.film.preview import write_preview
+
+    if not path.suffix:
+        raise UsageError(f"a preview is a film; give {path} an extension, such as .mp4")
+    painter, base = make_painter(film, network, options)
+    begun = perf_counter()
+    count = write_preview(film, path, painter, base, options, workers_of(options))
+    return Result(path, count, (), {"preview": perf_counter() - begun}, film.notes)
 
 
 def _look_through(

@@ -1,5 +1,6 @@
 """Open a film and read its frames, one after another, with the times that it gives them."""
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from colorizer.film.extra import require_av
 if TYPE_CHECKING:
     import av
 
-__all__ = ["PICTURES", "Film", "Frame", "frames", "open_film", "pictures_in", "sentence"]
+__all__ = ["PICTURES", "Film", "Frame", "clip", "frames", "open_film", "pictures_in", "sentence"]
 
 PICTURES = {
     *(".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".dpx", ".webp", ".pgm", ".ppm", ".exr"),
@@ -40,7 +41,7 @@ class Film:
         matrix: the display matrix as nine whole numbers, to be written again; None for none.
         time_base: seconds in a tick of the presentation times.
         rate: frames in a second, on average.
-        count: of frames, as the container says; 0 for unknown.
+        count: of frames, as the container says or by its length; 0 for unknown.
         coding: what the numbers of the frames mean.
         deinterlace: whether fields are made into frames.
     """
@@ -123,6 +124,24 @@ def frames(film: Film, damage: "list[str] | None" = None) -> Iterator[Frame]:
         yield Frame(index, pts, luma(frame, film.coding))
 
 
+def clip(film: Film, where: float, count: int) -> Iterator[Frame]:
+    """Some frames from a place in a film: the first that come after the nearest key frame there.
+
+    Args:
+        film: whose frames they are.
+        where: the place, as a share of the film's length, 0..1.
+        count: at most so many.
+    """
+    if film.path.is_dir():
+        first = min(int(where * film.count), max(0, film.count - count))
+        found = _pictures(film, first)
+    else:
+        found = _decoded(film, None, where)
+    for index, (pts, frame) in enumerate(itertools.islice(found, count)):
+        if (frame.width, frame.height) == (film.width, film.height):
+            yield Frame(index, pts, luma(frame, film.coding))
+
+
 def pictures_in(folder: Path) -> list[Path]:
     """The frames of a folder, by name; hidden files and subfolders are no frames."""
     found = (path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
@@ -141,6 +160,8 @@ def _describe(container: "av.container.InputContainer", path: Path, deinterlace:
         kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
         raise ColorizerError(f"{path} has no video stream, only {kinds}; give a film")
     stream = pictured[0]
+    rate = Fraction(stream.average_rate or stream.guessed_rate or 24)
+    length = (container.duration or 0) / 1_000_000  # seconds
     notes = []
     if len(pictured) > 1:
         notes.append(f"{path} has {len(pictured)} video streams; the first is colored")
@@ -158,8 +179,8 @@ def _describe(container: "av.container.InputContainer", path: Path, deinterlace:
         aspect=Fraction(stream.sample_aspect_ratio or 1) or Fraction(1),
         rotation=round(first.rotation / 90) * 90 % 360,
         time_base=Fraction(stream.time_base),
-        rate=Fraction(stream.average_rate or stream.guessed_rate or 24),
-        count=stream.frames,
+        rate=rate,
+        count=stream.frames or round(length * rate),
         coding=coding_of(first),
         deinterlace=deinterlace and _is_interlaced(first, stream),
         notes=tuple(notes),
@@ -237,11 +258,13 @@ def _when(packet: Any) -> str:
     return "" if time is None else f" at {float(time * packet.time_base):.2f} s"
 
 
-def _decoded(film: Film, damage: list[str] | None) -> Iterator[tuple[int, Any]]:
+def _decoded(film: Film, damage: list[str] | None, where: float = 0) -> Iterator[tuple[int, Any]]:
     av = require_av()
     try:
         with av.open(film.path, metadata_errors="replace") as container:
             stream = container.streams[film.stream]
+            if where and container.duration:
+                container.seek(int((container.start_time or 0) + where * container.duration))
             found = _tolerant(container, stream, damage)
             if film.deinterlace:
                 found = _deinterlaced(found, stream)
@@ -299,8 +322,8 @@ def _open_folder(folder: Path, rate: float) -> Film:
     )
 
 
-def _pictures(film: Film) -> Iterator[tuple[int, Any]]:
-    for index, path in enumerate(pictures_in(film.path)):
+def _pictures(film: Film, first: int = 0) -> Iterator[tuple[int, Any]]:
+    for index, path in enumerate(pictures_in(film.path)[first:], first):
         frame = _picture(path)
         if coding_of(frame) != film.coding:
             frame = frame.reformat(format=film.coding.source)

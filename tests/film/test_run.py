@@ -15,6 +15,7 @@ import pytest
 av = pytest.importorskip("av")
 pytest.importorskip("cv2")
 
+from colorizer.cli import main  # noqa: E402
 from colorizer.errors import ColorizerError, UsageError  # noqa: E402
 from colorizer.film import parts  # noqa: E402
 from colorizer.film.run import colorize_film  # noqa: E402
@@ -271,6 +272,37 @@ def test_shots_are_found_and_reported(tmp_path, model):
     assert told["shots"] == [0.0, 0.32, 0.64]
     assert told["steadiness"]["chroma"] > 1
     assert told["seconds"]["coloring"] > 0
+
+
+def test_a_preview_shows_both_sides(tmp_path, model):
+    film = write_film(tmp_path / "in.mkv", pan(24))
+    result = colorize_film(film, tmp_path / "out.mp4", model, preview=True, crf=1)
+    with av.open(tmp_path / "out.mp4") as container:
+        found = list(container.decode(video=0))
+    assert len(found) == result.frames == 24
+    rgb = found[0].to_ndarray(format="rgb24").astype(int)
+    assert rgb.shape == (90, 320, 3)
+    spread = np.ptp(rgb, axis=2)
+    assert spread[:, :156].mean() < 2 < 4 < spread[:, 164:].mean()
+
+
+def test_the_command_line(tmp_path, model, capsys):
+    film = write_film(tmp_path / "in.mkv", pan(4))
+    out = tmp_path / "out.mkv"
+    command = ["video", str(film), str(out), "--model", str(model)]
+    assert main([*command, "--vividness", "0.8", "--codec", "ffv1"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(out)
+    assert main(command) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert main([*command, "--overwrite", "--steady", "2"]) == 2
+    assert "steady is" in capsys.readouterr().err
+
+
+def test_coloring_films_needs_no_torch():
+    code = (
+        "import sys, colorizer.film.run, colorizer.film.preview; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.skipif(
