@@ -262,11 +262,11 @@ def drift(options: argparse.Namespace, folder: Path) -> None:
     for name, (changed, width) in cases.items():
         moved = []
         for quality in ("fast", "best"):
-            steady = colorizer.but(quality=quality)
+            steady = colorizer.with_options(quality=quality)
             distances = []
             for path in paths:
                 one = steady.colorize(small_rgb(path, 512))
-                other = steady.but(**changed).colorize(small_rgb(path, width))
+                other = steady.with_options(**changed).colorize(small_rgb(path, width))
                 sides = (min(len(one), len(other)) // 2, min(one.shape[1], other.shape[1]) // 2)
                 a, b = (shrink(rgb2lab(rgb)[..., 1:], sides) for rgb in (one, other))
                 distances.append(np.linalg.norm(a - b, axis=-1).mean())

@@ -1,6 +1,5 @@
 """`colorizer <verb>`: parse, call, print."""
 
-import difflib
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +11,14 @@ from jsonargparse import ArgumentParser, Namespace
 from colorizer.config import Settings
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.extras import training_side
+from colorizer.options import (
+    DEFAULT_MODEL,
+    ColorizeOptions,
+    EvaluateOptions,
+    FolderOptions,
+    PrepareOptions,
+)
+from colorizer.support.nearest import did_you_mean
 
 __all__ = ["Parser", "answer", "main"]
 
@@ -27,8 +34,7 @@ class Parser(ArgumentParser):
         unknown = re.search(r"unrecognized arguments?: (--[^\s=]+)", sentence)
         if unknown:
             known = [o for p in self._parsers() for a in p._actions for o in a.option_strings]
-            near = difflib.get_close_matches(unknown[1], known, n=1)
-            sentence += f"; did you mean {near[0]}?" if near else ""
+            sentence += did_you_mean(unknown[1], known).replace("'", "")
         raise UsageError(f"{sentence} (see {self.prog.replace('[options] ', '')} --help)") from ex
 
     def _parsers(self) -> list[ArgumentParser]:
@@ -74,33 +80,7 @@ def _colorize_parser() -> Parser:
         help="a file for one photo, a folder for several (default: PHOTO-colored.EXT beside each)",
     )
     parser.add_argument(
-        "--model", default="colornet18", help="a shipped model's name, or a model folder"
-    )
-    parser.add_argument(
-        "--size",
-        type=int | None,
-        help="short side at which the network sees a photo, in pixels (default: the model's)",
-    )
-    parser.add_argument(
-        "--vividness", type=float, default=1.0, help="factor on chroma, 0 (gray) to 2"
-    )
-    parser.add_argument(
-        "--temperature",
-        type=float | None,
-        help="of a model with the distribution head: lower is more vivid (default: the model's)",
-    )
-    parser.add_argument(
-        "--palette",
-        type=str | None,
-        metavar="PHOTO",
-        help="prefer the colors of this photo (distribution head)",
-    )
-    parser.add_argument(
-        "--variants",
-        type=int,
-        default=1,
-        metavar="N",
-        help="write N different colorings, NAME-1.EXT and so on (distribution head)",
+        "--model", default=DEFAULT_MODEL, help="a shipped model's name, or a model folder"
     )
     parser.add_argument(
         "--uncertainty",
@@ -108,35 +88,8 @@ def _colorize_parser() -> Parser:
         metavar="MAP",
         help="of one photo, write to MAP how undecided the model is: white (distribution head)",
     )
-    parser.add_argument(
-        "--chroma-only",
-        action="store_true",
-        help="write the color layer alone, for the blend mode `color` of an image editor",
-    )
-    parser.add_argument(
-        "--quality", choices=["fast", "best"], default="fast", help="best: steadier, 6 times slower"
-    )
-    parser.add_argument(
-        "--workers",
-        type=int | None,
-        metavar="N",
-        help="photos in work at a time (default: one on each core)",
-    )
-    parser.add_argument(
-        "--threads", type=int | None, help="of each worker (default: the cores are shared)"
-    )
-    parser.add_argument(
-        "--memory", type=int | None, metavar="MB", help="that all workers together may take"
-    )
-    parser.add_argument(
-        "--max-pixels", type=int | None, help="refuse photos that claim more (default: 1000000000)"
-    )
-    parser.add_argument(
-        "--shard",
-        type=str | None,
-        metavar="I/N",
-        help="color the I-th of N shares (default: from RANK and WORLD_SIZE, if they are set)",
-    )
+    ColorizeOptions.add_flags(parser)
+    FolderOptions.add_flags(parser)
     return parser
 
 
@@ -144,34 +97,25 @@ def _colorize(args: Namespace) -> int:
     from colorizer.inference.colorizer import Colorizer
     from colorizer.inference.folders import jobs as plan
     from colorizer.inference.folders import run as batch
-    from colorizer.pictures.header import MAX_PIXELS
     from colorizer.pictures.quiet import silence
 
     silence()
-    jobs = plan.plan(args.paths, args.output, args.variants)
-    mine = plan.shard(jobs, args.shard)
+    folder = FolderOptions.of_flags(args)
+    options = ColorizeOptions.of_flags(args, variant=folder.variants)  # whether the model can
+    jobs = plan.plan(args.paths, args.output, folder.variants)
+    mine = plan.shard(jobs, folder.shard)
     one = plan.one_picture(jobs) if args.uncertainty else None
-    workers = batch.workers_of(args.workers, len(mine))
-    colorizer = Colorizer(
-        args.model,
-        size=args.size,
-        vividness=args.vividness,
-        temperature=args.temperature,
-        palette=args.palette,
-        variant=args.variants,  # the highest: whether the model can
-        quality=args.quality,
-        chroma_only=args.chroma_only,
-        threads=args.threads or batch.threads_of(workers),
-        max_pixels=MAX_PIXELS if args.max_pixels is None else args.max_pixels,
-    )
+    workers = batch.workers_of(folder.workers, len(mine))
+    threads = options.threads or batch.threads_of(workers)
+    colorizer = Colorizer(args.model, **vars(options) | {"threads": threads})
     if one and mine:
-        colorizer.but(variant=1).uncertainty_file(one, args.uncertainty)
+        colorizer.with_options(variant=1).uncertainty_file(one, args.uncertainty)
     result = batch.run(
         mine,
         colorizer,
         workers=workers,
-        memory=args.memory,
-        report=plan.report_path(args.output, jobs, args.shard),
+        memory=folder.memory,
+        report=plan.report_path(args.output, jobs, folder.shard),
     )
     for note in result.notes:
         print(f"note: {note}", file=sys.stderr)
@@ -214,21 +158,7 @@ def _prepare_parser() -> Parser:
     parser.add_argument(
         "out", metavar="OUT", help="the folder to write; run again, it goes on where it stopped"
     )
-    parser.add_argument("--size", type=int, default=160, help="short side, in pixels")
-    parser.add_argument("--quality", type=int, default=90, help="of the WebP files, 1 to 100")
-    parser.add_argument("--shard-size", type=int, default=1000, help="pictures in a shard")
-    parser.add_argument(
-        "--against",
-        type=str | None,
-        metavar="DIR",
-        help="an evaluation set, whose pictures are left out and reported",
-    )
-    parser.add_argument(
-        "--workers", type=int | None, metavar="N", help="files in work at a time (default: cores)"
-    )
-    parser.add_argument(
-        "--max-pixels", type=int | None, help="refuse photos that claim more (default: 1000000000)"
-    )
+    PrepareOptions.add_flags(parser)
     return parser
 
 
@@ -237,13 +167,11 @@ def _prepare(args: Namespace) -> int:
     from colorizer.preparation import prepare
 
     silence()
-    options = {name: value for name, value in args.as_dict().items() if value is not None}
-    photos, out = options.pop("photos"), options.pop("out")
     try:
-        result = prepare(photos, out, **options)
+        result = prepare(args.photos, args.out, **vars(PrepareOptions.of_flags(args)))
     except KeyboardInterrupt:
         print(
-            f"stopped; what is whole lies in {out}, and the same command goes on from there",
+            f"stopped; what is whole lies in {args.out}, and the same command goes on from there",
             file=sys.stderr,
         )
         return 130
@@ -306,36 +234,14 @@ def _evaluate_parser() -> Parser:
         metavar="DIR",
         help="folder for report.html, report.json, pictures.csv and sheet.jpg",
     )
-    parser.add_argument(
-        "--protocol",
-        default="native",
-        help="the size that is measured: native, squash256 or center256",
-    )
-    parser.add_argument(
-        "--metrics", type=list[str] | None, help="names (default: all whose weights are there)"
-    )
-    for network, metric in (("alexnet", "lpips"), ("vgg16", "frechet_vgg16"), ("inception", "fid")):
-        value = "download" if network == "inception" else "imagenet"
-        parser.add_argument(
-            f"--{network}",
-            type=str | None,
-            metavar="WEIGHTS",
-            help=f"the network behind {metric}: a file, or `{value}` to download it once",
-        )
-    parser.add_argument(
-        "--size", type=int | None, help="short side at which models see a photo (default: its own)"
-    )
-    parser.add_argument("--limit", type=int | None, help="only so many photos, evenly spread")
-    parser.add_argument(
-        "--device", default="auto", help="auto, cpu (ONNX Runtime) or cuda (PyTorch)"
-    )
+    EvaluateOptions.add_flags(parser)
     return parser
 
 
 def _evaluate(args: Namespace) -> int:
     evaluation = training_side("colorizer.evaluation")
-    options = args.as_dict()
-    result = evaluation.evaluate(options.pop("model"), options.pop("data"), **options)
+    options = vars(EvaluateOptions.of_flags(args))
+    result = evaluation.evaluate(args.model, args.data, args.report, **options)
     for note in result["notes"]:
         print(f"note: {note}", file=sys.stderr)
     for photo in result["excluded"]:

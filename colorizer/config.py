@@ -1,10 +1,11 @@
 """The settings, typed: one tree of dataclasses, the single source of every default."""
 
-import difflib
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeVar, dataclass_transform
 
 from colorizer.errors import UsageError
+from colorizer.options import DEFAULT_MODEL
+from colorizer.support.nearest import did_you_mean
 
 __all__ = [
     "DataSettings",
@@ -26,9 +27,8 @@ T = TypeVar("T")
 def _set_known(self: Any, name: str, value: Any) -> None:
     known = self.__dataclass_fields__
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-        raise UsageError(f"{type(self).__name__} has no setting {name!r}; {hint}")
+        hint = did_you_mean(name, known) or f"; known: {', '.join(known)}"
+        raise UsageError(f"{type(self).__name__} has no setting {name!r}{hint}")
     object.__setattr__(self, name, value)
 
 
@@ -179,7 +179,7 @@ class InferenceSettings:
         output: the file to write.
     """
 
-    model: str = "colornet18"
+    model: str = DEFAULT_MODEL
     output: str = "colorizer/output/colored.jpg"
 
 
@@ -188,6 +188,8 @@ class Settings:
     """Everything that can be set.
 
     Args:
+        init: start from all the weights of this: a shipped model's name, a model folder (whose
+            model counts unless `model` names another) or a state dict.
         model: its name, and any keyword of its constructor.
         loss: name and weight of each loss, or its weight with any keywords of its constructor, such
             as `{huber: 1.0, contrastive: {weight: 0.1, mode: layers}}`.
@@ -200,6 +202,7 @@ class Settings:
         inference: what `colorize.py --mode=inference` does.
     """
 
+    init: str | None = None
     model: dict[str, Any] = field(default_factory=lambda: {"name": "colornet18"})
     loss: dict[str, Any] = field(default_factory=lambda: {"distribution": 1.0})
     metrics: list[str] | dict[str, dict[str, Any]] = field(

@@ -1,11 +1,11 @@
 """Name -> constructor: the factories of models, losses and metrics."""
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from colorizer.errors import UnknownNameError, UsageError
+from colorizer.support.nearest import did_you_mean
 
 __all__ = ["LOSSES", "METRICS", "MODELS", "Registry"]
 
@@ -39,8 +39,7 @@ class Registry(Mapping[str, Callable[..., Any]]):
         if name in self._constructors:
             return self._constructors[name]
         known = sorted(self._constructors)
-        near = difflib.get_close_matches(str(name), known, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ";"
+        hint = did_you_mean(name, known) or ";"
         raise UnknownNameError(f"unknown {self.kind} {name!r}{hint} known: {', '.join(known)}")
 
     def create(self, name: str, **options: Any) -> Any:

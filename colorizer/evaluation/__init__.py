@@ -18,6 +18,7 @@ from colorizer.evaluation.measure import measure
 from colorizer.evaluation.protocol import check_protocol
 from colorizer.evaluation.report.tables import markdown
 from colorizer.evaluation.summary import per_image, short_names, summarize
+from colorizer.options import EvaluateOptions
 from colorizer.registry import METRICS
 
 __all__ = ["DEFAULT_METRICS", "evaluate", "markdown"]
@@ -35,15 +36,7 @@ def evaluate(
     models: Sequence[str],
     data: str,
     report: str | Path | None = None,
-    *,
-    protocol: str = "native",
-    metrics: Sequence[str] | None = None,
-    alexnet: str | None = None,
-    vgg16: str | None = None,
-    inception: str | None = None,
-    size: int | None = None,
-    limit: int | None = None,
-    device: str = "auto",
+    **options: Any,
 ) -> dict[str, Any]:
     """Compare models, and the baselines `original` and `gray`, on photos in color.
 
@@ -51,30 +44,24 @@ def evaluate(
         models: shipped names or model folders; `NAME=FOLDER` names a row of the tables.
         data: photos, as `find_photos` takes them.
         report: a folder to write report.html, report.json, pictures.csv and sheet.jpg to.
-        protocol: a name in `PROTOCOLS`.
-        metrics: names; None is all whose weights are there.
-        alexnet, vgg16, inception: weights of the networks behind lpips, frechet_vgg16 and fid: a
-            path, or what the metric downloads by default.
-        size: working size of the models in pixels; None is each model's own.
-        limit: look at so many photos only, evenly spread.
-        device: "auto", "cpu" (ONNX Runtime) or "cuda" (PyTorch).
+        options: as `EvaluateOptions` has them, by name.
 
     Returns:
         What report.json holds; see `summarize`.
 
     Raises:
-        UsageError: an unknown model, metric, protocol or device, weights that are not there for a
+        UsageError: an unknown model, metric, protocol or option, weights that are not there for a
             metric that was named, or a report that cannot be a folder.
         ColorizerError: no photo can be measured.
     """
+    wanted = EvaluateOptions.of(options)
+    protocol, limit = wanted.protocol, wanted.limit
     check_protocol(protocol)
-    device = _device(device)
-    if limit is not None and limit < 1:
-        raise UsageError(f"limit is {limit}; accepted are whole numbers from 1 on")
-    weights = {"alexnet": alexnet, "vgg16": vgg16, "inception": inception}
-    chosen, notes = _create(metrics, {key: value for key, value in weights.items() if value})
+    device = _device(wanted.device)
+    weights = {name: getattr(wanted, name) for name in ("alexnet", "vgg16", "inception")}
+    chosen, notes = _create(wanted.metrics, {key: path for key, path in weights.items() if path})
     folder = None if report is None else _make(Path(report))
-    rows = contenders(models, size, device)
+    rows = contenders(models, wanted.size, device)
     photos = find_photos(data)
     if limit is not None and limit < len(photos):
         photos = [photos[i] for i in np.linspace(0, len(photos) - 1, limit).astype(int)]
@@ -103,8 +90,6 @@ def _make(folder: Path) -> Path:
 
 
 def _device(device: str) -> str:
-    if device not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"unknown device {device!r}; known: auto, cpu, cuda")
     if device == "cuda" and not torch.cuda.is_available():
         raise UsageError("device 'cuda': PyTorch finds no GPU here; use 'cpu' or 'auto'")
     if device == "auto":

@@ -9,6 +9,7 @@ import numpy as np
 
 from colorizer.color import gamut
 from colorizer.errors import ColorizerError, UnknownNameError
+from colorizer.support.nearest import did_you_mean
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -44,10 +45,7 @@ def find_model(model: str | Path) -> Path:
             f"{model} is no model folder: it holds no model.onnx; give a folder that"
             f" `colorizer train` or `colorizer export` wrote, or a shipped model: {known}"
         )
-    import difflib
-
-    near = difflib.get_close_matches(str(model), shipped, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(model, shipped)
     raise UnknownNameError(
         f"unknown model {str(model)!r}{hint} (shipped: {known}; or give the path of a model folder)"
     )
@@ -78,6 +76,7 @@ class Network:
     Attributes:
         name: of the model, from its `config.yaml`.
         size: its default working size.
+        temperature: its default, where it predicts a distribution.
         weights_sha256: of `weights.safetensors`, checked.
 
     Raises:
@@ -89,10 +88,11 @@ class Network:
         config = _read_config(folder)
         self.name = str(config["model"]["name"])
         self.size = int(config["inference"]["size"])
+        self.temperature = float(config["inference"].get("temperature", 1.0))
+        self._ones = np.ones(len(gamut.bins()), np.float32)
         self.weights_sha256 = _check_weights(folder, config["weights_sha256"])
         self._session = _start_session(folder, threads)
-        adjustable = self._session.get_overridable_initializers() + self._session.get_inputs()
-        self._inputs = {value.name: value.shape for value in adjustable}
+        self._inputs = {value.name: value.shape for value in self._session.get_inputs()}
         self._outputs = {value.name for value in self._session.get_outputs()}
 
     @property
@@ -155,10 +155,10 @@ class Network:
         self, output: str, L: np.ndarray, temperature: float | None, prior: np.ndarray | None
     ) -> np.ndarray:
         feed = {"L": np.asarray(L, np.float32)[None, None]}
-        if temperature is not None:
-            feed["temperature"] = np.array(temperature, np.float32)
-        if prior is not None:
-            feed["prior"] = np.asarray(prior, np.float32)
+        if self.has_temperature:
+            feed["temperature"] = np.array(temperature or self.temperature, np.float32)
+        if self.has_prior:
+            feed["prior"] = self._ones if prior is None else np.asarray(prior, np.float32)
         try:
             values = self._session.run([output], feed)[0][0]
         except Exception as error:  # its exceptions share no other base class

@@ -16,7 +16,9 @@ _LARGEST = 1 << 28  # bytes of a box that is read whole
 _NESTED = {b"jp2h", b"res "}
 
 
-def boxes(file: BinaryIO, start: int = 0, end: int | None = None) -> Iterator[tuple[bytes, int, int]]:
+def boxes(
+    file: BinaryIO, start: int = 0, end: int | None = None
+) -> Iterator[tuple[bytes, int, int]]:
     """Kind, start and end of the content of each box between two places of a file."""
     end = file.seek(0, os.SEEK_END) if end is None else end
     while start + 8 <= end:
@@ -84,7 +86,10 @@ def read_jp2(file: BinaryIO) -> Jp2:
         elif kind == b"cdef":
             found.alpha = -1
             for at in range(2, len(data) - 5, 6):
-                number, use = int.from_bytes(data[at : at + 2]), int.from_bytes(data[at + 2 : at + 4])
+                number, use = (
+                    int.from_bytes(data[at : at + 2]),
+                    int.from_bytes(data[at + 2 : at + 4]),
+                )
                 if use in (1, 2):
                     found.alpha, found.is_premultiplied = number, use == 2
         elif kind in (b"resc", b"resd") and not (kind == b"resd" and found.resolution):

@@ -134,7 +134,8 @@ def embed_png(
                 target.write(_png_chunk(b"pHYs", across + down + b"\1"))
             if exif:
                 target.write(_png_chunk(b"eXIf", exif))
-            target.write(_png_chunk(b"iTXt", _XMP + b"\0\0\0\0\0" + xmp))
+            if xmp:
+                target.write(_png_chunk(b"iTXt", _XMP + b"\0\0\0\0\0" + xmp))
             for text_kind, content in texts:
                 target.write(_png_chunk(text_kind, content))
 
@@ -151,13 +152,15 @@ def embed_webp(source: BinaryIO, target: BinaryIO, *, exif: bytes, xmp: bytes) -
         ValueError: it has not the extended form, which a profile makes it have.
     """
     head = bytearray(source.read(30))
-    if head[12:16] != b"VP8X":
+    if (exif or xmp) and head[12:16] != b"VP8X":
         raise ValueError("libvips wrote a WebP file of another form than was asked for")
     added = b""
     for kind, content, flag in ((b"EXIF", exif, 8), (b"XMP ", xmp, 4)):
         if content:
             head[20] |= flag
-            added += kind + len(content).to_bytes(4, "little") + content + b"\0" * (len(content) % 2)
+            added += (
+                kind + len(content).to_bytes(4, "little") + content + b"\0" * (len(content) % 2)
+            )
     size = int.from_bytes(head[4:8], "little") + len(added)
     head[4:8] = size.to_bytes(4, "little")
     target.write(head)

@@ -54,9 +54,9 @@ def losses(metadata: Metadata, saver: str, kind: str, name: str) -> list[str]:
         lost.append(f"{name}: JPEG holds 64 kB of IPTC data, and these are more; they are left out")
     if metadata.iptc and saver not in ("jpegsave", "tiffsave"):
         lost.append(f"{name}: only JPEG and TIFF hold IPTC data; they are left out")
-    if metadata.photoshop and saver not in ("jpegsave", "tiffsave"):
-        if photoshop.without_iptc(metadata.photoshop):
-            lost.append(f"{name}: only JPEG and TIFF hold data of Photoshop; they are left out")
+    resources = photoshop.without_iptc(metadata.photoshop)
+    if resources and saver not in ("jpegsave", "tiffsave"):
+        lost.append(f"{name}: only JPEG and TIFF hold data of Photoshop; they are left out")
     if metadata.texts and saver != "pngsave":
         words = ", ".join(_keywords(metadata))
         lost.append(f"{name}: only PNG holds its texts ({words}); they are left out")
@@ -112,7 +112,10 @@ def with_blobs(image: "pyvips.Image", metadata: Metadata) -> "pyvips.Image":
     import pyvips
 
     result = image.copy()
-    blobs = (("exif-data", metadata.exif and b"Exif\0\0" + metadata.exif), ("xmp-data", metadata.xmp))
+    blobs = (
+        ("exif-data", metadata.exif and b"Exif\0\0" + metadata.exif),
+        ("xmp-data", metadata.xmp),
+    )
     for field, data in blobs:
         if data:
             result.set_type(pyvips.GValue.blob_type, field, data)
@@ -145,7 +148,9 @@ def into_tiff(file: BinaryIO, metadata: Metadata, extra: tuple[int, ...]) -> Non
         extra: values of ExtraSamples.
     """
     tags = Tags(file)
-    added = dict(metadata.tags) or (exif.describing(exif.to_tags(metadata.exif)) if metadata.exif else {})
+    added = dict(metadata.tags) or (
+        exif.describing(exif.to_tags(metadata.exif)) if metadata.exif else {}
+    )
     added |= dict.fromkeys((282, 283, 296))
     added |= exif.resolution_tags(metadata.resolution) if metadata.resolution else {}
     added[_XMP] = Tag(BYTE, metadata.xmp) if metadata.xmp else None

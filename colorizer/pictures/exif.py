@@ -79,9 +79,7 @@ def _ratio(value: float) -> tuple[int, int]:
     return (round(value), 1) if abs(value - round(value)) < 0.02 else (round(value * 10000), 10000)
 
 
-def tidied(
-    block: bytes, width: int, height: int, resolution: tuple[float, float] | None
-) -> bytes:
+def tidied(block: bytes, width: int, height: int, resolution: tuple[float, float] | None) -> bytes:
     """A block that fits the colored picture: upright, sRGB, of this size, without thumbnail.
 
     Args:

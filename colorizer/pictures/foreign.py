@@ -93,7 +93,11 @@ def _open_jp2(
         with Jpeg2KImageFile(file) as jp2:
             check(*jp2.size)
             count, depth = len(told.depths), max(told.depths, default=8)
-            if told.space == 14 or (count == 4 and told.space == _CMYK) or count not in (1, 2, 3, 4):
+            if (
+                told.space == 14
+                or (count == 4 and told.space == _CMYK)
+                or count not in (1, 2, 3, 4)
+            ):
                 raise ColorizerError(
                     f"{name} is JPEG 2000 with {count} channels in a color space that Pillow does"
                     " not convert; accepted are gray and RGB: convert it first"

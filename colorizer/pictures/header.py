@@ -133,7 +133,9 @@ def read(source: Source, max_pixels: int = MAX_PIXELS) -> Picture:
             images = images or [image]
             notes += more if number == 0 else ()
     image = images[0]
-    count = max(image.get("n-pages") if image.get_typeof("n-pages") else 1, told.pictures if told else 1)
+    count = max(
+        image.get("n-pages") if image.get_typeof("n-pages") else 1, told.pictures if told else 1
+    )
     if loader != "tiffload" and count > 1:
         notes += (f"{name} has {count} pages or frames; only the first is colored",)
     if has_unusable_profile(image):

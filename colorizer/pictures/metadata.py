@@ -171,9 +171,7 @@ def _bytes(tag: Tag | None) -> bytes:
     return b"" if tag is None else tag.data
 
 
-def _known_resolution(
-    picture: Picture, original: "pyvips.Image"
-) -> tuple[float, float] | None:
+def _known_resolution(picture: Picture, original: "pyvips.Image") -> tuple[float, float] | None:
     known = picture.told is not None and picture.told.has_resolution
     if known or original.get_typeof("colorizer-resolution"):
         return original.xres, original.yres
@@ -187,8 +185,10 @@ def _comes_upright(picture: Picture) -> bool:
 
 def _without_head(block: bytes) -> bytes:
     """An EXIF block from its first tag on: HEIF has numbers before it, others the word "Exif"."""
-    return block[4:].removeprefix(b"Exif\0\0") if block[4:10] == b"Exif\0\0" else block.removeprefix(
-        b"Exif\0\0"
+    return (
+        block[4:].removeprefix(b"Exif\0\0")
+        if block[4:10] == b"Exif\0\0"
+        else block.removeprefix(b"Exif\0\0")
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from colorizer.errors import ColorizerError
+from colorizer.options import MAX_PIXELS
 from colorizer.pictures import tiff
 from colorizer.pictures.foreign import FOREIGN, from_array, open_foreign
 
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     import pyvips
 
 __all__ = ["MAX_PIXELS", "READABLE", "check_size", "is_picture", "name_of", "open_image", "sniff"]
-
-MAX_PIXELS = 1_000_000_000
-"""Larger pictures are refused unless the limit is raised: a small file can claim any size."""
 
 READABLE = "JPEG, PNG, WebP, TIFF, JPEG 2000, AVIF, HEIC, JPEG XL, GIF, BMP"
 

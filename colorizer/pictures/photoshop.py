@@ -16,14 +16,20 @@ _OLD = {  # thumbnails, profiles, color settings, EXIF data and XMP (which have 
 def _resources(block: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """Number, content, and all bytes of each resource; what is damaged ends them."""
     at = 0
-    while block[at : at + 4] in (b"8BIM", b"MeSa", b"PHUT", b"AgHg", b"DCSR") and at + 6 < len(block):
+    while block[at : at + 4] in (b"8BIM", b"MeSa", b"PHUT", b"AgHg", b"DCSR") and at + 6 < len(
+        block
+    ):
         name = at + 6
         start = name + (block[name] // 2 + 1) * 2
         size = int.from_bytes(block[start : start + 4])
         end = start + 4 + size
         if end > len(block):
             return
-        yield int.from_bytes(block[at + 4 : name]), block[start + 4 : end], block[at : end + size % 2]
+        yield (
+            int.from_bytes(block[at + 4 : name]),
+            block[start + 4 : end],
+            block[at : end + size % 2],
+        )
         at = end + size % 2
 
 

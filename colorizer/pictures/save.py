@@ -2,11 +2,10 @@
 
 import io
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -46,8 +45,14 @@ WRITABLE = tuple(_SAVERS)
 """File name extensions that can be written."""
 
 _NAMES = {
-    **{"jpegsave": "JPEG", "pngsave": "PNG", "webpsave": "WebP", "tiffsave": "TIFF"},
-    **{"heifsave": "AVIF", "gifsave": "GIF", "bmp": "BMP", "jp2": "JPEG 2000"},
+    "jpegsave": "JPEG",
+    "pngsave": "PNG",
+    "webpsave": "WebP",
+    "tiffsave": "TIFF",
+    "heifsave": "AVIF",
+    "gifsave": "GIF",
+    "bmp": "BMP",
+    "jp2": "JPEG 2000",
 }
 
 
@@ -62,7 +67,7 @@ class OutputPage:
     """
 
     image: "pyvips.Image"
-    metadata: Metadata
+    metadata: Metadata = field(default_factory=Metadata)
     further: "pyvips.Image | None" = None
 
 
@@ -118,7 +123,9 @@ def losses(page: OutputPage, destination: Path) -> list[str]:
     if page.further is not None and saver != "tiffsave":
         count = page.further.bands
         words = "a further channel is" if count == 1 else f"{count} further channels are"
-        lost.append(f"{name}: {words} left out (spot colors, selections, infrared): TIFF keeps them")
+        lost.append(
+            f"{name}: {words} left out (spot colors, selections, infrared): TIFF keeps them"
+        )
     if saver == "gifsave":
         lost.append(f"{name}: GIF holds 256 colors, so that lightness is approximate")
     return lost + embed.losses(page.metadata, saver, _NAMES[saver], name)
@@ -272,5 +279,3 @@ def _check_known(suffix: str, told: str = "") -> None:
 
 def _saver(destination: Path) -> str:
     return _SAVERS[destination.suffix.lower()][0]
-
-

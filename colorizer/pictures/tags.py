@@ -16,8 +16,22 @@ __all__ = ["ASCII", "BYTE", "LONG", "RATIONAL", "SHORT", "UNDEFINED", "Directory
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 1, 2, 3, 4, 5, 7
 _LONG8 = 16
 _CODES = {  # of struct: one for each number of a value
-    **{1: "B", 2: "B", 3: "H", 4: "I", 5: "II", 6: "b", 7: "B", 8: "h", 9: "i", 10: "ii"},
-    **{11: "f", 12: "d", 13: "I", 16: "Q", 17: "q", 18: "Q"},
+    1: "B",
+    2: "B",
+    3: "H",
+    4: "I",
+    5: "II",
+    6: "b",
+    7: "B",
+    8: "h",
+    9: "i",
+    10: "ii",
+    11: "f",
+    12: "d",
+    13: "I",
+    16: "Q",
+    17: "q",
+    18: "Q",
 }
 _POINTERS = (4, 13, 16, 18)
 _DEEPEST, _SUBS, _MOST = 4, 64, 100_000  # directories in directories, and pages, of a sane file
@@ -120,9 +134,7 @@ class Tags:
             yield found
             pointer = found.end
 
-    def below(
-        self, directory: Directory, tag: int, without: Iterable[int] = ()
-    ) -> list[Directory]:
+    def below(self, directory: Directory, tag: int, without: Iterable[int] = ()) -> list[Directory]:
         """The directories that a tag of another one points to; of damaged numbers none."""
         if tag not in directory.tags or directory.tags[tag].kind not in _POINTERS:
             return []
@@ -253,9 +265,7 @@ class Tags:
         if not start or start + head + count * size > self._size:
             raise ValueError("a directory is cut off")
         data = self._read(start + head, count * size)
-        return [
-            (start + head + at, data[at : at + size]) for at in range(0, count * size, size)
-        ]
+        return [(start + head + at, data[at : at + size]) for at in range(0, count * size, size)]
 
     def _following(self, start: int) -> int:
         end = start + len(self._pack(self._count, 0)) + len(self._entries(start)) * self._entry_size

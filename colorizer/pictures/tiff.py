@@ -26,9 +26,20 @@ _CFA, _LINEAR_RAW = 32803, 34892
 _COLORS = {0: 1, 1: 1, 2: 3, 3: 3, 5: 4, 6: 3}  # of each photometric interpretation
 _SURELY = {1, 2, 3, 4, 5, 7, 8, 32773, 32946}  # codings that any libtiff has
 _CODINGS = {
-    **{6: "old-style JPEG", 34661: "JBIG", 34712: "JPEG 2000", 34887: "LERC", 34925: "LZMA"},
-    **{34933: "PNG", 50000: "Zstandard", 50001: "WebP", 50002: "JPEG XL", 32809: "ThunderScan"},
-    **{32766: "NeXT", 34676: "SGI LogL", 34677: "SGI LogLuv", 32908: "Pixar film"},
+    6: "old-style JPEG",
+    34661: "JBIG",
+    34712: "JPEG 2000",
+    34887: "LERC",
+    34925: "LZMA",
+    34933: "PNG",
+    50000: "Zstandard",
+    50001: "WebP",
+    50002: "JPEG XL",
+    32809: "ThunderScan",
+    32766: "NeXT",
+    34676: "SGI LogL",
+    34677: "SGI LogLuv",
+    32908: "Pixar film",
 }
 
 
@@ -233,6 +244,6 @@ def _area(frame: Frame) -> int:
 def _refuse_raw(directory: Directory, name: str) -> None:
     if directory.first(_PHOTOMETRIC) in (_CFA, _LINEAR_RAW):
         raise ColorizerError(
-            f"{name} is a raw photo, the values of a camera's or scanner's sensor; develop it first,"
-            " say with darktable or RawTherapee, into a TIFF of 16 bits"
+            f"{name} is a raw photo, the values of a camera's or scanner's sensor; develop it"
+            " first, say with darktable or RawTherapee, into a TIFF of 16 bits"
         )

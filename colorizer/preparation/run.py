@@ -11,7 +11,7 @@ import numpy as np
 
 from colorizer.color import gamut
 from colorizer.errors import UsageError
-from colorizer.pictures.opening import MAX_PIXELS
+from colorizer.options import PrepareOptions
 from colorizer.preparation.doctor import UNREADABLE, Finding
 from colorizer.preparation.duplicates import PictureIndex, Signature
 from colorizer.preparation.journal import Journal, shard_name
@@ -19,7 +19,7 @@ from colorizer.preparation.report import write_report
 from colorizer.preparation.shards import write_shard
 from colorizer.preparation.sources import Found, Source, find_sources, key_of, relevance
 from colorizer.preparation.summary import summarize
-from colorizer.preparation.work import Examined, Options, in_order, look_at
+from colorizer.preparation.work import Examined, in_order, look_at
 
 __all__ = ["PrepareResult", "prepare"]
 
@@ -57,13 +57,7 @@ class PrepareResult:
 def prepare(
     photos: str | os.PathLike[str],
     out: str | os.PathLike[str],
-    *,
-    size: int = 160,
-    quality: int = 90,
-    shard_size: int = 1000,
-    against: str | os.PathLike[str] | None = None,
-    workers: int | None = None,
-    max_pixels: int = MAX_PIXELS,
+    **options: Any,
 ) -> PrepareResult:
     """Turn any tree of photos into clean WebDataset shards, and report on what was left out.
 
@@ -75,36 +69,28 @@ def prepare(
         photos: a folder (searched to any depth for pictures and tar shards), a shard, or a
             pattern of those.
         out: the folder for train_000000.tar and so on, report.html, report.json, rejected.csv.
-        size: short side, in pixels; smaller pictures keep their size.
-        quality: of the WebP files, 1 to 100.
-        shard_size: pictures in a shard.
-        against: a set, as `photos`, whose pictures are to be left out: that of an evaluation.
-        workers: files in work at a time (default: the number of cores).
-        max_pixels: width times height above which a picture is refused.
+        options: as `PrepareOptions` has them, by name.
 
     Raises:
-        UsageError: a value out of range, or `out` cannot take this set.
+        UsageError: an unknown option, a value out of range, or `out` cannot take this set.
         ColorizerError: there are no photos, or `out` cannot be written.
     """
-    workers = _check(size, quality, shard_size, workers, max_pixels)
+    chosen = PrepareOptions.of(options)
+    against, workers = chosen.against, chosen.workers or os.cpu_count() or 1
     place, folder = Path(photos).expanduser(), Path(out).expanduser()
     _check_places(place, folder)
-    options = Options(size, quality, max_pixels)
     settings = {
         "photos": str(place.resolve()),
         "against": None if against is None else str(Path(against).expanduser().resolve()),
-        "size": size,
-        "quality": quality,
-        "shard_size": shard_size,
-        "max_pixels": max_pixels,
+        **{name: getattr(chosen, name) for name in ("size", "quality", "shard_size", "max_pixels")},
     }
     journal = Journal(folder, settings)
     found = find_sources(place, folder)
     other = None if against is None else find_sources(against)
     result = PrepareResult(folder, failed=list(found.failed), notes=list(found.notes))
     with journal:
-        held_out = PictureIndex() if other is None else _index(other, options, workers, result)
-        run = _Run(journal, options, shard_size, held_out, str(against))
+        held_out = PictureIndex() if other is None else _index(other, chosen, workers, result)
+        run = _Run(journal, chosen, held_out)
         run.resume()
         run.work(found.sources, workers, result)
         summary = summarize(journal)
@@ -121,22 +107,6 @@ def prepare(
     return result
 
 
-def _check(size: int, quality: int, shard_size: int, workers: int | None, max_pixels: int) -> int:
-    if workers is None:
-        workers = os.cpu_count() or 1
-    ranges = {
-        "size": (size, 16, 2048),
-        "quality": (quality, 1, 100),
-        "shard_size": (shard_size, 1, 1_000_000),
-        "workers": (workers, 1, 1024),
-        "max_pixels": (max_pixels, 1, 10**12),
-    }
-    for name, (value, low, high) in ranges.items():
-        if not low <= value <= high:
-            raise UsageError(f"{name} is {value!r}; accepted are whole numbers {low} to {high}")
-    return workers
-
-
 def _check_places(photos: Path, out: Path) -> None:
     inside, outside = photos.resolve(), out.resolve()
     if outside == inside or outside in inside.parents:
@@ -145,7 +115,9 @@ def _check_places(photos: Path, out: Path) -> None:
         )
 
 
-def _index(found: Found, options: Options, workers: int, result: PrepareResult) -> PictureIndex:
+def _index(
+    found: Found, options: PrepareOptions, workers: int, result: PrepareResult
+) -> PictureIndex:
     """The pictures of the evaluation set; none of them may be missed in silence."""
     from tqdm import tqdm
 
@@ -167,16 +139,8 @@ def _index(found: Found, options: Options, workers: int, result: PrepareResult) 
 class _Run:
     """The state of a run: what is known so far, and the chunk that is being filled."""
 
-    def __init__(
-        self,
-        journal: Journal,
-        options: Options,
-        shard_size: int,
-        held_out: PictureIndex,
-        against: str,
-    ) -> None:
-        self.journal, self.options, self.shard_size = journal, options, shard_size
-        self.held_out, self.against = held_out, against
+    def __init__(self, journal: Journal, options: PrepareOptions, held_out: PictureIndex) -> None:
+        self.journal, self.options, self.held_out = journal, options, held_out
         self.kept = PictureIndex()
         self.done: set[bytes] = set()
         self.failed: set[bytes] = set()
@@ -210,8 +174,8 @@ class _Run:
                 bar.update()
                 result.new += 1
                 self._sort_in(chunk, seen, bar)
-                if len(chunk["members"]) == self.shard_size or (
-                    chunk["seen"] == _CHUNK * self.shard_size
+                if len(chunk["members"]) == self.options.shard_size or (
+                    chunk["seen"] == _CHUNK * self.options.shard_size
                 ):
                     self._commit(chunk)
                     chunk = self._new_chunk()
@@ -260,7 +224,7 @@ class _Run:
     def _known(self, seen: Examined) -> Finding | None:
         match = self.held_out.find(seen.digest, seen.signature)
         if match:
-            return Finding("also in evaluation", f"also in {self.against}: {match.name}")
+            return Finding("also in evaluation", f"also in {self.options.against}: {match.name}")
         match = self.kept.find(seen.digest, seen.signature)
         if match is None:
             return None

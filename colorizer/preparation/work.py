@@ -13,23 +13,15 @@ from PIL import Image
 
 from colorizer.color import gamut
 from colorizer.errors import ColorizerError
+from colorizer.options import PrepareOptions
 from colorizer.preparation.decode import decode
 from colorizer.preparation.doctor import SMALLEST, UNREADABLE, Finding, examine, lab
 from colorizer.preparation.duplicates import Signature, digest, signature
 from colorizer.preparation.sources import Source, is_picture
 
-__all__ = ["Examined", "Options", "in_order", "look_at"]
+__all__ = ["Examined", "in_order", "look_at"]
 
 T, R = TypeVar("T"), TypeVar("R")
-
-
-@dataclass(frozen=True)
-class Options:
-    """How pictures are decoded and written; see `prepare`."""
-
-    size: int
-    quality: int
-    max_pixels: int
 
 
 @dataclass(frozen=True)
@@ -57,7 +49,7 @@ class Examined:
     histogram: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
-def look_at(source: Source, options: Options, doctor: bool = True) -> Examined:
+def look_at(source: Source, options: PrepareOptions, doctor: bool = True) -> Examined:
     """Read and examine one file; whatever is wrong with it is part of the answer.
 
     Args:

@@ -191,7 +191,7 @@ def test_wrong_requests(model, data, tmp_path):
     cases = [
         ({"protocol": "nativ"}, UsageError, "known: native, squash256, center256"),
         ({"metrics": ["lpip"]}, UnknownNameError, "did you mean 'lpips'"),
-        ({"device": "gpu"}, UsageError, "known: auto, cpu, cuda"),
+        ({"device": "gpu"}, UsageError, "accepted are auto, cpu and cuda"),
         ({"limit": 0}, UsageError, "limit is 0"),
         ({"report": data / "0.png"}, UsageError, "0.png cannot be a folder: File exists"),
         ({"models": ["nothing"]}, UnknownNameError, "unknown model 'nothing'"),

@@ -294,7 +294,7 @@ def picture(width: int, height: int, loader: str = "jpegload") -> Picture:
 
 def test_pictures_too_large_for_the_bound(colorizer, monkeypatch):
     monkeypatch.setattr(memory, "_taken", lambda: 50 * 10**6)
-    large = colorizer.but(size=512, threads=8)
+    large = colorizer.with_options(size=512, threads=8)
     jpeg = Path("out.jpg")
     whole = memory.estimate(picture(8000, 8000), jpeg, 512, 8) // 10**6 + 101
     with Budget(whole, large).share(picture(8000, 8000), jpeg) as (options, notes):

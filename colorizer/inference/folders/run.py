@@ -117,11 +117,11 @@ def _color(job: Job, colorizer: Colorizer, budget: Budget) -> Outcome:
     """Color one picture; whatever goes wrong is an outcome too."""
     start, size = time.perf_counter(), ""
     try:
-        picture = pictures.read(job.source, colorizer.max_pixels)
+        picture = pictures.read(job.source, colorizer.options.max_pixels)
         size = f"{picture.width}x{picture.height}"
         job.destination.parent.mkdir(parents=True, exist_ok=True)
         with budget.share(picture, job.destination) as (options, notes):
-            own = colorizer.but(variant=job.variant, **options)
+            own = colorizer.with_options(variant=job.variant, **options)
             notes += own.colorize_file(job.source, job.destination)
         return job, notes, None, size, time.perf_counter() - start
     except Exception as error:  # whatever it is, the other pictures are not its fault

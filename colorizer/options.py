@@ -1,0 +1,170 @@
+"""What can be set when coloring, preparing and evaluating: one field is one option.
+
+See docs/extending.md for how to add one.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from colorizer.support.fields import Options, option
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "MAX_PIXELS",
+    "ColorizeOptions",
+    "EvaluateOptions",
+    "FolderOptions",
+    "PrepareOptions",
+]
+
+DEFAULT_MODEL = "colornet18"
+"""The shipped model that colors unless another one is named."""
+
+MAX_PIXELS = 1_000_000_000
+"""Larger pictures are refused unless the limit is raised: a small file can claim any size."""
+
+
+def _max_pixels() -> Any:
+    about = "refuse photos that claim more pixels, width times height"
+    return option(MAX_PIXELS, about, low=1, note=None)
+
+
+def _name_of_palette(palette: Any) -> str:
+    named = isinstance(palette, str | os.PathLike)
+    return f"palette {os.path.basename(palette) if named else 'given as pixels'}"
+
+
+@dataclass(frozen=True)
+class ColorizeOptions(Options):
+    """How a picture is colored, beside by which model."""
+
+    size: int | None = option(
+        None,
+        "short side at which the network sees a photo (default: the model's)",
+        low=32,
+        high=4096,
+        unit="pixels",
+        note=None,  # what was in use is told instead
+    )
+    vividness: float = option(
+        1.0, "factor on chroma: 0 is gray, 1 as predicted", low=0, high=2, always=True
+    )
+    temperature: float | None = option(
+        None,
+        "of a model with the distribution head: lower is more vivid (default: the model's)",
+        above=0,
+        high=10,
+    )
+    palette: Any = option(
+        None,
+        "prefer the colors of this photo (distribution head)",
+        metavar="PHOTO",
+        note=_name_of_palette,
+    )
+    variant: int = option(
+        1,
+        "which alternative coloring: 1 as predicted, 2 and on other preferences, the same all over"
+        " a picture and for all pictures (distribution head)",
+        low=1,
+        high=100,
+        flag=False,
+    )
+    quality: str = option(
+        "fast",
+        "best: averaged over three sizes and the mirror image; steadier, 6 times slower",
+        choices=("fast", "best"),
+    )
+    chroma_only: bool = option(
+        False,
+        "write the color layer alone, for the blend mode `color` of an image editor",
+        note="color layer alone",
+    )
+    threads: int | None = option(
+        None,
+        "of the network and of libvips, for each worker (default: the cores are shared)",
+        low=1,
+        note=None,
+    )
+    max_pixels: int = _max_pixels()
+
+
+@dataclass(frozen=True)
+class FolderOptions(Options):
+    """How many pictures are worked through."""
+
+    variants: int = option(
+        1,
+        "write N different colorings, NAME-1.EXT and so on (distribution head)",
+        low=1,
+        high=100,
+        metavar="N",
+    )
+    workers: int | None = option(
+        None, "photos in work at a time (default: one on each core)", low=1, metavar="N"
+    )
+    memory: int | None = option(
+        None, "that all workers together may take, in megabytes", low=1, metavar="MB"
+    )
+    shard: str | None = option(
+        None,
+        "color the I-th of N shares of a folder (default: as torchrun, Slurm or Kubernetes tell)",
+        metavar="I/N",
+    )
+
+
+@dataclass(frozen=True)
+class PrepareOptions(Options):
+    """How a tree of photos becomes shards."""
+
+    size: int = option(
+        160,
+        "short side of the pictures that are written; smaller ones keep their size",
+        low=16,
+        high=2048,
+        unit="pixels",
+    )
+    quality: int = option(90, "of the WebP files", low=1, high=100)
+    shard_size: int = option(1000, "pictures in a shard", low=1, high=1_000_000)
+    against: Any = option(
+        None,
+        "an evaluation set, whose pictures are left out and reported: a folder, a shard or a"
+        " pattern of shards",
+        metavar="DIR",
+    )
+    workers: int | None = option(
+        None, "files in work at a time (default: cores)", low=1, high=1024, metavar="N"
+    )
+    max_pixels: int = _max_pixels()
+
+
+@dataclass(frozen=True)
+class EvaluateOptions(Options):
+    """How models are compared."""
+
+    protocol: str = option("native", "the size that is measured: native, squash256 or center256")
+    metrics: list[str] | None = option(None, "names (default: all whose weights are there)")
+    alexnet: str | None = option(
+        None,
+        "the network behind lpips: a file, or `imagenet` to download it once",
+        metavar="WEIGHTS",
+    )
+    vgg16: str | None = option(
+        None,
+        "the network behind frechet_vgg16: a file, or `imagenet` to download it once",
+        metavar="WEIGHTS",
+    )
+    inception: str | None = option(
+        None, "the network behind fid: a file, or `download` to download it once", metavar="WEIGHTS"
+    )
+    size: int | None = option(
+        None,
+        "short side at which models see a photo (default: each model's own)",
+        low=32,
+        high=4096,
+        unit="pixels",
+    )
+    limit: int | None = option(None, "only so many photos, evenly spread", low=1)
+    device: str = option(
+        "auto", "cpu is ONNX Runtime, cuda is PyTorch", choices=("auto", "cpu", "cuda")
+    )
