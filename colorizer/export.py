@@ -1,11 +1,6 @@
 """A torch model as a model folder: weights stored once, an ONNX graph beside them."""
 
 import copy
-import hashlib
-import json
-import os
-import shutil
-import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,23 +10,18 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-import yaml
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from colorizer.errors import ColorizerError
+from colorizer.model_folder import GRAPH, WEIGHTS, layout, writing
 from colorizer.models import ColorModel
 from colorizer.models.heads import DistributionHead
 
-__all__ = ["CONFIG", "COUNTER", "WEIGHTS", "export", "sha256"]
-
-WEIGHTS, CONFIG = "weights.safetensors", "config.yaml"
-"""Names in a model folder, beside model.onnx."""
+__all__ = ["COUNTER", "export"]
 
 COUNTER = "num_batches_tracked"
 """Batch norm's counter: no weight, and not kept."""
-
-_GRAPH = "model.onnx"
 
 
 def export(
@@ -72,27 +62,16 @@ def export(
     """
     folder = Path(folder)
     model = _rounded(model, weights_dtype)
+    config = {
+        "model": model.config,
+        "inference": {"size": size} | _head_defaults(model),
+        "training": dict(settings),
+    }
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
+        with writing(folder, config, extra_files) as work:
             _save_weights(model, work / WEIGHTS, weights_dtype)
             _save_graph(model, work)
-            _check_parity(model, work / _GRAPH, tolerance)
-            config = {
-                "weights_sha256": sha256(work / WEIGHTS),
-                "model": model.config,
-                "inference": {"size": size} | _head_defaults(model),
-                "training": dict(settings),
-            }
-            for name, text in (extra_files or {}).items():
-                (work / name).write_text(text, encoding="utf-8")
-            plain = json.loads(json.dumps(config, default=str))  # tuples and paths, for YAML
-            text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
-            (work / CONFIG).write_text(text, encoding="utf-8")
-            _put(work, folder)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+            _check_parity(model, work / GRAPH, tolerance)
     except OSError as error:
         raise ColorizerError(f"cannot write the model folder {folder}: {error}") from error
     return folder
@@ -187,7 +166,7 @@ def _save_graph(model: ColorModel, work: Path) -> None:
     for node in graph.node:  # stack traces of the tracing
         del node.metadata_props[:]
         node.doc_string = ""
-    (work / _GRAPH).write_bytes(proto.SerializeToString())
+    (work / GRAPH).write_bytes(proto.SerializeToString())
 
 
 def _traced(*args: Any, **options: Any) -> onnx.ModelProto:
@@ -202,9 +181,7 @@ def _traced(*args: Any, **options: Any) -> onnx.ModelProto:
 
 def _point_into(graph: onnx.GraphProto, weights: Path) -> None:
     """Make initializers external data inside `weights`, those of half precision cast to float."""
-    with open(weights, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        entries = json.loads(file.read(length))
+    start, entries = layout(weights)
     types = {"F16": onnx.TensorProto.FLOAT16, "F32": onnx.TensorProto.FLOAT}
     used = {name for node in graph.node for name in node.input}
     kept, casts = [], []
@@ -220,7 +197,7 @@ def _point_into(graph: onnx.GraphProto, weights: Path) -> None:
         name = f"{old.name}.half" if half else old.name
         new = onnx.TensorProto(name=name, data_type=types[entry["dtype"]], dims=entry["shape"])
         new.data_location = onnx.TensorProto.EXTERNAL
-        place = {"location": WEIGHTS, "offset": 8 + length + begin, "length": end - begin}
+        place = {"location": WEIGHTS, "offset": start + begin, "length": end - begin}
         for key, value in place.items():
             new.external_data.add(key=key, value=str(value))
         kept.append(new)
@@ -255,23 +232,3 @@ def _check_parity(model: ColorModel, graph: Path, tolerance: float) -> None:
                     f"the exported graph differs from the model: {name} by {apart:.3g} at "
                     f"{shape[2]}x{shape[3]} (at most {limit:g})"
                 )
-
-
-def _put(work: Path, folder: Path) -> None:
-    """Move the finished files into place; config.yaml, without which it is no model, comes last."""
-    umask = os.umask(0)
-    os.umask(umask)
-    work.chmod(0o777 & ~umask)  # temporary folders and safetensors files are for the owner only
-    (work / WEIGHTS).chmod(0o666 & ~umask)
-    if not folder.exists():
-        work.rename(folder)
-        return
-    (folder / CONFIG).unlink(missing_ok=True)
-    for file in sorted(work.iterdir(), key=lambda file: file.name == CONFIG):
-        file.replace(folder / file.name)
-
-
-def sha256(path: Path) -> str:
-    """Of a file, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

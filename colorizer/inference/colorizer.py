@@ -12,7 +12,7 @@ import numpy as np
 
 from colorizer.errors import UsageError
 from colorizer.inference.compose import compose, enlarge
-from colorizer.inference.network import Network, find_model, working_size
+from colorizer.inference.network import Network, working_size
 from colorizer.inference.predict import LARGEST, look, look_again, predict_uncertainty
 from colorizer.inference.priors import palette_prior, variant_prior
 from colorizer.options import DEFAULT_MODEL, ColorizeOptions
@@ -49,7 +49,7 @@ class Colorizer:
 
     def __init__(self, model: str | os.PathLike[str] = DEFAULT_MODEL, **options: Any) -> None:
         chosen = ColorizeOptions.of(options)
-        self._network = Network(find_model(model), chosen.threads)
+        self._network = Network(model, chosen.threads)
         self._palette: np.ndarray | None = None
         self._take(chosen)
 
