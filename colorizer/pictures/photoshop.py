@@ -3,9 +3,9 @@
 Source: "Adobe Photoshop File Formats Specification", image resource blocks.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-__all__ = ["fitting", "iptc_of", "resource", "with_iptc"]
+__all__ = ["fitting", "iptc_of", "resource", "with_iptc", "without_iptc"]
 
 _IPTC, _DIGEST = 0x0404, 0x0425
 _OLD = {  # thumbnails, profiles, color settings, EXIF data and XMP (which have places of their own)
@@ -35,7 +35,7 @@ def _resources(block: bytes) -> Iterator[tuple[int, bytes, bytes]]:
 
 def iptc_of(block: bytes) -> bytes:
     """The IPTC records among the resources; empty if there are none."""
-    return next((content for number, content, _ in _resources(block) if number == _IPTC), b"")
+    return next((c for number, c, _ in _resources(block) if number == _IPTC and c), b"")
 
 
 def fitting(block: bytes) -> bytes:
@@ -58,7 +58,3 @@ def without_iptc(block: bytes) -> bytes:
 def resource(number: int, content: bytes) -> bytes:
     head = b"8BIM" + number.to_bytes(2) + b"\0\0" + len(content).to_bytes(4)
     return head + content + b"\0" * (len(content) % 2)
-
-
-def numbers_of(block: bytes) -> Iterable[int]:
-    return [number for number, _, _ in _resources(block)]
