@@ -8,6 +8,7 @@ from collections.abc import Iterator
 __all__ = ["fitting", "iptc_of", "resource", "with_iptc", "without_iptc"]
 
 _IPTC, _DIGEST = 0x0404, 0x0425
+_SIGNATURES = (b"8BIM", b"MeSa", b"PHUT", b"AgHg", b"DCSR")
 _OLD = {  # thumbnails, profiles, color settings, EXIF data and XMP (which have places of their own)
     *(0x0409, 0x040C, 0x040F, 0x0410, 0x0411, 0x0422, 0x0423, 0x0424, 0x03ED, 0x0416, 0x0417),
 }
@@ -16,20 +17,15 @@ _OLD = {  # thumbnails, profiles, color settings, EXIF data and XMP (which have 
 def _resources(block: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """Number, content, and all bytes of each resource; what is damaged ends them."""
     at = 0
-    while block[at : at + 4] in (b"8BIM", b"MeSa", b"PHUT", b"AgHg", b"DCSR") and at + 6 < len(
-        block
-    ):
+    while block[at : at + 4] in _SIGNATURES and at + 6 < len(block):
         name = at + 6
         start = name + (block[name] // 2 + 1) * 2
         size = int.from_bytes(block[start : start + 4])
         end = start + 4 + size
         if end > len(block):
             return
-        yield (
-            int.from_bytes(block[at + 4 : name]),
-            block[start + 4 : end],
-            block[at : end + size % 2],
-        )
+        whole = block[at:end] + b"\0" * (size % 2)
+        yield int.from_bytes(block[at + 4 : name]), block[start + 4 : end], whole
         at = end + size % 2
 
 
