@@ -12,6 +12,7 @@ from colorizer.support.fields import Options, option
 __all__ = [
     "DEFAULT_MODEL",
     "MAX_PIXELS",
+    "ClusterOptions",
     "ColorizeOptions",
     "EvaluateOptions",
     "FilmOptions",
@@ -163,6 +164,27 @@ class FilmOptions(Options):
     )
     report: Any = option(
         None, "write shots, times and steadiness to this JSON file", metavar="FILE"
+    )
+
+
+@dataclass(frozen=True)
+class ClusterOptions(Options):
+    """Where photos are listed, and who colors them; see docs/cluster.md."""
+
+    manifest: str | None = option(
+        None, "a list of photos, .txt, .csv or .parquet, instead of folders", metavar="FILE"
+    )
+    engine: str = option(
+        "local", "ray: on a Ray cluster, or on this machine's cores", choices=("local", "ray")
+    )
+    address: str | None = option(
+        None, "of the Ray cluster: auto, or ray://HOST:PORT (default: one on this machine)"
+    )
+    cpus: float | None = option(
+        None, "cores that a Ray worker takes, also a fraction (default: nearly one)", above=0
+    )
+    gpus: float | None = option(
+        None, "graphics cards that a Ray worker takes, also a fraction", above=0
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from colorizer.errors import ColorizerError
 from colorizer.film import flow
-from colorizer.film.codecs import add_video, choose, make_frame
+from colorizer.film.codecs import Target, add_video, choose, make_frame
 from colorizer.film.coloring import ahead, color_frames
 from colorizer.film.extra import require_av
 from colorizer.film.painter import Painter, Seen
@@ -78,14 +78,18 @@ def write_preview(
     return count
 
 
-def _colored(film, painter, base, options, workers, target) -> Iterator[tuple[Seen, tuple]]:
-    frames = max(1, round(SECONDS * film.rate))
+def _colored(
+    film: Film,
+    painter: Painter,
+    base: np.ndarray | None,
+    options: FilmOptions,
+    workers: int,
+    target: Target,
+) -> Iterator[tuple[Seen, tuple[np.ndarray, np.ndarray]]]:
+    count = max(1, round(min(SECONDS * film.rate, (film.count or 1e9) / CLIPS)))
     for number in range(CLIPS):
-        shown = ahead(
-            clip(film, (number + 0.5) / CLIPS, frames),
-            lambda frame: painter.see(frame, base),
-            workers,
-        )
+        place = clip(film, (number + 0.5) / CLIPS, count)
+        shown = ahead(place, lambda frame: painter.see(frame, base), workers)
         last: list[np.ndarray] = []
 
         def begins(one: Seen, last: list[np.ndarray] = last) -> bool:
