@@ -13,8 +13,10 @@ from colorizer.errors import ColorizerError, UsageError
 from colorizer.extras import training_side
 from colorizer.options import (
     DEFAULT_MODEL,
+    ClusterOptions,
     ColorizeOptions,
     EvaluateOptions,
+    FilmOptions,
     FolderOptions,
     PrepareOptions,
 )
@@ -72,7 +74,12 @@ def _run(parser: Parser, argv: Sequence[str] | None) -> int:
 
 def _colorize_parser() -> Parser:
     parser = Parser(description="color photos: one, several, or folders")
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="a photo or a folder of photos")
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="a photo, a folder of photos or a tar shard; also of stores, such as s3://bucket/in/",
+    )
     parser.add_argument(
         "-o",
         "--output",
@@ -90,10 +97,12 @@ def _colorize_parser() -> Parser:
     )
     ColorizeOptions.add_flags(parser)
     FolderOptions.add_flags(parser)
+    ClusterOptions.add_flags(parser)
     return parser
 
 
 def _colorize(args: Namespace) -> int:
+    from colorizer.cluster import verb
     from colorizer.inference.colorizer import Colorizer
     from colorizer.inference.folders import jobs as plan
     from colorizer.inference.folders import run as batch
@@ -102,6 +111,11 @@ def _colorize(args: Namespace) -> int:
     silence()
     folder = FolderOptions.of_flags(args)
     options = ColorizeOptions.of_flags(args, variant=folder.variants)  # whether the model can
+    cluster = ClusterOptions.of_flags(args)
+    if verb.is_wanted(args.paths, args.output, cluster):
+        if args.uncertainty:
+            raise UsageError("an uncertainty map is of a photo of this machine, not of a store")
+        return verb.colorize(args.paths, args.output, args.model, options, folder, cluster)
     jobs = plan.plan(args.paths, args.output, folder.variants)
     mine = plan.shard(jobs, folder.shard)
     one = plan.one_picture(jobs) if args.uncertainty else None
@@ -125,6 +139,42 @@ def _colorize(args: Namespace) -> int:
         counts = f"{len(result.done)} colored, {len(result.skipped)} done before"
         print(f"{counts}, {len(result.failed)} failed")
     return result.status
+
+
+def _video_parser() -> Parser:
+    parser = Parser(description="color a film; frame times, sound and subtitles are kept")
+    parser.add_argument("film", metavar="IN", help="a film, or a folder of frames")
+    parser.add_argument(
+        "output", metavar="OUT", help="its extension selects the container; without: a folder"
+    )
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, help="a shipped model's name, or a model folder"
+    )
+    FilmOptions.add_flags(parser)
+    return parser
+
+
+def _video(args: Namespace) -> int:
+    from colorizer.film import colorize_film
+    from colorizer.pictures.quiet import silence
+
+    silence()
+    options = FilmOptions.of_flags(args)
+    try:
+        result = colorize_film(args.film, args.output, args.model, **vars(options))
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from the last whole segment", file=sys.stderr)
+        return 130
+    for note in result.notes:
+        print(f"note: {note}", file=sys.stderr)
+    for place in result.damage[:20]:
+        print(f"damaged: {place}", file=sys.stderr)
+    if len(result.damage) > 20:
+        print(f"damaged: {len(result.damage) - 20} more places", file=sys.stderr)
+    shots = f"{len(result.shots)} shots, " if result.shots else ""
+    print(f"{result.frames} frames, {shots}{sum(result.seconds.values()):.0f} s")
+    print(result.path)
+    return 1 if result.damage else 0
 
 
 def _train_parser() -> Parser:
@@ -288,6 +338,18 @@ def _evaluate(args: Namespace) -> int:
     return 0
 
 
+def _report_parser() -> Parser:
+    parser = Parser(description="merge the reports of a collection's runs and shares into one")
+    parser.add_argument("folder", metavar="DIR", help="the output of `colorizer colorize`")
+    return parser
+
+
+def _report(args: Namespace) -> int:
+    from colorizer.cluster import verb
+
+    return verb.report(args.folder)
+
+
 def _list_parser() -> Parser:
     parser = Parser(description="list the names that the factories know")
     parser.add_argument("what", choices=["models", "losses", "metrics"])
@@ -302,11 +364,13 @@ def _list(args: Namespace) -> int:
 
 _VERBS: dict[str, tuple[Callable[[], Parser], Callable[[Namespace], int]]] = {
     "colorize": (_colorize_parser, _colorize),
+    "video": (_video_parser, _video),
     "train": (_train_parser, _train),
     "evaluate": (_evaluate_parser, _evaluate),
     "prepare": (_prepare_parser, _prepare),
     "calibrate": (_calibrate_parser, _calibrate),
     "export": (_export_parser, _export),
+    "report": (_report_parser, _report),
     "list": (_list_parser, _list),
 }
 

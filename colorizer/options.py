@@ -12,8 +12,10 @@ from colorizer.support.fields import Options, option
 __all__ = [
     "DEFAULT_MODEL",
     "MAX_PIXELS",
+    "ClusterOptions",
     "ColorizeOptions",
     "EvaluateOptions",
+    "FilmOptions",
     "FolderOptions",
     "PrepareOptions",
 ]
@@ -110,6 +112,79 @@ class FolderOptions(Options):
         None,
         "color the I-th of N shares of a folder (default: as torchrun, Slurm or Kubernetes tell)",
         metavar="I/N",
+    )
+
+
+@dataclass(frozen=True)
+class FilmOptions(Options):
+    """How a film is colored and written, beside by which model."""
+
+    size: int | None = option(
+        None,
+        "short side at which the network sees a frame (default: the model's)",
+        low=32,
+        high=1024,
+        unit="pixels",
+    )
+    vividness: float = option(1.0, "factor on chroma: 0 is gray, 1 as predicted", low=0, high=2)
+    temperature: float | None = option(
+        None,
+        "of a model with the distribution head: lower is more vivid (default: the model's)",
+        above=0,
+        high=10,
+    )
+    palette: Any = option(
+        None,
+        "prefer the colors of this photo (distribution head)",
+        metavar="PHOTO",
+        note=_name_of_palette,
+    )
+    steady: float = option(
+        0.92,
+        "share of a color that is carried from the frame before; 0 colors each frame alone",
+        low=0,
+        high=0.99,
+    )
+    codec: str | None = option(
+        None, "h264 (default; vp9 in .webm), hevc, vp9, av1, or lossless ffv1", metavar="NAME"
+    )
+    crf: int | None = option(
+        None, "quality of the codec, 0 the best (default: no loss can be seen)", low=0, high=63
+    )
+    rate: float | None = option(
+        None, "frames in a second of a folder of frames (default: 24)", above=0, high=1000
+    )
+    deinterlace: bool = option(False, "make whole frames of an interlaced film")
+    preview: bool = option(
+        False, "write some seconds from all over the film only, beside the original"
+    )
+    overwrite: bool = option(False, "replace OUT if there is such a file")
+    threads: int | None = option(
+        None, "frames in work at a time (default: one on each core)", low=1
+    )
+    report: Any = option(
+        None, "write shots, times and steadiness to this JSON file", metavar="FILE"
+    )
+
+
+@dataclass(frozen=True)
+class ClusterOptions(Options):
+    """Where photos are listed, and who colors them; see docs/cluster.md."""
+
+    manifest: str | None = option(
+        None, "a list of photos, .txt, .csv or .parquet, instead of folders", metavar="FILE"
+    )
+    engine: str = option(
+        "local", "ray: on a Ray cluster, or on this machine's cores", choices=("local", "ray")
+    )
+    address: str | None = option(
+        None, "of the Ray cluster: auto, or ray://HOST:PORT (default: one on this machine)"
+    )
+    cpus: float | None = option(
+        None, "cores that a Ray worker takes, also a fraction (default: nearly one)", above=0
+    )
+    gpus: float | None = option(
+        None, "graphics cards that a Ray worker takes, also a fraction", above=0
     )
 
 

@@ -28,6 +28,13 @@ def test_a_misspelt_setting_is_refused_with_the_nearest_name() -> None:
         ("data", "batch_size", 0, "batch_size"),
         ("trainer", "devices", 0, "devices"),
         ("trainer", "ema", 1.0, "ema"),
+        ("optimizer", "betas", (0.9, 1.0), "betas"),
+        ("optimizer", "momentum", -0.1, "momentum"),
+        ("optimizer", "weight_decay", -0.1, "weight_decay"),
+        ("optimizer", "encoder_factor", -1.0, "encoder_factor"),
+        ("schedule", "final", 1.5, "final"),
+        ("schedule", "gamma", 0.0, "gamma"),
+        ("schedule", "warmup_steps", -1, "warmup_steps"),
     ],
 )
 def test_a_wrong_value_is_named(group: str, name: str, value: object, message: str) -> None:
@@ -45,15 +52,6 @@ def test_squares_grow_at_their_shares_of_the_training() -> None:
     assert working_size(data) == 320
 
 
-def test_a_model_needs_a_name() -> None:
-    with pytest.raises(UsageError, match=r"name"):
-        check(Settings(model={"head": "ab"}))
-
-
-@pytest.mark.parametrize(
-    ("crop", "scale", "size"),
-    [(128, (0.6, 1.0), 160), (96, (0.5, 1.0), 128), (32, (1.0, 1.0), 32), (256, (1.0, 1.0), 256)],
-)
 def test_the_working_size_is_that_of_training(
     crop: int, scale: tuple[float, float], size: int
 ) -> None:

@@ -60,7 +60,7 @@ def test_init_that_is_nothing(tmp_path: Path) -> None:
         chosen_model(Settings(init="colornet81"))
     (tmp_path / "bad.safetensors").write_bytes(b"no tensors")
     settings = Settings(init=str(tmp_path / "bad.safetensors"), model=TINY)
-    with pytest.raises(ColorizerError, match="bad.safetensors"):
+    with pytest.raises(ColorizerError, match=r"bad\.safetensors"):
         create_initial(settings, resumed=False)
     save_file({"other": torch.ones(1)}, tmp_path / "foreign.safetensors")
     settings.init = str(tmp_path / "foreign.safetensors")
