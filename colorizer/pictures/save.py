@@ -12,7 +12,7 @@ from colorizer.errors import ColorizerError, UsageError
 from colorizer.pictures.header import reason
 from colorizer.pictures.metadata import unwrap_iptc, wrap_iptc
 from colorizer.pictures.tiff_tags import append_tags
-from colorizer.support.temporary import temporary, whole
+from colorizer.support.files import temporary, whole
 
 if TYPE_CHECKING:
     import pyvips

@@ -1,7 +1,5 @@
 """How many pictures fit: the search, the count of bytes, and a GPU that is played."""
 
-from pathlib import Path
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -11,7 +9,6 @@ from torch import nn
 
 from colorizer.errors import ColorizerError
 from colorizer.models import create_model
-from colorizer.support import machine as memory
 from colorizer.training import fitting
 from colorizer.training.fitting import bytes_per_step, largest_batch, search
 from colorizer.training.live_bytes import LiveBytes
@@ -99,28 +96,6 @@ def test_half_of_the_available_memory_is_allowed(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(fitting, "available", lambda device: each)
     with pytest.raises(ColorizerError, match=r"not even one picture .* of cpu: lower data\.crop"):
         largest_batch(plain_trial, device, 10_000)
-
-
-def test_available_memory_is_told_or_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert 10**7 < memory.available(torch.device("cpu")) < 10**14
-
-    def absent(*_: object) -> None:
-        raise OSError
-
-    monkeypatch.setattr(Path, "read_text", absent)
-    assert 10**7 < memory.available(torch.device("cpu")) < 10**14
-    monkeypatch.setattr("os.sysconf", absent)
-    assert memory.available(torch.device("cpu")) == 4 * 1024**3
-
-
-def test_a_container_bounds_the_memory(tmp_path: Path) -> None:
-    assert memory._left_to_container(tmp_path) == float("inf")
-    (tmp_path / "memory.max").write_text("1000\n")
-    (tmp_path / "memory.current").write_text("900\n")
-    (tmp_path / "memory.stat").write_text("anon 500\ninactive_file 300\n")
-    assert memory._left_to_container(tmp_path) == 400
-    (tmp_path / "memory.max").write_text("max\n")
-    assert memory._left_to_container(tmp_path) == float("inf")
 
 
 # ---- a GPU
