@@ -87,10 +87,11 @@ class ModelFolder:
         )
 
     def __getstate__(self) -> Path:
-        return self.path  # elsewhere the folder is read anew
+        """The path, of a shipped folder its name: where it is read anew may be another machine."""
+        return self.path.relative_to(SERIALIZED) if self.path.parent == SERIALIZED else self.path
 
     def __setstate__(self, path: Path) -> None:
-        self.__init__(path)
+        self.__init__(SERIALIZED / path)
 
     def __str__(self) -> str:
         return str(self.path)
