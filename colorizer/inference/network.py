@@ -87,6 +87,7 @@ class Network:
         config = _read_config(folder)
         self.name = str(config["model"]["name"])
         self.size = int(config["inference"]["size"])
+        self._moderation = float(config["inference"].get("moderation", 0.0))
         self.weights_sha256 = _check_weights(folder, config["weights_sha256"])
         self._session = _start_session(folder, threads)
         adjustable = self._session.get_overridable_initializers() + self._session.get_inputs()
@@ -107,6 +108,16 @@ class Network:
     def has_uncertainty(self) -> bool:
         """Whether the model says how sure it is."""
         return "uncertainty" in self._outputs
+
+    @property
+    def has_features(self) -> bool:
+        """Whether the graph tells what hints and suggestions need; older exports do not."""
+        return {"features", "logits"} <= self._outputs
+
+    @property
+    def moderation(self) -> float:
+        """How much the decoded distribution leans back to common colors, see the model's head."""
+        return self._moderation
 
     def training_prior(self) -> np.ndarray:
         """The share of each of `gamut.bins` in the training photos; (Q,), sums to 1.
@@ -133,7 +144,23 @@ class Network:
         Raises:
             ColorizerError: ONNX Runtime failed, or the result is not finite.
         """
-        return self._run("ab", L, temperature, prior)
+        return self._run(["ab"], L, temperature, prior)[0]
+
+    def features(self, L: np.ndarray) -> np.ndarray:
+        """What the decoder saw, its last map: (C, h, w) float32.
+
+        Raises:
+            ColorizerError: as for the call.
+        """
+        return self._run(["features"], L, None, None)[0]
+
+    def logits(self, L: np.ndarray) -> np.ndarray:
+        """The distribution over `gamut.bins`, before moderation: (Q, h, w) float32.
+
+        Raises:
+            ColorizerError: as for the call.
+        """
+        return self._run(["logits"], L, None, None)[0]
 
     def uncertainty(self, L: np.ndarray, *, prior: np.ndarray | None = None) -> np.ndarray:
         """How undecided the model is: the entropy of its distribution, as a share of the highest.
@@ -147,21 +174,25 @@ class Network:
         Raises:
             ColorizerError: as for the call.
         """
-        return self._run("uncertainty", L, None, prior)[0]
+        return self._run(["uncertainty"], L, None, prior)[0][0]
 
     def _run(
-        self, output: str, L: np.ndarray, temperature: float | None, prior: np.ndarray | None
-    ) -> np.ndarray:
+        self,
+        outputs: list[str],
+        L: np.ndarray,
+        temperature: float | None,
+        prior: np.ndarray | None,
+    ) -> list[np.ndarray]:
         feed = {"L": np.asarray(L, np.float32)[None, None]}
         if temperature is not None:
             feed["temperature"] = np.array(temperature, np.float32)
         if prior is not None:
             feed["prior"] = np.asarray(prior, np.float32)
         try:
-            values = self._session.run([output], feed)[0][0]
+            values = [found[0] for found in self._session.run(outputs, feed)]
         except Exception as error:  # its exceptions share no other base class
             raise ColorizerError(f"the model {self.name} failed: {_first_line(error)}") from error
-        if not np.isfinite(values).all():
+        if not all(np.isfinite(found).all() for found in values):
             raise ColorizerError(
                 f"the model {self.name} predicted no finite chroma; is it trained?"
             )
