@@ -188,6 +188,8 @@ class Settings:
     """Everything that can be set.
 
     Args:
+        init: start from all the weights of this: a shipped model's name, a model folder (whose
+            model counts unless `model` names another) or a state dict.
         model: its name, and any keyword of its constructor.
         loss: name and weight of each loss, or its weight with any keywords of its constructor, such
             as `{huber: 1.0, contrastive: {weight: 0.1, mode: layers}}`.
@@ -200,6 +202,7 @@ class Settings:
         inference: what `colorize.py --mode=inference` does.
     """
 
+    init: str | None = None
     model: dict[str, Any] = field(default_factory=lambda: {"name": "colornet18"})
     loss: dict[str, Any] = field(default_factory=lambda: {"distribution": 1.0})
     metrics: list[str] | dict[str, dict[str, Any]] = field(

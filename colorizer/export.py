@@ -47,8 +47,10 @@ def export(
     """Write a model folder: weights.safetensors, model.onnx, config.yaml and `extra_files`.
 
     The graph's weights are external data inside weights.safetensors, so each is stored once. The
-    graph takes `L` (N, 1, H, W) to `ab` (N, 2, h, w); with the distribution head also to
-    `uncertainty` (N, 1, h, w), and `temperature` () and `prior` (Q,) are inputs with defaults.
+    graph takes `L` (N, 1, H, W) to `ab` (N, 2, h, w) and `features` (N, C, h, w), what the head
+    reads; with the distribution head also to `uncertainty` (N, 1, h, w) and `logits` (N, Q, h, w),
+    and `temperature` () and `prior` (Q,) are inputs: config.yaml has the model's own temperature,
+    and a prior of ones changes nothing.
     The folder appears when all is written and torch and ONNX Runtime agree; of a folder that
     exists, the files are replaced and others left alone. The model is not changed.
 
@@ -106,12 +108,13 @@ class _Graph(nn.Module):
     def forward(
         self, L: Tensor, temperature: Tensor | None = None, prior: Tensor | None = None
     ) -> tuple[Tensor, ...]:
-        raw = self.model(L)
+        features = self.model.features(L)
         head = self.model.head
+        raw = head(features)
         if not isinstance(head, DistributionHead):
-            return (self.model.decode(raw),)
+            return self.model.decode(raw), features
         ab = self.model.decode(raw, temperature=temperature, prior=prior)
-        return ab, head.uncertainty(raw, prior)
+        return ab, head.uncertainty(raw, prior), raw, features
 
 
 def _head_defaults(model: ColorModel) -> dict[str, float]:
@@ -120,8 +123,16 @@ def _head_defaults(model: ColorModel) -> dict[str, float]:
     return {"temperature": model.head.temperature, "moderation": model.head.moderation}
 
 
+def _outputs(model: ColorModel) -> list[str]:
+    """The graph's outputs; hints, palettes and films need the last ones."""
+    if not isinstance(model.head, DistributionHead):
+        return ["ab", "features"]
+    return ["ab", "uncertainty", "logits", "features"]
+
+
 def _defaults(model: ColorModel) -> dict[str, Tensor]:
-    """The graph's inputs beside L, with their default values."""
+    """The graph's inputs beside L, and their neutral values. They have no defaults in the graph:
+    browsers and OpenVINO refuse inputs that do."""
     head = model.head
     if not isinstance(head, DistributionHead):
         return {}
@@ -154,7 +165,7 @@ def _save_graph(model: ColorModel, work: Path) -> None:
     """Trace the model to model.onnx, its weights pointing into weights.safetensors."""
     defaults = _defaults(model)
     batch, height, width = (torch.export.Dim(name) for name in "NHW")
-    outputs = ["ab", "uncertainty"][: 2 if defaults else 1]
+    outputs = _outputs(model)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         proto = _traced(
@@ -169,8 +180,6 @@ def _save_graph(model: ColorModel, work: Path) -> None:
         )
     graph = proto.graph
     _point_into(graph, work / WEIGHTS)
-    for name, value in defaults.items():  # an input that is an initializer too has a default
-        graph.initializer.append(onnx.numpy_helper.from_array(value.numpy(), name))
     for output in graph.output:
         for axis, dim in zip("hw", output.type.tensor_type.shape.dim[2:], strict=True):
             dim.dim_param = axis
@@ -232,13 +241,15 @@ def _check_parity(model: ColorModel, graph: Path, tolerance: float) -> None:
     seed = torch.Generator().manual_seed(0)
     defaults = _defaults(model)
     others = {k: torch.rand(v.shape, generator=seed) + 0.2 for k, v in defaults.items()}
-    for shape, feed in (((1, 1, 37, 53), {}), ((2, 1, 75, 41), others)):
+    for shape, feed in (((1, 1, 37, 53), defaults), ((2, 1, 75, 41), others)):
         L = 100 * torch.rand(shape, generator=seed)
-        ours = _Graph(model)(L, *(feed or defaults).values())
+        ours = _Graph(model)(L, *feed.values())
         theirs = session.run(None, {k: v.numpy() for k, v in {"L": L, **feed}.items()})
-        for name, a, b in zip(("ab", "uncertainty"), ours, map(np.asarray, theirs), strict=False):
+        for name, a, b in zip(_outputs(model), ours, map(np.asarray, theirs), strict=True):
             apart = np.abs(a.numpy() - b).max() if a.shape == b.shape else np.inf
-            limit = tolerance if name == "ab" else tolerance / 10
+            # Logits and features have no unit: what counts is their own range.
+            limits = {"ab": tolerance, "uncertainty": tolerance / 10}
+            limit = limits.get(name, tolerance / 10 * max(1.0, float(a.abs().max())))
             if not apart <= limit:
                 raise ColorizerError(
                     f"the exported graph differs from the model: {name} by {apart:.3g} at "

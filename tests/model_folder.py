@@ -39,7 +39,11 @@ def write_model_folder(folder: Path, head: str = "ab", size: int = 64) -> Path:
 
 def write_config(folder: Path, model: dict, size: int) -> None:
     digest = hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
-    config = {"weights_sha256": digest, "model": model, "inference": {"size": size}}
+    config = {
+        "weights_sha256": digest,
+        "model": model,
+        "inference": {"size": size, "temperature": 0.4},
+    }
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
 
 
@@ -52,10 +56,12 @@ def _ab_weights() -> dict[str, np.ndarray]:
 
 def _ab_graph() -> onnx.GraphProto:
     nodes = [
-        helper.make_node("AveragePool", ["L"], ["small"], kernel_shape=[4, 4], strides=[4, 4]),
-        helper.make_node("Conv", ["small", "weight", "bias"], ["ab"]),
+        helper.make_node("AveragePool", ["L"], ["features"], kernel_shape=[4, 4], strides=[4, 4]),
+        helper.make_node("Conv", ["features", "weight", "bias"], ["ab"]),
     ]
-    return helper.make_graph(nodes, "tiny", [_image("L", 1, "HW")], [_image("ab", 2, "hw")])
+    return helper.make_graph(
+        nodes, "tiny", [_image("L", 1, "HW")], [_image("ab", 2, "hw"), _image("features", 1, "hw")]
+    )
 
 
 def _distribution_weights() -> dict[str, np.ndarray]:
@@ -77,11 +83,9 @@ def _distribution_graph() -> onnx.GraphProto:
     ones = helper.make_tensor("column", TensorProto.INT64, [4], [1, len(BINS), 1, 1])
     axis = helper.make_tensor("axis", TensorProto.INT64, [1], [1])
     log_q = helper.make_tensor("log_q", TensorProto.FLOAT, [], [-float(np.log(len(BINS)))])
-    temperature = helper.make_tensor("temperature", TensorProto.FLOAT, [], [0.4])
-    prior = helper.make_tensor("prior", TensorProto.FLOAT, [len(BINS)], [1.0] * len(BINS))
     nodes = [
-        helper.make_node("AveragePool", ["L"], ["small"], kernel_shape=[4, 4], strides=[4, 4]),
-        helper.make_node("Conv", ["small", "weight", "bias"], ["logits"]),
+        helper.make_node("AveragePool", ["L"], ["features"], kernel_shape=[4, 4], strides=[4, 4]),
+        helper.make_node("Conv", ["features", "weight", "bias"], ["logits"]),
         helper.make_node("Reshape", ["prior", "column"], ["prior4"]),
         helper.make_node("Log", ["prior4"], ["log_prior"]),
         helper.make_node("Add", ["logits", "log_prior"], ["weighed"]),
@@ -99,9 +103,9 @@ def _distribution_graph() -> onnx.GraphProto:
         helper.make_tensor_value_info("temperature", TensorProto.FLOAT, []),
         helper.make_tensor_value_info("prior", TensorProto.FLOAT, [len(BINS)]),
     ]
-    outputs = [_image("ab", 2, "hw"), _image("uncertainty", 1, "hw")]
-    defaults = [temperature, prior, ones, axis, log_q]
-    return helper.make_graph(nodes, "tiny", inputs, outputs, initializer=defaults)
+    channels = {"ab": 2, "uncertainty": 1, "logits": len(BINS), "features": 1}
+    outputs = [_image(name, count, "hw") for name, count in channels.items()]
+    return helper.make_graph(nodes, "tiny", inputs, outputs, initializer=[ones, axis, log_q])
 
 
 def _image(name: str, channels: int, sides: str) -> onnx.ValueInfoProto:

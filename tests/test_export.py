@@ -15,6 +15,7 @@ from torch import nn
 from colorizer import weights as room
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.export import export
+from colorizer.inference.network import Network
 from colorizer.models import create_model, list_models
 from colorizer.weights import (
     export_weights,
@@ -62,12 +63,19 @@ def check_parity(folder):
     for shape in UNSEEN:
         L = 100 * torch.rand(shape, generator=torch.Generator().manual_seed(5))
         raw = model(L)
-        theirs = graph.run(None, {"L": L.numpy()})
-        np.testing.assert_allclose(theirs[0], model.decode(raw).numpy(), atol=0.02)
+        if model.head.name == "ab":
+            theirs = graph.run(None, {"L": L.numpy()})
+            np.testing.assert_allclose(theirs[0], model.decode(raw).numpy(), atol=0.02)
+            np.testing.assert_allclose(theirs[1], model.features(L).numpy(), atol=0.02)
         if model.head.name == "distribution":
-            uncertainty = model.head.uncertainty(raw).numpy()
-            np.testing.assert_allclose(theirs[1], uncertainty, atol=1e-3)
             q = len(model.head.bins)
+            temperature = np.array(model.head.temperature, np.float32)
+            neutral = {"temperature": temperature, "prior": np.ones(q, np.float32)}
+            theirs = graph.run(None, {"L": L.numpy(), **neutral})
+            uncertainty = model.head.uncertainty(raw).numpy()
+            expected = (model.decode(raw).numpy(), uncertainty, raw.numpy(), model.features(L))
+            for value, ours, atol in zip(theirs, expected, (0.02, 1e-3, 0.02, 0.02), strict=True):
+                np.testing.assert_allclose(value, ours, atol=atol)
             prior = torch.linspace(0, 2, q)
             feed = {"temperature": np.array(0.8, np.float32), "prior": prior.numpy()}
             theirs = graph.run(None, {"L": L.numpy(), **feed})
@@ -124,16 +132,20 @@ def test_each_weight_is_stored_once(folders):
 
 
 def test_graph_names_its_inputs_and_outputs(folders):
-    graph = session(folders("cross", "distribution")[0])
-    assert [(i.name, i.shape) for i in graph.get_inputs()] == [("L", ["N", 1, "H", "W"])]
-    overridable = {i.name: i.shape for i in graph.get_overridable_initializers()}
-    assert overridable == {"temperature": [], "prior": [261]}
+    folder, model = folders("cross", "distribution")
+    graph = session(folder)
+    inputs = {i.name: i.shape for i in graph.get_inputs()}
+    assert inputs == {"L": ["N", 1, "H", "W"], "temperature": [], "prior": [261]}
+    assert not graph.get_overridable_initializers()  # browsers and OpenVINO refuse them
+    channels = model.head.project.in_channels
     assert [(o.name, o.shape) for o in graph.get_outputs()] == [
         ("ab", ["N", 2, "h", "w"]),
         ("uncertainty", ["N", 1, "h", "w"]),
+        ("logits", ["N", 261, "h", "w"]),
+        ("features", ["N", channels, "h", "w"]),
     ]
     graph = session(folders("cross", "ab")[0])
-    assert [o.name for o in graph.get_outputs()] == ["ab"]
+    assert [o.name for o in graph.get_outputs()] == ["ab", "features"]
     assert not graph.get_overridable_initializers()
 
 
@@ -262,11 +274,10 @@ def test_a_model_folder_can_be_given_other_defaults(folders, tmp_path):
     assert after["training"] == before["training"]
     assert after["model"] == before["model"]
     assert load_model(changed).head.temperature == 0.9
-    L = {"L": 100 * np.random.default_rng(0).random((1, 1, 40, 40), np.float32)}
-    hot = {**L, "temperature": np.array(0.9, np.float32)}
-    default = session(changed).run(["ab"], L)[0]
-    np.testing.assert_allclose(default, session(source).run(["ab"], hot)[0], atol=1e-4)
-    assert np.abs(default - session(source).run(["ab"], L)[0]).max() > 0.1
+    L = 100 * np.random.default_rng(0).random((40, 40), np.float32)
+    default = Network(changed)(L)
+    np.testing.assert_allclose(default, Network(source)(L, temperature=0.9), atol=1e-4)
+    assert np.abs(default - Network(source)(L)).max() > 0.1
 
 
 def test_defaults_that_do_not_fit_are_refused(folders, tmp_path):

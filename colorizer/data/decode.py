@@ -49,7 +49,7 @@ def _decode_small(encoded: bytes, short_side: int, max_pixels: int) -> np.ndarra
     takes to set its pipeline up.
     """
     try:
-        with Image.open(io.BytesIO(encoded), formats=("JPEG", "PNG", "WEBP")) as image:
+        with Image.open(io.BytesIO(encoded), formats=("JPEG", "PNG", "WEBP", "AVIF")) as image:
             special = image.info.keys() & {"icc_profile", "transparency"}
             plain = image.mode in ("RGB", "L") and not special
             upright = image.getexif().get(0x0112, 1) == 1

@@ -11,7 +11,7 @@ from colorizer.errors import ColorizerError
 
 __all__ = ["SUFFIXES", "Photo", "decode", "find_photos"]
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".avif"})
 """What counts as a photo, by its lower-case suffix."""
 
 

@@ -76,6 +76,7 @@ class Network:
     Attributes:
         name: of the model, from its `config.yaml`.
         size: its default working size.
+        temperature: its default, where it predicts a distribution.
         weights_sha256: of `weights.safetensors`, checked.
 
     Raises:
@@ -87,11 +88,12 @@ class Network:
         config = _read_config(folder)
         self.name = str(config["model"]["name"])
         self.size = int(config["inference"]["size"])
-        self._moderation = float(config["inference"].get("moderation", 0.0))
+        self.moderation = float(config["inference"].get("moderation", 0.0))
+        self.temperature = float(config["inference"].get("temperature", 1.0))
+        self._ones = np.ones(len(gamut.bins()), np.float32)
         self.weights_sha256 = _check_weights(folder, config["weights_sha256"])
         self._session = _start_session(folder, threads)
-        adjustable = self._session.get_overridable_initializers() + self._session.get_inputs()
-        self._inputs = {value.name: value.shape for value in adjustable}
+        self._inputs = {value.name: value.shape for value in self._session.get_inputs()}
         self._outputs = {value.name for value in self._session.get_outputs()}
 
     @property
@@ -113,11 +115,6 @@ class Network:
     def has_features(self) -> bool:
         """Whether the graph tells what hints and suggestions need; older exports do not."""
         return {"features", "logits"} <= self._outputs
-
-    @property
-    def moderation(self) -> float:
-        """How much the decoded distribution leans back to common colors, see the model's head."""
-        return self._moderation
 
     def training_prior(self) -> np.ndarray:
         """The share of each of `gamut.bins` in the training photos; (Q,), sums to 1.
@@ -184,10 +181,10 @@ class Network:
         prior: np.ndarray | None,
     ) -> list[np.ndarray]:
         feed = {"L": np.asarray(L, np.float32)[None, None]}
-        if temperature is not None:
-            feed["temperature"] = np.array(temperature, np.float32)
-        if prior is not None:
-            feed["prior"] = np.asarray(prior, np.float32)
+        if self.has_temperature:
+            feed["temperature"] = np.array(temperature or self.temperature, np.float32)
+        if self.has_prior:
+            feed["prior"] = self._ones if prior is None else np.asarray(prior, np.float32)
         try:
             values = [found[0] for found in self._session.run(outputs, feed)]
         except Exception as error:  # its exceptions share no other base class

@@ -1,5 +1,6 @@
 """ColorNet: an encoder, a decoder and a head."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,15 +14,31 @@ __all__ = ["ColorModel", "ColorNet"]
 
 
 class ColorModel(nn.Module):
-    """What every model is: `forward` from L to the raw output of its `head`.
+    """What every model is: from L to `features`, and from these to the raw output of its `head`.
 
     Attributes:
         head: gives the raw output its meaning; `head.name`, `head.stride`.
         config: the name and options that `create_model` built it from.
+        features: what the head reads: L (N, 1, H, W), 0..100 -> (N, C, h, w), at its stride.
     """
 
     head: Head
     config: dict[str, Any]
+    features: Callable[[Tensor], Tensor]
+
+    def forward(self, L: Tensor) -> Tensor:
+        """Shape: L (N, 1, H, W), 0..100 -> raw (N, C, h, w), at the head's stride."""
+        return self.head(self.features(L))
+
+    def freeze_at(self, progress: float) -> bool:
+        """Be as at this point of a training, 0..1; says whether weights learn that did not before.
+
+        For models that keep a part frozen for a share of the training; others have nothing to do.
+        """
+        return False
+
+    def unfold(self) -> None:
+        """Drop what `freeze_at` made for speed, before weights are changed, copied or exported."""
 
     def decode(self, raw: Tensor, **options: Any) -> Tensor:
         """Shape: raw (N, C, h, w) -> ab (N, 2, h, w), Lab units, float32.
@@ -46,12 +63,20 @@ class ColorNet(ColorModel):
         self.decoder = decoder
         self.head = head
 
-    def forward(self, L: Tensor) -> Tensor:
-        """Shape: L (N, 1, H, W), 0..100 -> raw (N, C, ceil(H / stride), ceil(W / stride))."""
+    def freeze_at(self, progress: float) -> bool:
+        """As `Encoder.freeze_at`."""
+        return self.encoder.freeze_at(progress)
+
+    def unfold(self) -> None:
+        """As `Encoder.unfold`."""
+        self.encoder.unfold()
+
+    def features(self, L: Tensor) -> Tensor:
+        """Shape: L (N, 1, H, W), 0..100 -> (N, C, ceil(H / stride), ceil(W / stride))."""
         h, w = L.shape[-2:]
-        raw = self.head(self.decoder(self.encoder(_extend(L, self.encoder.multiple))))
+        x = self.decoder(self.encoder(_extend(L, self.encoder.multiple)))
         s = self.head.stride
-        return raw[:, :, : (h + s - 1) // s, : (w + s - 1) // s]
+        return x[:, :, : (h + s - 1) // s, : (w + s - 1) // s]
 
 
 def _extend(L: Tensor, multiple: int) -> Tensor:

@@ -33,8 +33,8 @@ class ConstantNet(ColorModel):
         self.leave = nn.Sequential(ConvBlock(2 * width, width, dilation=2), ConvBlock(width, width))
         self.head = create_head(head, width, stride=1)
 
-    def forward(self, L: Tensor) -> Tensor:
-        """Shape: L (N, 1, H, W), 0..100 -> raw (N, C, H, W)."""
+    def features(self, L: Tensor) -> Tensor:
+        """Shape: L (N, 1, H, W), 0..100 -> (N, width, H, W)."""
         x = self.enter(2 * lightness_to_gray(L) - 1)
         x = torch.cat([x, self.middle(x)], dim=1)  # the skip
-        return self.head(self.leave(x))
+        return self.leave(x)

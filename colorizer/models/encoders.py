@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from colorizer.color.tensors import lightness_to_gray
 from colorizer.errors import ColorizerError, UnknownNameError, UsageError
+from colorizer.models.convolutions import adapt, folded
 from colorizer.support.hub import cached_file, hub_answers
 from colorizer.support.nearest import nearest
 
@@ -26,7 +27,8 @@ class Encoder(nn.Module):
         pretrained: start from timm's weights (its hub, or its cache when offline).
         pretrained_file: start from this state dict (.safetensors or .pth, in timm's or
             torchvision's names) instead; implies `pretrained`.
-        freeze: fix the weights and the batch statistics, in training mode too.
+        freeze: share of a training, 0..1, for which weights and batch statistics stay as they
+            are, in training mode too; True is 1, all of it.
         last_stride: leave out the stages beyond this stride.
 
     Attributes:
@@ -44,10 +46,12 @@ class Encoder(nn.Module):
         *,
         pretrained: bool = False,
         pretrained_file: str | None = None,
-        freeze: bool = False,
+        freeze: float = False,
         last_stride: int = 32,
     ) -> None:
         super().__init__()
+        if not 0 <= freeze <= 1:
+            raise UsageError(f"model.freeze is {freeze:g}; accepted are shares from 0 to 1")
         body = _build(name)
         strides = body.feature_info.reduction()
         if min(strides) > last_stride:
@@ -61,27 +65,53 @@ class Encoder(nn.Module):
             body = _build(name, pretrained=download and cached is None, out_indices=indices)
         if pretrained_file is not None or cached is not None:
             _load(body, name, Path(pretrained_file or cached or ""))
+        adapt(body)
         self.body = body
         self.channels: list[int] = body.feature_info.channels()
         self.reductions: list[int] = body.feature_info.reduction()
         self.multiple = math.lcm(*self.reductions)
         self.channels_last = str(getattr(body, "output_fmt", "NCHW")).endswith("NHWC")
-        self.freeze = freeze
+        self.freeze = float(freeze)
+        self.frozen = False
+        self._folded: list[nn.Module] = []  # in a list: it is no part of the state
         cfg = body.default_cfg
         self.register_buffer("mean", torch.tensor(cfg["mean"]).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(cfg["std"]).view(1, -1, 1, 1), persistent=False)
-        if freeze:
-            self.requires_grad_(False)
-            self.train()
+        self._set_frozen(self.freeze > 0)
 
     def train(self, mode: bool = True) -> "Encoder":
         """Training mode, or not; a frozen encoder stays as in evaluation."""
-        return super().train(mode and not self.freeze)
+        return super().train(mode and not self.frozen)
+
+    def freeze_at(self, progress: float) -> bool:
+        """Be as at this point of a training, 0..1: frozen, and then fast, or not.
+
+        While it is frozen, features come from a copy with the batch norms folded into the
+        convolutions; `unfold` drops it.
+
+        Returns:
+            Whether weights now change that did not before.
+        """
+        frozen = progress < self.freeze
+        changed = frozen != self.frozen
+        self._set_frozen(frozen)
+        self._folded = (self._folded or [folded(self.body)]) if frozen else []
+        return changed
+
+    def unfold(self) -> None:
+        """Drop the folded copy: the weights are about to be changed, copied or exported."""
+        self._folded = []
+
+    def _set_frozen(self, frozen: bool) -> None:
+        if frozen != self.frozen:
+            self.frozen = frozen
+            self.requires_grad_(not frozen)
+            self.train(self.training or not frozen)
 
     def forward(self, L: Tensor) -> list[Tensor]:
         """Shape: L (N, 1, H, W), 0..100, multiples of `multiple` -> [(N, C_i, H/r_i, W/r_i)]."""
         x = (lightness_to_gray(L) - self.mean) / self.std  # (N, 3, H, W)
-        features = self.body(x)
+        features = (self._folded[0] if self._folded else self.body)(x)
         if self.channels_last:
             return [f.permute(0, 3, 1, 2) for f in features]  # (N, H, W, C) -> (N, C, H, W)
         return features

@@ -16,7 +16,7 @@ def colornet(
     head: HeadName = "distribution",
     pretrained: bool = False,
     pretrained_file: str | None = None,
-    freeze: bool = False,
+    freeze: bool | float = False,
     last_stride: int = 32,
     width: int = 64,
     stride: int = 4,
@@ -30,7 +30,8 @@ def colornet(
         head: "distribution" over ab bins, or "ab" regression.
         pretrained: start from timm's weights, of its hub.
         pretrained_file: start from a local .safetensors or .pth state dict instead.
-        freeze: fix the encoder, batch statistics included.
+        freeze: fix the encoder, batch statistics included: True, or for a share of the training,
+            such as 0.7 for the first 70 %.
         last_stride: leave out the encoder's stages beyond this stride.
         width: channels at the head's stride.
         stride: the head's.
@@ -59,7 +60,7 @@ def colornet18(
     head: HeadName = "distribution",
     pretrained: bool = False,
     pretrained_file: str | None = None,
-    freeze: bool = False,
+    freeze: bool | float = False,
 ) -> ColorNet:
     """The base: ResNet18 up to stride 8 and a plain decoder, a million parameters in all."""
     return colornet(
@@ -79,7 +80,7 @@ def colornet18_cross(
     head: HeadName = "distribution",
     pretrained: bool = False,
     pretrained_file: str | None = None,
-    freeze: bool = False,
+    freeze: bool | float = False,
 ) -> ColorNet:
     """ResNet18 with cross connections."""
     return colornet("resnet18", True, head, pretrained, pretrained_file, freeze)
@@ -90,7 +91,7 @@ def colornet50(
     head: HeadName = "distribution",
     pretrained: bool = False,
     pretrained_file: str | None = None,
-    freeze: bool = False,
+    freeze: bool | float = False,
 ) -> ColorNet:
     """ResNet50 and a plain decoder."""
     return colornet("resnet50", False, head, pretrained, pretrained_file, freeze)
@@ -101,7 +102,7 @@ def colornet121(
     head: HeadName = "distribution",
     pretrained: bool = False,
     pretrained_file: str | None = None,
-    freeze: bool = False,
+    freeze: bool | float = False,
 ) -> ColorNet:
     """DenseNet121 and a plain decoder."""
     return colornet("densenet121", False, head, pretrained, pretrained_file, freeze)
@@ -112,7 +113,7 @@ def colornet50_cross(
     head: HeadName = "distribution",
     pretrained: bool = False,
     pretrained_file: str | None = None,
-    freeze: bool = False,
+    freeze: bool | float = False,
 ) -> ColorNet:
     """ResNet50 with cross connections."""
     return colornet("resnet50", True, head, pretrained, pretrained_file, freeze)
@@ -123,7 +124,7 @@ def colornet121_cross(
     head: HeadName = "distribution",
     pretrained: bool = False,
     pretrained_file: str | None = None,
-    freeze: bool = False,
+    freeze: bool | float = False,
 ) -> ColorNet:
     """DenseNet121 with cross connections."""
     return colornet("densenet121", True, head, pretrained, pretrained_file, freeze)
@@ -134,7 +135,20 @@ def colornet_vgg16_cross(
     head: HeadName = "distribution",
     pretrained: bool = False,
     pretrained_file: str | None = None,
-    freeze: bool = False,
+    freeze: bool | float = False,
 ) -> ColorNet:
     """VGG16 with cross connections."""
     return colornet("vgg16", True, head, pretrained, pretrained_file, freeze)
+
+
+@MODELS.register("colornet_lite_cross")
+def colornet_lite_cross(
+    head: HeadName = "distribution",
+    pretrained: bool = False,
+    pretrained_file: str | None = None,
+    freeze: bool | float = False,
+) -> ColorNet:
+    """The flagship: EfficientNet-Lite2 with cross connections, 6.5 million parameters."""
+    return colornet(
+        "tf_efficientnet_lite2", True, head, pretrained, pretrained_file, freeze, width=96
+    )

@@ -26,9 +26,10 @@ def create_optimizer(
     """
     pretrained = getattr(network, "config", {})
     gentle = bool(pretrained.get("pretrained") or pretrained.get("pretrained_file"))
+    thaws = 0 < pretrained.get("freeze", 0) < 1  # what is frozen now will learn
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
-        if parameter.requires_grad:
+        if parameter.requires_grad or thaws:
             key = (gentle and name.startswith("encoder."), parameter.ndim > 1)
             groups.setdefault(key, []).append(parameter)
     params = [

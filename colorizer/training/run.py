@@ -29,6 +29,7 @@ from colorizer.losses import WeightedSum, create_loss
 from colorizer.models import ColorModel, create_model
 from colorizer.models.heads import DistributionHead
 from colorizer.registry import MODELS
+from colorizer.support.allocator import keep_freed_memory
 from colorizer.support.writing import write_whole
 from colorizer.training.baseline import gray_baseline
 from colorizer.training.batch_size import fit_batch
@@ -44,7 +45,7 @@ from colorizer.training.optimizer import batch_factor
 from colorizer.training.precision import resolve_precision
 from colorizer.training.record import card, hardware, provenance
 from colorizer.training.task import ColorTask
-from colorizer.weights import untrained
+from colorizer.weights import load_state_dict, load_weights, untrained
 
 __all__ = ["model_options", "train"]
 
@@ -79,6 +80,8 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
     data = PhotoModule(settings.data, settings.trainer.seed)
     loss = create_loss(settings.loss)
     model = _create_model(settings, trained=checkpoint is not None)
+    if settings.init is not None and checkpoint is None:
+        load_weights(model, load_state_dict(settings.init), settings.init)
     _check_adversarial(loss, settings)
     t = settings.trainer
     t.precision = resolve_precision(t.precision, t.accelerator, scalable=not loss.adversarial)
@@ -96,6 +99,8 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
     )
     trainer = _trainer(settings, run, ddp_finds_unused=loss.adversarial is not None)
     data.device, data.ranks = trainer.strategy.root_device, trainer.world_size
+    if data.device.type == "cpu":
+        keep_freed_memory()
     data.setup()
     if settings.data.batch_size == "auto":
         most = max(1, len(data.train) // data.ranks)

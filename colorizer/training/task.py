@@ -113,7 +113,14 @@ class ColorTask(LightningModule):
         if self.compiled:
             self._compile()
 
+    def on_train_start(self) -> None:
+        self._freeze()  # a run resumed within an epoch does not start one
+
+    def on_train_end(self) -> None:
+        self.model.unfold()
+
     def on_train_epoch_start(self) -> None:
+        self._freeze()
         for mean in self.means.values():  # a run resumed between epochs has the last one's
             mean.reset()
 
@@ -227,6 +234,14 @@ class ColorTask(LightningModule):
         for name, mean in self.means.items():
             mean.update(values[name].detach(), count)
             self.log(name, mean, on_step=False, on_epoch=True)
+
+    def _freeze(self) -> None:
+        if self.model.freeze_at(self.trainer.current_epoch / self.trainer.max_epochs) and (
+            self.trainer.world_size > 1
+        ):
+            # DDP has looked once for the weights whose gradients it gathers.
+            strategy = self.trainer.strategy
+            strategy.model = strategy._setup_model(self)
 
     def _batch_seed(self, batch: int) -> int:
         place = (self.seed, self.current_epoch, batch, self.global_rank)
