@@ -301,17 +301,17 @@ class Colorizer:
             picture: which it is a copy of.
             with_features: also find out what hints need.
         """
-        predict = partial(
-            self._network, temperature=self.options.temperature, prior=self._prior()
-        )
+        predict = partial(self._network, temperature=self.options.temperature, prior=self._prior())
         if self.options.quality == "fast":
             slope, offset = look(small, predict)
         else:
             size = working_size(picture.width, picture.height, self.size)
             slope, offset = look_again(small, size, predict)
             small = resize(small, *size[::-1])[..., 0]
-        features = over_picture(self._network.features(pad(small)), small) if with_features else None
-        return Seen(small, slope, offset, features)
+        if not with_features:
+            return Seen(small, slope, offset)
+        features = self._network.features(pad(small))
+        return Seen(small, slope, offset, over_picture(features, small))
 
     def steer(self, seen: Seen, hints: Hints) -> tuple[np.ndarray, np.ndarray]:
         """Slope and offset as they are composed: as vivid as asked for, and as hints say."""

@@ -131,9 +131,9 @@ def read_hints(source: Any) -> Hints:
     Args:
         source: `Hints`; a list of hints, each a mapping with `at: [x, y]` or `stroke: [[x, y],
             ...]` and `color: "#rrggbb"`, or with `region: [[x, y], ...]` and `keep: "gray"` or
-            `"predicted"`, and either with `page: n`; a mapping `{"version": 1, "hints": [...]}`; the path of a JSON file of
-            such a mapping; or the path of a picture with transparency, whose fully opaque pixels
-            are hints.
+            `"predicted"`, and either with `page: n`; a mapping `{"version": 1, "hints": [...]}`;
+            the path of a JSON file of such a mapping; or the path of a picture with transparency,
+            whose fully opaque pixels are hints.
 
     Raises:
         UsageError: something else, or a wrong value; the message says which hint.

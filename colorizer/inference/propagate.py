@@ -7,6 +7,7 @@ directly, row by row, so that the result does not hang on a tolerance. Nothing i
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -22,6 +23,8 @@ EDGE = 5.0  # of lightness, over which a difference of chroma costs little
 OWN_EDGES = 0.5  # trust in the prediction's own differences of chroma, where hints reach
 PULL = 1e-3  # towards what likeness says, beside 1 between neighbors
 HOLD = 100.0  # of a hint on its own cell
+BRUSH = 1 / 32  # of the short side: how far a hint holds around it, where it is as light, a little
+DAB = 2.0  # pixels of the working size, of the hint itself
 UNLIKE, ALIKE = 1e-3, 0.05  # likeness to the nearest hint below which nothing, above which all
 FINEST = 64  # cells of the short side, at most, on which the problem is solved
 MOST_CARRIED = 256  # cells whose difference is carried; the others of long strokes only hold
@@ -88,8 +91,9 @@ def spread(L: np.ndarray, ab: np.ndarray, features: np.ndarray, marks: Marks) ->
     carried = (likeness @ weights).reshape(height, width, 2)
     nearest = likeness.max(1).reshape(height, width)
 
-    hold = PULL + HOLD * marks.hold
-    wanted = PULL * carried + (HOLD * marks.hold)[..., None] * (marks.ab - ab)
+    weight, pulled = _brush(L, marks.hold, marks.ab - ab)
+    hold = PULL + weight
+    wanted = PULL * carried + pulled
     across = np.exp(-(np.diff(L, axis=1) ** 2) / (2 * EDGE**2))
     down = np.exp(-(np.diff(L, axis=0) ** 2) / (2 * EDGE**2))
     for axis, weight in ((1, across), (0, down)):
@@ -127,7 +131,7 @@ def follow(
     change = spread(small_L, now, kinds, marks) * marks.change[..., None]
     more_slope, more_offset = fit_chroma(L, change.transpose(2, 0, 1))
     slope, offset = slope + more_slope, offset + more_offset
-    offset = offset + _exactly(L, slope, offset, hints)
+    slope, offset = _exactly(L, slope, offset, hints)
     if hints.regions:
         keep = resize(marks.color, *L.shape)
         slope, offset = slope * keep, offset * keep
@@ -139,7 +143,7 @@ def _along(places: np.ndarray) -> np.ndarray:
     if len(places) == 1:
         return places
     pieces = []
-    for start, end in zip(places[:-1], places[1:], strict=True):
+    for start, end in pairwise(places):
         steps = 1 + int(2 * np.abs(end - start).max())
         pieces.append(start + (end - start) * np.arange(steps)[:, None] / steps)
     return np.concatenate([*pieces, places[-1:]])
@@ -168,6 +172,29 @@ def _embed(L: np.ndarray, ab: np.ndarray, features: np.ndarray) -> np.ndarray:
 def _likeness(places: np.ndarray, others: np.ndarray) -> np.ndarray:
     distance2 = (places**2).sum(1)[:, None] + (others**2).sum(1) - 2 * places @ others.T
     return np.exp(-distance2.clip(0) / (2 * REACH**2))
+
+
+def _brush(
+    L: np.ndarray, hold: np.ndarray, difference: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The weight of hints on and around their cells, and what they pull to, times that weight."""
+    height, width = L.shape
+    rows, columns = np.nonzero(hold)
+    weight = HOLD * hold
+    pulled = weight[..., None] * difference
+    sigma = max(0.5, BRUSH * min(height, width))
+    reach = int(2 * sigma)
+    for down in range(-reach, reach + 1):
+        for right in range(-reach, reach + 1):
+            y, x = rows + down, columns + right
+            inside = (0 <= y) & (y < height) & (0 <= x) & (x < width)
+            y, x, own = y[inside], x[inside], (rows[inside], columns[inside])
+            near = (down * down + right * right) / (2 * sigma**2)
+            alike = (L[y, x] - L[own]) ** 2 / (2 * EDGE**2)
+            share = np.exp(-near - alike)
+            np.add.at(weight, (y, x), share)
+            np.add.at(pulled, (y, x), share[:, None] * difference[own])
+    return weight, pulled
 
 
 def _solve(hold: np.ndarray, across: np.ndarray, down: np.ndarray, wanted: np.ndarray):
@@ -202,11 +229,11 @@ def _solve(hold: np.ndarray, across: np.ndarray, down: np.ndarray, wanted: np.nd
 
 def _exactly(
     L: np.ndarray, slope: np.ndarray, offset: np.ndarray, hints: Hints, rounds: int = 3
-) -> np.ndarray:
-    """What the offset lacks, at the pixels around each hint, to be what the hint says there.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Slope and offset that, at each place of a hint, give exactly what it says, at any lightness.
 
     Of the four pixels between which full size will interpolate, those as light as the place take
-    the most.
+    the most. Where hints share pixels they are approached in rounds.
     """
     height, width = L.shape
     places, wanted = [np.empty((0, 2))], [np.empty((0, 2))]
@@ -217,20 +244,49 @@ def _exactly(
     x, y = np.concatenate(places).clip(0, (width - 1, height - 1)).T
     target = np.concatenate(wanted)
     left, top = x.astype(int), y.astype(int)
-    rows = np.stack([top, top, *[np.minimum(top + 1, height - 1)] * 2])  # (4, hints)
-    columns = np.stack([left, np.minimum(left + 1, width - 1)] * 2)
+    right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
+    at = np.stack([top, top, bottom, bottom]), np.stack([left, right, left, right])  # (4, hints)
     fx, fy = x - left, y - top
     share = np.stack([(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy])
-    seen = L[rows, columns]
-    light = (share * seen).sum(0)
-    near = np.exp(-((seen - light) ** 2) / (2 * EDGE**2))
-    way = share * near / np.maximum((share * share * near).sum(0), 1e-9)
-    more = np.zeros_like(offset)
+    near = np.exp(-((L[at] - (share * L[at]).sum(0)) ** 2) / (2 * EDGE**2)) + 1e-6
+    way = share * near / (share * share * near).sum(0)
+
+    slope, offset = _dab(L, slope, offset, np.rint(y).astype(int), np.rint(x).astype(int), target)
+    offset[at] += slope[at] * L[at][..., None]  # chroma that does not follow lightness there
+    slope[at] = 0
+    count = np.zeros(L.shape)
+    np.add.at(count, at, share > 0.01)
     for _ in range(rounds):
-        at = (share[..., None] * (slope[rows, columns] * light[:, None] + offset[rows, columns]
-              + more[rows, columns])).sum(0)
-        total, count = np.zeros_like(more), np.zeros(L.shape)
-        np.add.at(total, (rows, columns), way[..., None] * (target - at))
-        np.add.at(count, (rows, columns), share > 0.01)
-        more += total / np.maximum(count, 1)[..., None]
-    return more
+        lacking = target - (share[..., None] * offset[at]).sum(0)
+        total = np.zeros_like(offset)
+        np.add.at(total, at, way[..., None] * lacking)
+        offset += total / np.maximum(count, 1)[..., None]
+    return slope, offset
+
+
+def _dab(
+    L: np.ndarray,
+    slope: np.ndarray,
+    offset: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    target: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """A soft dab of each hint's own color on the pixels around it that are as light."""
+    height, width = L.shape
+    most, total, sums = np.zeros(L.shape), np.zeros(L.shape), np.zeros_like(offset)
+    reach = int(3 * DAB)
+    for down in range(-reach, reach + 1):
+        for right in range(-reach, reach + 1):
+            y, x = rows + down, columns + right
+            inside = (0 <= y) & (y < height) & (0 <= x) & (x < width)
+            y, x = y[inside], x[inside]
+            far = (down * down + right * right) / (2 * DAB**2)
+            unlike = (L[y, x] - L[rows[inside], columns[inside]]) ** 2 / (2 * EDGE**2)
+            share = np.exp(-far - unlike)
+            np.maximum.at(most, (y, x), share)
+            np.add.at(total, (y, x), share)
+            np.add.at(sums, (y, x), share[:, None] * target[inside])
+    mean = sums / np.maximum(total, 1e-9)[..., None]
+    left = (1 - most)[..., None]
+    return slope * left, offset * left + most[..., None] * mean

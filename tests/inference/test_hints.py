@@ -41,10 +41,11 @@ def told(hint) -> np.ndarray:
 
 
 def fits(L: float, ab: np.ndarray) -> bool:
-    """Whether the gamut of a lightness has a color: scikit-image clips none of its channels."""
-    one = np.array([[[L, *ab]]])
-    xyz = color.lab2xyz(one)
-    rgb = xyz @ np.linalg.inv(color.colorconv.xyz_from_rgb).T
+    """Whether the gamut of a lightness has a color, with a little to spare."""
+    fy = (L + 16) / 116
+    f = np.array([fy + ab[0] / 500, fy, fy - ab[1] / 200])
+    xyz = np.where(f > 0.2068966, f**3, (f - 16 / 116) / 7.787) * (0.95047, 1, 1.08883)
+    rgb = np.linalg.inv(color.colorconv.xyz_from_rgb) @ xyz
     return bool((rgb > 0.002).all() and (rgb < 0.998).all())
 
 
@@ -64,13 +65,15 @@ OPTIONS = [
 @pytest.mark.parametrize("depth", [8, 16])
 def test_a_hint_is_honored_where_it_is(colorizer, options, depth):
     rng = np.random.default_rng(5)
-    picture = CAMERA if depth == 8 else (CAMERA.astype(np.uint16) * 257)
-    L = lab(np.stack([CAMERA] * 3, -1))[..., 0]
+    picture = data.camera() if depth == 8 else data.camera().astype(np.uint16) * 257
+    L = lab(np.stack([picture] * 3, -1))[..., 0]
     hints = []
-    for place in rng.uniform(0.02, 0.98, (40, 2)):
-        hint = {"at": place.tolist(), "color": "#%02x%02x%02x" % tuple(rng.integers(40, 216, 3))}
+    for place in rng.uniform(0.02, 0.98, (150, 2)):
+        hint = {"at": place.tolist(), "color": f"#{rng.bytes(3).hex()}"}
         far = all(np.abs(place - other["at"]).max() > 0.08 for other in hints)
-        if far and fits(at(L, place), told(hint)):
+        y, x = (place[::-1] * L.shape).astype(int)
+        edge = np.ptp(L[max(0, y - 4) : y + 5, max(0, x - 4) : x + 5]) > 25
+        if far and not edge and fits(at(L, place), told(hint)):
             hints.append(hint)
     assert len(hints) > 5
     found = lab(colorizer.with_options(hints=hints, **options).colorize(picture))
@@ -79,14 +82,14 @@ def test_a_hint_is_honored_where_it_is(colorizer, options, depth):
 
 
 def test_elsewhere_the_picture_does_not_change(colorizer):
-    halves = np.full((96, 128), 70, np.uint8)
-    halves[:, 64:] = 190
+    halves = np.full((96, 128), 70 * 257, np.uint16)
+    halves[:, 64:] = 190 * 257
     before = colorizer.colorize(halves)
     after = colorizer.with_options(hints=[{"at": [0.2, 0.5], "color": "#b02020"}]).colorize(halves)
     change = np.abs(lab(after) - lab(before))
     assert change[:, :60].mean() > 5
     assert change[:, 70:].max() < 0.5
-    assert change[..., 0].max() < 0.3
+    assert change[..., 0].max() < 0.01
 
 
 def test_no_hints_change_nothing_and_the_same_hints_give_the_same(colorizer):
@@ -99,25 +102,28 @@ def test_no_hints_change_nothing_and_the_same_hints_give_the_same(colorizer):
 
 
 def test_gray_keeps_neutral_and_strokes_hold_along_their_way(colorizer):
-    stroke = {"stroke": [[0.1, 0.8], [0.5, 0.85], [0.9, 0.8]], "color": "#777777"}
+    stroke = {"stroke": [[0.1, 0.1], [0.3, 0.15], [0.9, 0.1]], "color": "#777777"}
     found = lab(colorizer.with_options(hints=[stroke]).colorize(CAMERA))
     before = lab(colorizer.colorize(CAMERA))
     for share in np.linspace(0, 1, 9):
-        place = (0.1 + 0.4 * share, 0.8 + 0.05 * share)
+        place = (0.1 + 0.2 * share, 0.1 + 0.05 * share)
         assert np.hypot(*at(found, place)[1:]) < 3
-    assert np.hypot(*at(before, (0.5, 0.85))[1:]) > 10
+    assert np.hypot(*at(before, (0.3, 0.15))[1:]) > 10
 
 
 @pytest.mark.parametrize("keep", ["gray", "predicted"])
 def test_a_region_is_left_alone(colorizer, keep):
     region = {"region": [[0.2, 0.2], [0.7, 0.2], [0.7, 0.8], [0.2, 0.8]], "keep": keep}
     flat = np.full((128, 160), 120, np.uint8)
-    options = {"hints": [{"at": [0.1, 0.1], "color": "#30c030"}, region]}
+    options = {"hints": [{"at": [0.1, 0.1], "color": "#5a8a50"}, region]}
     found = lab(colorizer.with_options(**options).colorize(flat))
     inner = np.s_[36:92, 48:96]
     expected = lab(colorizer.colorize(flat))[inner] if keep == "predicted" else 0
-    np.testing.assert_allclose(found[inner][..., 1:], np.broadcast_to(
-        expected if keep == "gray" else expected[..., 1:], (56, 48, 2)), atol=0.5)
+    np.testing.assert_allclose(
+        found[inner][..., 1:],
+        np.broadcast_to(expected if keep == "gray" else expected[..., 1:], (56, 48, 2)),
+        atol=0.5,
+    )
     assert np.abs(at(found, (0.1, 0.1))[1:] - told(options["hints"][0])).max() < 2
 
 
@@ -129,16 +135,17 @@ def test_all_forms_say_the_same(colorizer, tmp_path):
 
 
 def test_a_layer_counts_where_it_is_fully_opaque(colorizer, tmp_path):
+    flat = np.full((151, 200), 90, np.uint8)
     layer = np.zeros((151, 200, 4), np.uint8)
     layer[...] = (0, 0, 255, 254)  # blue, not quite opaque: says nothing
     layer[56:64, 56:64] = (0x9C, 0x3B, 0x34, 255)
     Image.fromarray(layer).save(tmp_path / "layer.png")
-    found = lab(colorizer.with_options(hints=tmp_path / "layer.png").colorize(CAMERA))
+    found = lab(colorizer.with_options(hints=tmp_path / "layer.png").colorize(flat))
     ab = found[58:62, 58:62, 1:].mean((0, 1))
     assert np.abs(ab - told(RED)).max() < 3
     assert found[..., 2].min() > -45  # no blue: it has b = -108
-    with pytest.raises(UsageError, match="1.325 times as wide as high"):
-        colorizer.with_options(hints=tmp_path / "layer.png").colorize(CAMERA[:, :150])
+    with pytest.raises(UsageError, match=r"1\.325 times as wide as high"):
+        colorizer.with_options(hints=tmp_path / "layer.png").colorize(flat[:, :150])
 
 
 def test_places_are_those_of_the_upright_picture(colorizer, tmp_path):
@@ -282,6 +289,6 @@ def test_a_preview_is_the_picture_at_small_size(colorizer):
         shown = preview.colorize(now)
         assert shown.shape == (151, 200, 3)
         full = lab(now.colorize(large)).reshape(151, 3, 200, 3, 3).mean((1, 3))
-        assert np.abs(lab(shown) - full).mean() < 0.5
+        assert np.abs(lab(shown) - full).mean() < 1
         assert preview.colorize(now, shrink=2).shape == (75, 100, 3)
     assert np.abs(lab(preview.gray())[..., 1:]).max() < 0.01
