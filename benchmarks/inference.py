@@ -117,7 +117,7 @@ def stages(options: argparse.Namespace, folder: Path) -> None:
     for megapixels in options.megapixels:
         photo = make_photo(folder, megapixels)
         clock = [time.perf_counter()]
-        network = chroma.Network(chroma.find_model(options.model))
+        network = chroma.Network(options.model)
         clock.append(time.perf_counter())
         read = picture.read(photo)
         size = chroma.working_size(read.width, read.height, network.size)
@@ -318,7 +318,7 @@ def color_plain(source: str, destination: str, model: str) -> None:
     from PIL import Image
 
     from colorizer.inference.compose import RGB_TO_XYZ, fit_chroma
-    from colorizer.inference.network import Network, find_model, pad, working_size
+    from colorizer.inference.network import Network, pad, working_size
 
     Image.MAX_IMAGE_PIXELS = None
     photo = Image.open(source).convert("L")
@@ -327,7 +327,7 @@ def color_plain(source: str, destination: str, model: str) -> None:
     table = np.where(Y > 0.008856, 116 * np.cbrt(Y) - 16, 903.292 * Y).astype(np.float32)
     L = table[np.asarray(photo)]
 
-    network = Network(find_model(model))
+    network = Network(model)
     size = working_size(*photo.size, network.size)
     small = np.asarray(Image.fromarray(L).resize(size, Image.Resampling.BILINEAR))
     slope, offset = fit_chroma(pad(small), network(pad(small)))

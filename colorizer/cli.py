@@ -13,6 +13,7 @@ from colorizer.errors import ColorizerError, UsageError
 from colorizer.extras import training_side
 from colorizer.options import (
     DEFAULT_MODEL,
+    ClusterOptions,
     ColorizeOptions,
     EvaluateOptions,
     FolderOptions,
@@ -72,7 +73,12 @@ def _run(parser: Parser, argv: Sequence[str] | None) -> int:
 
 def _colorize_parser() -> Parser:
     parser = Parser(description="color photos: one, several, or folders")
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="a photo or a folder of photos")
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="a photo, a folder of photos or a tar shard; also of stores, such as s3://bucket/in/",
+    )
     parser.add_argument(
         "-o",
         "--output",
@@ -90,10 +96,12 @@ def _colorize_parser() -> Parser:
     )
     ColorizeOptions.add_flags(parser)
     FolderOptions.add_flags(parser)
+    ClusterOptions.add_flags(parser)
     return parser
 
 
 def _colorize(args: Namespace) -> int:
+    from colorizer.cluster import verb
     from colorizer.inference.colorizer import Colorizer
     from colorizer.inference.folders import jobs as plan
     from colorizer.inference.folders import run as batch
@@ -102,9 +110,18 @@ def _colorize(args: Namespace) -> int:
     silence()
     folder = FolderOptions.of_flags(args)
     options = ColorizeOptions.of_flags(args, variant=folder.variants)  # whether the model can
+    cluster = ClusterOptions.of_flags(args)
+    if verb.is_wanted(args.paths, args.output, cluster):
+        if args.uncertainty:
+            raise UsageError("an uncertainty map is of a photo of this machine, not of a store")
+        if options.hints is not None:
+            raise UsageError("hints are of one photo of this machine; leave --hints out")
+        return verb.colorize(args.paths, args.output, args.model, options, folder, cluster)
     jobs = plan.plan(args.paths, args.output, folder.variants)
     mine = plan.shard(jobs, folder.shard)
-    one = plan.one_picture(jobs) if args.uncertainty else None
+    one = plan.one_picture(jobs, "an uncertainty map is") if args.uncertainty else None
+    if options.hints is not None:
+        plan.one_picture(jobs, "hints are")
     workers = batch.workers_of(folder.workers, len(mine))
     threads = options.threads or batch.threads_of(workers)
     colorizer = Colorizer(args.model, **vars(options) | {"threads": threads})
@@ -251,6 +268,18 @@ def _evaluate(args: Namespace) -> int:
     return 0
 
 
+def _report_parser() -> Parser:
+    parser = Parser(description="merge the reports of a collection's runs and shares into one")
+    parser.add_argument("folder", metavar="DIR", help="the output of `colorizer colorize`")
+    return parser
+
+
+def _report(args: Namespace) -> int:
+    from colorizer.cluster import verb
+
+    return verb.report(args.folder)
+
+
 def _list_parser() -> Parser:
     parser = Parser(description="list the names that the factories know")
     parser.add_argument("what", choices=["models", "losses", "metrics"])
@@ -269,6 +298,7 @@ _VERBS: dict[str, tuple[Callable[[], Parser], Callable[[Namespace], int]]] = {
     "evaluate": (_evaluate_parser, _evaluate),
     "prepare": (_prepare_parser, _prepare),
     "export": (_export_parser, _export),
+    "report": (_report_parser, _report),
     "list": (_list_parser, _list),
 }
 

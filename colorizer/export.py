@@ -1,11 +1,6 @@
 """A torch model as a model folder: weights stored once, an ONNX graph beside them."""
 
 import copy
-import hashlib
-import json
-import os
-import shutil
-import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,23 +10,17 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-import yaml
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from colorizer.errors import ColorizerError
+from colorizer.model_folder import GRAPH, WEIGHTS, layout, writing
 from colorizer.models import ColorModel
-from colorizer.models.heads import DistributionHead
 
-__all__ = ["CONFIG", "COUNTER", "WEIGHTS", "export", "sha256"]
-
-WEIGHTS, CONFIG = "weights.safetensors", "config.yaml"
-"""Names in a model folder, beside model.onnx."""
+__all__ = ["COUNTER", "export"]
 
 COUNTER = "num_batches_tracked"
 """Batch norm's counter: no weight, and not kept."""
-
-_GRAPH = "model.onnx"
 
 
 def export(
@@ -72,71 +61,44 @@ def export(
     """
     folder = Path(folder)
     model = _rounded(model, weights_dtype)
+    config = {
+        "model": model.config,
+        "inference": {"size": size} | model.head.options(),
+        "training": dict(settings),
+    }
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
+        with writing(folder, config, extra_files) as work:
             _save_weights(model, work / WEIGHTS, weights_dtype)
             _save_graph(model, work)
-            _check_parity(model, work / _GRAPH, tolerance)
-            config = {
-                "weights_sha256": sha256(work / WEIGHTS),
-                "model": model.config,
-                "inference": {"size": size} | _head_defaults(model),
-                "training": dict(settings),
-            }
-            for name, text in (extra_files or {}).items():
-                (work / name).write_text(text, encoding="utf-8")
-            plain = json.loads(json.dumps(config, default=str))  # tuples and paths, for YAML
-            text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
-            (work / CONFIG).write_text(text, encoding="utf-8")
-            _put(work, folder)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+            _check_parity(model, work / GRAPH, tolerance)
     except OSError as error:
         raise ColorizerError(f"cannot write the model folder {folder}: {error}") from error
     return folder
 
 
 class _Graph(nn.Module):
-    """What the ONNX graph computes."""
+    """What the ONNX graph computes: what the head offers, and the features that it reads.
+
+    Attributes:
+        inputs: those beside L, and their neutral values. They have no defaults in the graph:
+            browsers and OpenVINO refuse inputs that do.
+        outputs: by name; hints, palettes and films need the last ones.
+    """
 
     def __init__(self, model: ColorModel) -> None:
         super().__init__()
         self.model = model
+        self.inputs = model.head.controls()
+        with torch.no_grad():
+            self.outputs = list(self.named(torch.full((1, 1, 32, 32), 50.0), self.inputs))
 
-    def forward(
-        self, L: Tensor, temperature: Tensor | None = None, prior: Tensor | None = None
-    ) -> tuple[Tensor, ...]:
+    def named(self, L: Tensor, controls: Mapping[str, Tensor]) -> dict[str, Tensor]:
         features = self.model.features(L)
         head = self.model.head
-        raw = head(features)
-        if not isinstance(head, DistributionHead):
-            return self.model.decode(raw), features
-        ab = self.model.decode(raw, temperature=temperature, prior=prior)
-        return ab, head.uncertainty(raw, prior), raw, features
+        return {**head.outputs(head(features), **controls), "features": features}
 
-
-def _head_defaults(model: ColorModel) -> dict[str, float]:
-    if not isinstance(model.head, DistributionHead):
-        return {}
-    return {"temperature": model.head.temperature, "moderation": model.head.moderation}
-
-
-def _outputs(model: ColorModel) -> list[str]:
-    """The graph's outputs; hints, palettes and films need the last ones."""
-    if not isinstance(model.head, DistributionHead):
-        return ["ab", "features"]
-    return ["ab", "uncertainty", "logits", "features"]
-
-
-def _defaults(model: ColorModel) -> dict[str, Tensor]:
-    """The graph's inputs beside L, and their neutral values. They have no defaults in the graph:
-    browsers and OpenVINO refuse inputs that do."""
-    head = model.head
-    if not isinstance(head, DistributionHead):
-        return {}
-    return {"temperature": torch.tensor(head.temperature), "prior": torch.ones(len(head.bins))}
+    def forward(self, L: Tensor, controls: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        return tuple(self.named(L, controls).values())
 
 
 def _rounded(model: ColorModel, dtype: str) -> ColorModel:
@@ -163,20 +125,24 @@ def _save_weights(model: ColorModel, path: Path, dtype: str) -> None:
 
 def _save_graph(model: ColorModel, work: Path) -> None:
     """Trace the model to model.onnx, its weights pointing into weights.safetensors."""
-    defaults = _defaults(model)
+    network = _Graph(model).eval()
+    inputs = network.inputs
     batch, height, width = (torch.export.Dim(name) for name in "NHW")
-    outputs = _outputs(model)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         proto = _traced(
-            _Graph(model).eval(),
-            (torch.full((2, 1, 61, 83), 50.0), *defaults.values()),
+            network,
+            (torch.full((2, 1, 61, 83), 50.0),),
+            kwargs={"controls": inputs},
             dynamo=True,
             optimize=False,  # keeps each initializer equal to its tensor in the state dict
             verbose=False,
-            input_names=["L", *defaults],
-            output_names=outputs,
-            dynamic_shapes=({0: batch, 2: height, 3: width}, *(None for _ in defaults)),
+            input_names=["L", *inputs],
+            output_names=network.outputs,
+            dynamic_shapes={
+                "L": {0: batch, 2: height, 3: width},
+                "controls": dict.fromkeys(inputs),
+            },
         )
     graph = proto.graph
     _point_into(graph, work / WEIGHTS)
@@ -187,7 +153,7 @@ def _save_graph(model: ColorModel, work: Path) -> None:
     for node in graph.node:  # stack traces of the tracing
         del node.metadata_props[:]
         node.doc_string = ""
-    (work / _GRAPH).write_bytes(proto.SerializeToString())
+    (work / GRAPH).write_bytes(proto.SerializeToString())
 
 
 def _traced(*args: Any, **options: Any) -> onnx.ModelProto:
@@ -202,9 +168,7 @@ def _traced(*args: Any, **options: Any) -> onnx.ModelProto:
 
 def _point_into(graph: onnx.GraphProto, weights: Path) -> None:
     """Make initializers external data inside `weights`, those of half precision cast to float."""
-    with open(weights, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        entries = json.loads(file.read(length))
+    start, entries = layout(weights)
     types = {"F16": onnx.TensorProto.FLOAT16, "F32": onnx.TensorProto.FLOAT}
     used = {name for node in graph.node for name in node.input}
     kept, casts = [], []
@@ -220,7 +184,7 @@ def _point_into(graph: onnx.GraphProto, weights: Path) -> None:
         name = f"{old.name}.half" if half else old.name
         new = onnx.TensorProto(name=name, data_type=types[entry["dtype"]], dims=entry["shape"])
         new.data_location = onnx.TensorProto.EXTERNAL
-        place = {"location": WEIGHTS, "offset": 8 + length + begin, "length": end - begin}
+        place = {"location": WEIGHTS, "offset": start + begin, "length": end - begin}
         for key, value in place.items():
             new.external_data.add(key=key, value=str(value))
         kept.append(new)
@@ -239,13 +203,13 @@ def _check_parity(model: ColorModel, graph: Path, tolerance: float) -> None:
     options.log_severity_level = 3  # it warns of inputs that have defaults
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     seed = torch.Generator().manual_seed(0)
-    defaults = _defaults(model)
-    others = {k: torch.rand(v.shape, generator=seed) + 0.2 for k, v in defaults.items()}
-    for shape, feed in (((1, 1, 37, 53), defaults), ((2, 1, 75, 41), others)):
+    network = _Graph(model)
+    others = {k: torch.rand(v.shape, generator=seed) + 0.2 for k, v in network.inputs.items()}
+    for shape, feed in (((1, 1, 37, 53), network.inputs), ((2, 1, 75, 41), others)):
         L = 100 * torch.rand(shape, generator=seed)
-        ours = _Graph(model)(L, *feed.values())
+        ours = network(L, feed)
         theirs = session.run(None, {k: v.numpy() for k, v in {"L": L, **feed}.items()})
-        for name, a, b in zip(_outputs(model), ours, map(np.asarray, theirs), strict=True):
+        for name, a, b in zip(network.outputs, ours, map(np.asarray, theirs), strict=True):
             apart = np.abs(a.numpy() - b).max() if a.shape == b.shape else np.inf
             # Logits and features have no unit: what counts is their own range.
             limits = {"ab": tolerance, "uncertainty": tolerance / 10}
@@ -255,23 +219,3 @@ def _check_parity(model: ColorModel, graph: Path, tolerance: float) -> None:
                     f"the exported graph differs from the model: {name} by {apart:.3g} at "
                     f"{shape[2]}x{shape[3]} (at most {limit:g})"
                 )
-
-
-def _put(work: Path, folder: Path) -> None:
-    """Move the finished files into place; config.yaml, without which it is no model, comes last."""
-    umask = os.umask(0)
-    os.umask(umask)
-    work.chmod(0o777 & ~umask)  # temporary folders and safetensors files are for the owner only
-    (work / WEIGHTS).chmod(0o666 & ~umask)
-    if not folder.exists():
-        work.rename(folder)
-        return
-    (folder / CONFIG).unlink(missing_ok=True)
-    for file in sorted(work.iterdir(), key=lambda file: file.name == CONFIG):
-        file.replace(folder / file.name)
-
-
-def sha256(path: Path) -> str:
-    """Of a file, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

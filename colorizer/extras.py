@@ -1,11 +1,11 @@
-"""The torch side of the package, which needs the training extra."""
+"""What needs an extra: its modules, or one sentence with the command that installs them."""
 
 import importlib
 from types import ModuleType
 
 from colorizer.errors import ColorizerError
 
-__all__ = ["training_side"]
+__all__ = ["extra", "training_side"]
 
 _EXTRA = {
     *("filelock", "lightning", "matplotlib", "onnx", "onnxscript", "rich", "safetensors"),
@@ -24,3 +24,14 @@ def training_side(module: str) -> ModuleType:
                 "pip install 'colorizer[train]', or in a checkout pip install -e '.[train]'"
             ) from error
         raise
+
+
+def extra(module: str, name: str) -> ModuleType:
+    """Import a module of an extra; raises ColorizerError with the command that installs it."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise ColorizerError(
+            f"this needs the {name} extra ({error.name} is missing): "
+            f"pip install 'colorizer[{name}]', or in a checkout pip install -e '.[{name}]'"
+        ) from error

@@ -12,6 +12,7 @@ from colorizer.support.fields import Options, option
 __all__ = [
     "DEFAULT_MODEL",
     "MAX_PIXELS",
+    "ClusterOptions",
     "ColorizeOptions",
     "EvaluateOptions",
     "FolderOptions",
@@ -117,6 +118,27 @@ class FolderOptions(Options):
         None,
         "color the I-th of N shares of a folder (default: as torchrun, Slurm or Kubernetes tell)",
         metavar="I/N",
+    )
+
+
+@dataclass(frozen=True)
+class ClusterOptions(Options):
+    """Where photos are listed, and who colors them; see docs/cluster.md."""
+
+    manifest: str | None = option(
+        None, "a list of photos, .txt, .csv or .parquet, instead of folders", metavar="FILE"
+    )
+    engine: str = option(
+        "local", "ray: on a Ray cluster, or on this machine's cores", choices=("local", "ray")
+    )
+    address: str | None = option(
+        None, "of the Ray cluster: auto, or ray://HOST:PORT (default: one on this machine)"
+    )
+    cpus: float | None = option(
+        None, "cores that a Ray worker takes, also a fraction (default: nearly one)", above=0
+    )
+    gpus: float | None = option(
+        None, "graphics cards that a Ray worker takes, also a fraction", above=0
     )
 
 

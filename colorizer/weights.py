@@ -6,15 +6,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from torch import Tensor, nn
 
 from colorizer.data.cache import user_cache
 from colorizer.errors import ColorizerError, UsageError
-from colorizer.export import CONFIG, COUNTER, WEIGHTS, export, sha256
+from colorizer.export import COUNTER, export
+from colorizer.model_folder import CONFIG, ModelFolder
 from colorizer.models import ColorModel, create_model
 from colorizer.models.encoders import read_tensors
-from colorizer.models.heads import DistributionHead
+from colorizer.support.files import sha256
 
 __all__ = [
     "export_weights",
@@ -28,25 +28,19 @@ __all__ = [
 _FORMAT = 1  # raised when the exported graph changes, so that cached ones are made anew
 
 
-def load_model(folder: str | Path) -> ColorModel:
+def load_model(folder: str | Path | ModelFolder) -> ColorModel:
     """The torch model of a model folder, in evaluation mode, float32.
 
     Raises:
         ColorizerError: no model folder, or weights that are not the ones its config.yaml names.
     """
-    folder = Path(folder)
-    config = _read_config(folder)
-    found = sha256(folder / WEIGHTS)
-    if found != config["weights_sha256"]:
-        raise ColorizerError(
-            f"{folder / WEIGHTS} is not the file that {CONFIG} names: its sha256 is "
-            f"{found[:12]}..., not {str(config['weights_sha256'])[:12]}...; copy the folder again"
-        )
-    model = create_model(**untrained(config["model"]))
-    load_weights(model, load_state_dict(folder / WEIGHTS), str(folder))
-    for name in ("temperature", "moderation"):
-        if name in config["inference"]:
-            setattr(model.head, name, config["inference"][name])
+    found = ModelFolder.find(folder)
+    _ = found.weights_sha256  # checked
+    model = create_model(**untrained(found.config["model"]))
+    load_weights(model, load_state_dict(found.weights), str(found))
+    for name in model.head.options():
+        if name in found.config["inference"]:
+            model.head.set_option(name, found.config["inference"][name])
     return model.eval()
 
 
@@ -77,24 +71,16 @@ def export_weights(
     if source.is_dir():
         if model is not None:
             raise UsageError(f"{source} is a model folder and names its model: leave out --model")
-        network = load_model(source)
-        config = _read_config(source)
-        settings, known_size = config["training"], config["inference"]["size"]
-        kept = [source / name for name in ("metrics.json", "card.md")]
-        texts = {path.name: path.read_text(encoding="utf-8") for path in kept if path.is_file()}
+        known = ModelFolder.find(source)
+        network = load_model(known)
+        settings, known_size, texts = known.config.get("training", {}), known.size, known.texts()
     else:
         network = create_model(**untrained({"name": "colornet18", **(model or {})}))
         load_weights(network, load_state_dict(source), str(source))
         settings, known_size, texts = {"state_dict": source.name}, 256, {}
-    changes = {"temperature": temperature, "moderation": moderation}
-    for name, value in changes.items():
+    for name, value in {"temperature": temperature, "moderation": moderation}.items():
         if value is not None:
-            if not isinstance(network.head, DistributionHead) or value < 0 or temperature == 0:
-                raise UsageError(
-                    f"{name} {value}: a model with the distribution head takes a temperature "
-                    "above 0 and a moderation from 0 on"
-                )
-            setattr(network.head, name, value)
+            network.head.set_option(name, value)
     size = known_size if size is None else size
     return export(network, folder, settings=settings, size=size, extra_files=texts)
 
@@ -163,17 +149,6 @@ def load_weights(model: nn.Module, state_dict: Mapping[str, Tensor], source_name
         name = getattr(model, "config", {}).get("name", type(model).__name__)
         raise ColorizerError(f"{source_name} holds weights of another model than {name}: {parts}")
     model.load_state_dict(given, strict=False)  # strict but for the counters: see above
-
-
-def _read_config(folder: Path) -> dict[str, Any]:
-    try:
-        config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
-        if not {"weights_sha256", "model", "inference", "training"} <= config.keys():
-            raise ValueError(f"{CONFIG} lacks a part")
-        (folder / WEIGHTS).stat()
-    except (OSError, yaml.YAMLError, AttributeError, ValueError) as error:
-        raise ColorizerError(f"{folder} is no model folder: {error}") from error
-    return config
 
 
 def untrained(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.drawn import landscape
+from tests.s3 import bucket, s3_server  # noqa: F401 - fixtures
 from tests.trainings import save
 
 

@@ -10,7 +10,8 @@ import torch
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer
-from colorizer.inference.network import Network, find_model
+from colorizer.inference.network import Network
+from colorizer.model_folder import ModelFolder
 from colorizer.weights import load_model
 
 __all__ = ["BASELINES", "Contender", "contenders", "on_device"]
@@ -44,8 +45,7 @@ def contenders(models: Iterable[str], size: int | None, device: str) -> list[Con
         device: "cpu" runs ONNX Runtime, another one the torch model.
 
     Raises:
-        UsageError: two rows of one name. UnknownNameError, ColorizerError: as `find_model` and
-            `Colorizer`.
+        UsageError: two rows of one name. UnknownNameError, ColorizerError: as `Colorizer`.
     """
     rows = [
         Contender("original", lambda gray, original: original),
@@ -65,12 +65,13 @@ def _contender(model: str, size: int | None, device: str) -> Contender:
     name, equals, place = str(model).partition("=")
     if not equals or Path(model).exists():
         name, place = "", str(model)
-    folder = find_model(place)
+    folder = ModelFolder.find(place)
     colorizer = Colorizer(folder, size=size)
     network = Network(folder)
     if device != "cpu":
         colorizer = on_device(colorizer, folder, device)
-    own = folder.parent.name if folder.name == "model" else folder.name
+    path = folder.path
+    own = path.parent.name if path.name == "model" else path.name
     return Contender(
         name or own,
         lambda gray, original: colorizer.colorize(gray),
@@ -86,7 +87,7 @@ def _contender(model: str, size: int | None, device: str) -> Contender:
 class _TorchNetwork(Network):
     """The network of a model folder in torch, in place of ONNX Runtime."""
 
-    def __init__(self, folder: Path, device: str) -> None:
+    def __init__(self, folder: ModelFolder, device: str) -> None:
         super().__init__(folder)
         self._device = device
         self._model = load_model(folder).to(device)
@@ -100,7 +101,7 @@ class _TorchNetwork(Network):
         return ab
 
 
-def on_device(colorizer: Colorizer, folder: Path, device: str) -> Colorizer:
+def on_device(colorizer: Colorizer, folder: ModelFolder, device: str) -> Colorizer:
     """The same colorizer, whose network runs in torch on a device, such as "cuda"."""
     colorizer._network = _TorchNetwork(folder, device)
     return colorizer

@@ -14,7 +14,7 @@ import numpy as np
 from colorizer.errors import UsageError
 from colorizer.inference.compose import compose, enlarge, resize
 from colorizer.inference.hints import Hints, read_hints
-from colorizer.inference.network import Network, find_model, pad, working_size
+from colorizer.inference.network import Network, pad, working_size
 from colorizer.inference.predict import (
     LARGEST,
     Seen,
@@ -57,7 +57,7 @@ class Colorizer:
 
     def __init__(self, model: str | os.PathLike[str] = DEFAULT_MODEL, **options: Any) -> None:
         chosen = ColorizeOptions.of(options)
-        self._network = Network(find_model(model), chosen.threads)
+        self._network = Network(model, chosen.threads)
         self._palette: np.ndarray | None = None
         self._hints = Hints()
         self._take(chosen, ColorizeOptions())
@@ -363,8 +363,8 @@ class Colorizer:
         self._require(self._network.has_prior, what)
         if not self._network.has_features:
             raise UsageError(
-                f"the model folder {self._network.folder} is older than {what}: make it anew with"
-                " `colorizer export FOLDER FOLDER`"
+                f"the model folder {self._network.folder.path} is older than {what}: make it anew"
+                " with `colorizer export FOLDER FOLDER`"
             )
 
     def _signature(self) -> tuple[str, str]:

@@ -1,54 +1,21 @@
 """The network as a function: from a small lightness to chroma (ONNX Runtime)."""
 
-import hashlib
-import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from colorizer.color import gamut
-from colorizer.errors import ColorizerError, UnknownNameError
-from colorizer.support.nearest import did_you_mean
+from colorizer.errors import ColorizerError
+from colorizer.model_folder import RENEW, ModelFolder
 
 if TYPE_CHECKING:
     import onnxruntime
 
-__all__ = ["SERIALIZED", "Network", "find_model", "pad", "shipped_models", "working_size"]
-
-SERIALIZED = Path(__file__).resolve().parent.parent / "serialized"
-"""Where the model folders lie that ship with the package."""
+__all__ = ["Network", "pad", "working_size"]
 
 MULTIPLE = 32  # the network is fed sides that its strides divide
 LONGEST = 4  # the long side is at most this many times the working size
-
-
-def shipped_models() -> list[str]:
-    """Names of the model folders that ship with the package."""
-    return sorted(path.parent.name for path in SERIALIZED.glob("*/model.onnx"))
-
-
-def find_model(model: str | Path) -> Path:
-    """The folder of a shipped name, or the path of a model folder itself.
-
-    Raises:
-        UnknownNameError: neither a shipped name nor a folder with a `model.onnx`.
-    """
-    shipped = shipped_models()
-    if str(model) in shipped:
-        return SERIALIZED / model
-    if (Path(model) / "model.onnx").is_file():
-        return Path(model).resolve()
-    known = ", ".join(shipped) or "none in this installation"
-    if Path(model).exists():
-        raise UnknownNameError(
-            f"{model} is no model folder: it holds no model.onnx; give a folder that"
-            f" `colorizer train` or `colorizer export` wrote, or a shipped model: {known}"
-        )
-    hint = did_you_mean(model, shipped)
-    raise UnknownNameError(
-        f"unknown model {str(model)!r}{hint} (shipped: {known}; or give the path of a model folder)"
-    )
 
 
 def working_size(width: int, height: int, size: int) -> tuple[int, int]:
@@ -70,29 +37,31 @@ class Network:
     """The network of a model folder.
 
     Args:
-        folder: a model folder (see `find_model`).
+        folder: a model folder, or what `ModelFolder.find` takes.
         threads: of ONNX Runtime; None takes all cores.
 
     Attributes:
+        folder: the model folder.
         name: of the model, from its `config.yaml`.
         size: its default working size.
-        temperature: its default, where it predicts a distribution.
+        temperature, moderation: its defaults, where it predicts a distribution.
         weights_sha256: of `weights.safetensors`, checked.
 
     Raises:
         ColorizerError: something in the folder is missing or damaged.
     """
 
-    def __init__(self, folder: Path, threads: int | None = None) -> None:
-        self.folder = folder
-        config = _read_config(folder)
-        self.name = str(config["model"]["name"])
-        self.size = int(config["inference"]["size"])
-        self.moderation = float(config["inference"].get("moderation", 0.0))
-        self.temperature = float(config["inference"].get("temperature", 1.0))
+    def __init__(
+        self, folder: str | os.PathLike[str] | ModelFolder, threads: int | None = None
+    ) -> None:
+        self.folder = ModelFolder.find(folder)
+        self.name, self.size = self.folder.name, self.folder.size
+        defaults = self.folder.config["inference"]
+        self.temperature = float(defaults.get("temperature", 1.0))
+        self.moderation = float(defaults.get("moderation", 0.0))
         self._ones = np.ones(len(gamut.bins()), np.float32)
-        self.weights_sha256 = _check_weights(folder, config["weights_sha256"])
-        self._session = _start_session(folder, threads)
+        self.weights_sha256 = self.folder.weights_sha256
+        self._session = _start_session(self.folder, threads)
         self._inputs = {value.name: value.shape for value in self._session.get_inputs()}
         self._outputs = {value.name for value in self._session.get_outputs()}
 
@@ -122,7 +91,7 @@ class Network:
         Uniform where the weights do not tell.
         """
         count = len(gamut.bins())
-        prior = _read_tensor(self.folder / "weights.safetensors", "head.training_prior")
+        prior = self.folder.tensor("head.training_prior")
         return np.full(count, 1 / count) if prior is None or len(prior) != count else prior
 
     def __call__(
@@ -196,54 +165,7 @@ class Network:
         return values
 
 
-def _read_config(folder: Path) -> dict[str, Any]:
-    import yaml
-
-    path = folder / "config.yaml"
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-        for key, part in (("model", "name"), ("inference", "size")):
-            config[key][part]
-        config["weights_sha256"]
-    except OSError as error:
-        raise ColorizerError(f"{path} cannot be read: {error.strerror}; {_RENEW}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ColorizerError(f"{path} is no valid YAML; {_RENEW}") from error
-    except (KeyError, TypeError) as error:
-        raise ColorizerError(
-            f"{path} lacks one of model.name, inference.size, weights_sha256; {_RENEW}"
-        ) from error
-    return config
-
-
-def _check_weights(folder: Path, expected: str) -> str:
-    path = folder / "weights.safetensors"
-    try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ColorizerError(f"{path} cannot be read: {error.strerror}; {_RENEW}") from error
-    if found != expected:
-        raise ColorizerError(
-            f"damaged model folder: {path} has sha256 {found[:12]}..., but config.yaml says"
-            f" {str(expected)[:12]}...; {_RENEW}"
-        )
-    return found
-
-
-def _read_tensor(path: Path, name: str) -> np.ndarray | None:
-    """One tensor of a safetensors file; None if there is none of this name."""
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        entry = json.loads(file.read(length)).get(name)
-        if entry is None or entry["dtype"] not in _DTYPES:
-            return None
-        start, end = entry["data_offsets"]
-        file.seek(8 + length + start)
-        return np.frombuffer(file.read(end - start), _DTYPES[entry["dtype"]])
-
-
-def _start_session(folder: Path, threads: int | None) -> "onnxruntime.InferenceSession":
+def _start_session(folder: ModelFolder, threads: int | None) -> "onnxruntime.InferenceSession":
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -253,18 +175,13 @@ def _start_session(folder: Path, threads: int | None) -> "onnxruntime.InferenceS
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # libvips is next
     try:
         return onnxruntime.InferenceSession(
-            folder / "model.onnx", options, providers=["CPUExecutionProvider"]
+            folder.graph, options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # its exceptions share no other base class
         raise ColorizerError(
-            f"damaged model folder: {folder / 'model.onnx'} does not load"
-            f" ({_first_line(error)}); {_RENEW}"
+            f"damaged model folder: {folder.graph} does not load ({_first_line(error)}); {RENEW}"
         ) from error
 
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-_DTYPES = {"F16": "<f2", "F32": "<f4"}
-_RENEW = "install the package or export the model again"

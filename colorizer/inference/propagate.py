@@ -6,6 +6,7 @@ the grid spreads it (as Levin et al., "Colorization using Optimization", 2004), 
 directly, row by row, so that the result does not hang on a tolerance. Nothing is trained for it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -178,22 +179,13 @@ def _brush(
     L: np.ndarray, hold: np.ndarray, difference: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The weight of hints on and around their cells, and what they pull to, times that weight."""
-    height, width = L.shape
     rows, columns = np.nonzero(hold)
     weight = HOLD * hold
     pulled = weight[..., None] * difference
-    sigma = max(0.5, BRUSH * min(height, width))
-    reach = int(2 * sigma)
-    for down in range(-reach, reach + 1):
-        for right in range(-reach, reach + 1):
-            y, x = rows + down, columns + right
-            inside = (0 <= y) & (y < height) & (0 <= x) & (x < width)
-            y, x, own = y[inside], x[inside], (rows[inside], columns[inside])
-            near = (down * down + right * right) / (2 * sigma**2)
-            alike = (L[y, x] - L[own]) ** 2 / (2 * EDGE**2)
-            share = np.exp(-near - alike)
-            np.add.at(weight, (y, x), share)
-            np.add.at(pulled, (y, x), share[:, None] * difference[own])
+    sigma = max(0.5, BRUSH * min(L.shape))
+    for at, own, share in _around(L, rows, columns, sigma, int(2 * sigma)):
+        np.add.at(weight, at, share)
+        np.add.at(pulled, at, share[:, None] * difference[rows[own], columns[own]])
     return weight, pulled
 
 
@@ -273,20 +265,29 @@ def _dab(
     target: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """A soft dab of each hint's own color on the pixels around it that are as light."""
-    height, width = L.shape
     most, total, sums = np.zeros(L.shape), np.zeros(L.shape), np.zeros_like(offset)
-    reach = int(3 * DAB)
-    for down in range(-reach, reach + 1):
-        for right in range(-reach, reach + 1):
-            y, x = rows + down, columns + right
-            inside = (0 <= y) & (y < height) & (0 <= x) & (x < width)
-            y, x = y[inside], x[inside]
-            far = (down * down + right * right) / (2 * DAB**2)
-            unlike = (L[y, x] - L[rows[inside], columns[inside]]) ** 2 / (2 * EDGE**2)
-            share = np.exp(-far - unlike)
-            np.maximum.at(most, (y, x), share)
-            np.add.at(total, (y, x), share)
-            np.add.at(sums, (y, x), share[:, None] * target[inside])
+    for at, own, share in _around(L, rows, columns, DAB, int(3 * DAB)):
+        np.maximum.at(most, at, share)
+        np.add.at(total, at, share)
+        np.add.at(sums, at, share[:, None] * target[own])
     mean = sums / np.maximum(total, 1e-9)[..., None]
     left = (1 - most)[..., None]
     return slope * left, offset * left + most[..., None] * mean
+
+
+def _around(
+    L: np.ndarray, rows: np.ndarray, columns: np.ndarray, sigma: float, reach: int
+) -> Iterator[tuple[tuple[np.ndarray, np.ndarray], np.ndarray, np.ndarray]]:
+    """For each way to go from places: where that leads, from which of them, and how near it is.
+
+    Nearness, 0..1, is that of position and of lightness.
+    """
+    height, width = L.shape
+    for down in range(-reach, reach + 1):
+        for right in range(-reach, reach + 1):
+            y, x = rows + down, columns + right
+            own = np.flatnonzero((y >= 0) & (y < height) & (x >= 0) & (x < width))
+            at = y[own], x[own]
+            far = (down * down + right * right) / (2 * sigma**2)
+            unlike = (L[at] - L[rows[own], columns[own]]) ** 2 / (2 * EDGE**2)
+            yield at, own, np.exp(-far - unlike)

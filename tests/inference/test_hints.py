@@ -8,6 +8,7 @@ import pyvips
 from PIL import Image
 from skimage import color, data, draw
 
+from colorizer.cli import main
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.hints import read_hints
@@ -229,6 +230,26 @@ def test_a_model_without_features_says_so(tmp_path):
         plain.suggest(CAMERA, 0.5, 0.5)
 
 
+def test_hints_on_the_command_line(colorizer, tmp_path, capsys):
+    Image.fromarray(CAMERA).save(tmp_path / "a.png")
+    Image.fromarray(CAMERA).save(tmp_path / "b.png")
+    (tmp_path / "hints.json").write_text(json.dumps({"version": 1, "hints": [RED]}))
+    model = [
+        "--model",
+        str(colorizer._network.folder.path),
+        "--hints",
+        str(tmp_path / "hints.json"),
+    ]
+    assert main(["colorize", str(tmp_path / "a.png"), *model, "--variants", "2"]) == 0
+    for variant in (1, 2):
+        expected = colorizer.with_options(hints=[RED], variant=variant).colorize(CAMERA)
+        found = np.asarray(Image.open(tmp_path / f"a-colored-{variant}.png"))
+        assert (found == expected).all()
+    capsys.readouterr()
+    assert main(["colorize", str(tmp_path), *model]) == 2
+    assert "hints are of one photo; these are 2" in capsys.readouterr().err
+
+
 def test_the_problem_is_solved():
     """Beside a dense matrix of the same energy."""
     rng = np.random.default_rng(0)
@@ -292,3 +313,10 @@ def test_a_preview_is_the_picture_at_small_size(colorizer):
         assert np.abs(lab(shown) - full).mean() < 1
         assert preview.colorize(now, shrink=2).shape == (75, 100, 3)
     assert np.abs(lab(preview.gray())[..., 1:]).max() < 0.01
+
+
+def test_an_older_export_is_told_how_to_be_made_anew(colorizer, monkeypatch):
+    older = colorizer.with_options(vividness=1.0)
+    monkeypatch.setattr(older._network, "_outputs", {"ab", "uncertainty"})
+    with pytest.raises(UsageError, match="colorizer export FOLDER FOLDER"):
+        older.with_options(hints=[RED])

@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from colorizer.errors import ColorizerError, UnknownNameError
-from colorizer.inference import network as chroma
-from colorizer.inference.network import Network, find_model, pad, working_size
+from colorizer.errors import ColorizerError
+from colorizer.inference.network import Network, pad, working_size
 from tests.model_folder import BINS, write_config, write_model_folder
 
 
@@ -62,18 +61,6 @@ def test_working_size_keeps_the_aspect(width, height, size):
         assert min(small_width, small_height) == size
         assert small_width / small_height == pytest.approx(width / height, rel=0.5 / size + 0.002)
     assert working_size(height, width, size) == (small_height, small_width)
-
-
-def test_a_shipped_name_is_found_and_a_wrong_one_answered(tmp_path, monkeypatch):
-    monkeypatch.setattr(chroma, "SERIALIZED", tmp_path)
-    write_model_folder(tmp_path / "colornet18")
-    assert find_model("colornet18") == tmp_path / "colornet18"
-    assert find_model(tmp_path / "colornet18") == tmp_path / "colornet18"
-    with pytest.raises(UnknownNameError, match=r"did you mean 'colornet18'.*shipped: colornet18"):
-        find_model("colornet81")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(UnknownNameError, match=r"holds no model\.onnx"):
-        find_model(tmp_path / "empty")
 
 
 def _flip_last_byte(folder):

@@ -1,0 +1,124 @@
+"""Lists of photos, for collections that take longer to list than to read a list of."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
+
+from colorizer.errors import UsageError
+from colorizer.extras import extra
+from colorizer.support.stores import is_remote, read, remote_name
+
+__all__ = ["read_manifest"]
+
+COLUMNS = ("path", "url", "source", "file")
+"""Names that the column of photos may have in a table."""
+
+
+def read_manifest(location: str, base: str | None = None) -> list[tuple[str, str]]:
+    """The photos of a manifest, and the names that their results get.
+
+    A .txt file has a photo on each line; a .csv or .parquet file has a column of them, `path`, and
+    maybe a column `name` of the results' names. Photos are addresses, or paths relative to `base`.
+    Without a column `name`, the name of a result is the path relative to `base`; without `base`,
+    it is what stands behind the bucket: it does not depend on the other rows.
+
+    Args:
+        location: of the manifest: a local path or a URL.
+        base: a folder.
+
+    Raises:
+        UsageError: another kind of file, rows that are empty, or a photo outside of `base`.
+        ColorizerError: it cannot be read.
+    """
+    kind = PurePosixPath(location).suffix.lower()
+    if kind not in _READERS:
+        raise UsageError(f"{location} is no manifest; accepted are {', '.join(_READERS)}")
+    photos = []
+    empty: list[int] = []
+    for number, (path, name) in _READERS[kind](read(location), location):
+        if not path:
+            empty.append(number)
+            continue
+        source = path if base is None or is_remote(path) or path.startswith("/") else None
+        source = source or f"{base.rstrip('/')}/{path}"
+        photos.append((source, _checked(name or _name(source, base, location), location)))
+    if empty:
+        more = f" and {len(empty) - 5} more" if len(empty) > 5 else ""
+        raise UsageError(
+            f"{location} names no photo in row {', '.join(map(str, empty[:5]))}{more}; fill or"
+            " remove these rows first"
+        )
+    if not photos:
+        raise UsageError(f"{location} is empty; a row for each photo is needed")
+    return photos
+
+
+Rows = Iterator[tuple[int, tuple[str, str]]]
+
+
+def _lines(data: bytes, location: str) -> Rows:
+    lines = _decoded(data, location).splitlines()
+    while lines and not lines[-1].strip():
+        lines.pop()
+    return enumerate(((line.strip(), "") for line in lines), 1)
+
+
+def _csv(data: bytes, location: str) -> Rows:
+    table = csv.reader(io.StringIO(_decoded(data, location), newline=""))
+    header = [cell.strip().lower() for cell in next(table, [])]
+    path, name = _columns(header, location)
+    rows = ((row + [""] * len(header))[: len(header)] for row in table)
+    return _numbered(((row[path], row[name] if name is not None else "") for row in rows), 2)
+
+
+def _parquet(data: bytes, location: str) -> Rows:
+    parquet = extra("pyarrow.parquet", "cluster")
+    arrow = extra("pyarrow", "cluster")
+    try:
+        table = parquet.read_table(io.BytesIO(data))
+    except arrow.ArrowException as error:
+        raise UsageError(f"{location} is no parquet file: {error}") from error
+    path, name = _columns([column.lower() for column in table.column_names], location)
+    paths = table.column(path).to_pylist()
+    names = table.column(name).to_pylist() if name is not None else [""] * len(paths)
+    return _numbered(zip(paths, names, strict=True), 1)
+
+
+def _numbered(rows: Iterable[tuple[object, object]], first: int) -> Rows:
+    for number, (path, name) in enumerate(rows, first):
+        yield number, (str(path or "").strip(), str(name or "").strip())
+
+
+def _columns(header: list[str], location: str) -> tuple[int, int | None]:
+    found = [column for column in COLUMNS if column in header]
+    if not found:
+        raise UsageError(
+            f"{location} has no column {COLUMNS[0]}; it has {', '.join(header) or 'none'}"
+        )
+    return header.index(found[0]), header.index("name") if "name" in header else None
+
+
+def _decoded(data: bytes, location: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{location} is no text in UTF-8; save it so") from error
+
+
+def _name(source: str, base: str | None, location: str) -> str:
+    if base is None:
+        return remote_name(source)
+    inside = f"{base.rstrip('/')}/"
+    if not source.startswith(inside):
+        raise UsageError(f"{location}: {source} does not lie in {base}; leave that out, or the row")
+    return source.removeprefix(inside)
+
+
+def _checked(name: str, location: str) -> str:
+    if name.startswith("/") or ".." in name.split("/"):
+        raise UsageError(f"{location}: the name {name} leads out of the output; give another one")
+    return name
+
+
+_READERS = {".txt": _lines, ".csv": _csv, ".parquet": _parquet}

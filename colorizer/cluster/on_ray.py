@@ -1,0 +1,140 @@
+"""The Ray engine: an actor pool of Ray Data, one model in each actor.
+
+Rows hold names only; actors read and write the stores themselves, so that no photo passes through
+Ray's own store. An actor that dies takes nothing along: what it had in work is colored again, by
+another one, into the same place; only then it is a row.
+"""
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from colorizer.cluster.plan import Item
+from colorizer.cluster.work import Row, color_item
+from colorizer.errors import ColorizerError
+from colorizer.extras import extra
+from colorizer.inference.colorizer import Colorizer
+from colorizer.support.stores import Store
+
+if TYPE_CHECKING:
+    import pyarrow
+
+__all__ = ["connect", "on_ray"]
+
+_CPUS = 0.9  # of an actor: with whole ones, Ray's own tasks find no core, and wait in silence
+_RETRIES = 2  # of a block whose actor died
+_MOST_BLOCKS = 20_000
+
+
+def on_ray(
+    items: list[Item],
+    out: Store,
+    *,
+    colorizer: Colorizer,
+    workers: int | None = None,
+    cpus: float | None = None,
+    gpus: float | None = None,
+) -> Iterator[list[Row]]:
+    """Color items on a cluster that `connect` has found; the rows of each as it is done.
+
+    Args:
+        colorizer: to color with; each actor loads it anew, from its own installation if the model
+            is a shipped one, else from the same path.
+        workers: actors at most; None takes as many as there are cores now. Ray starts with one,
+            and adds others - and nodes, where the cluster can grow - while there is work.
+        cpus, gpus: of an actor; may be fractions.
+    """
+    left = {item.name: item for item in items}
+    # Whatever is missing after the first round was with an actor that died twice: one by one then.
+    for size in (max(1, min(32, len(items) // 200), -(-len(items) // _MOST_BLOCKS)), 1):
+        if left:
+            blocks = _blocks(list(left.values()), size)
+            for name, rows in _round(blocks, size, out, colorizer, workers, cpus, gpus):
+                if left.pop(name, None) is not None:
+                    yield rows
+    for item in left.values():
+        reason = f"{item.source}: the worker died each time that it was in work (of its memory?)"
+        yield [Row(item.name, "failed", reason)]
+
+
+def connect(address: str | None) -> None:
+    """Find a Ray cluster, or start one on this machine, which listens on the loopback only.
+
+    Args:
+        address: "auto", a host and port, or ray://...; None: one of this machine's own.
+
+    Raises:
+        ColorizerError: Ray is missing, or there is no cluster at this address.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # which would be sent to its makers
+    ray = extra("ray", "cluster")
+    extra("ray.data", "cluster")
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # or it writes between our lines
+    if ray.is_initialized():
+        return
+    own = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"} if address is None else {}
+    try:
+        ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **own)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        told = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ColorizerError(f"no Ray cluster at {address or 'this machine'}: {told}") from error
+
+
+class _Actor:
+    """A loaded model that colors the items of a block, one after the other."""
+
+    def __init__(self, colorizer: Colorizer, out: Store) -> None:
+        from colorizer.pictures.quiet import silence
+
+        silence()
+        self._colorizer, self._out = colorizer, out
+
+    def __call__(self, batch: "pyarrow.Table") -> dict[str, list[Any]]:
+        names, rows = [], []
+        for cells in batch.to_pylist():
+            item = Item(**cells)
+            names.append(item.name)
+            rows.append([row._asdict() for row in color_item(item, self._out, self._colorizer)])
+        return {"name": names, "rows": rows}
+
+
+def _round(
+    blocks: list["pyarrow.Table"],
+    size: int,
+    out: Store,
+    colorizer: Colorizer,
+    workers: int | None,
+    cpus: float | None,
+    gpus: float | None,
+) -> Iterator[tuple[str, list[Row]]]:
+    """The rows of all items, but of those whose actor died again and again."""
+    import ray
+    import ray.data
+
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.max_errored_blocks = -1
+    most = workers or max(1, int(ray.cluster_resources().get("CPU", 1) / (cpus or 1)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # only this way can the number of retries be said
+        colored = ray.data.from_arrow(blocks).map_batches(
+            _Actor,
+            fn_constructor_args=(colorizer, out),
+            batch_format="pyarrow",
+            batch_size=size,  # a block: what is lost with an actor
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
+            num_cpus=cpus or _CPUS,
+            num_gpus=gpus,
+            ray_remote_args_fn=lambda: {"max_task_retries": _RETRIES},
+        )
+    for result in colored.iter_rows():
+        yield result["name"], [Row(**row) for row in result["rows"]]
+
+
+def _blocks(items: list[Item], size: int) -> list["pyarrow.Table"]:
+    import pyarrow
+
+    parts = (items[start : start + size] for start in range(0, len(items), size))
+    return [pyarrow.Table.from_pylist([item._asdict() for item in part]) for part in parts]

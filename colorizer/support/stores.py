@@ -1,0 +1,287 @@
+"""Folders wherever fsspec reaches - disks, S3, Google Cloud, Azure - read and written whole."""
+
+import os
+import random
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from colorizer.errors import ColorizerError, UsageError
+from colorizer.extras import extra
+from colorizer.support.temporary import remove_stale, whole
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+__all__ = ["Store", "connect", "expand", "fetch", "is_remote", "read", "remote_name"]
+
+Answer = TypeVar("Answer")
+
+_ATTEMPTS = 5
+_PAUSE = 0.5  # seconds, doubled after each attempt
+# Stores where an object appears under its key only when all of it is there.
+_ATOMIC = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "memory"}
+_FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+_CLIENTS = {"botocore", "aiobotocore", "aiohttp", "google", "gcsfs", "azure", "requests", "urllib3"}
+
+
+def is_remote(path: str | os.PathLike[str]) -> bool:
+    """Whether this is a URL, such as s3://bucket/key, and no path of this machine."""
+    return re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://", os.fspath(path)) is not None
+
+
+def remote_name(url: str) -> str:
+    """What stands behind the scheme and the bucket of a URL; of a local path all but the root."""
+    if not is_remote(url):
+        return Path(url).as_posix().lstrip("/")
+    return url.split("://", 1)[1].partition("/")[2]
+
+
+def connect(url: str) -> tuple["AbstractFileSystem", str]:
+    """The file system of a URL or local path, and the path in it.
+
+    Credentials, endpoints and regions are fsspec's affair: its configuration files, its variables
+    FSSPEC_S3_..., and what the clients of the stores find for themselves.
+
+    Raises:
+        UsageError: an unknown scheme, or one whose package is missing.
+        ColorizerError: fsspec itself is missing.
+    """
+    fsspec = extra("fsspec", "cluster")
+    scheme = url.split("://", 1)[0] if is_remote(url) else "file"
+    try:
+        return fsspec.url_to_fs(url)
+    except ImportError as error:
+        raise UsageError(f"{url}: {scheme}:// needs a package of its own: {error}") from error
+    except ValueError as error:
+        from difflib import get_close_matches
+
+        known = fsspec.available_protocols()
+        near = get_close_matches(scheme, known, n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        if scheme in known:  # it is something else that is wrong
+            raise UsageError(f"{url} is no address: {error}") from error
+        raise UsageError(
+            f"{url}: unknown scheme {scheme}{hint} (known are s3, gs, abfs, http, file and what"
+            " else fsspec knows)"
+        ) from error
+
+
+def read(url: str) -> bytes:
+    """All bytes of a file.
+
+    Raises:
+        ColorizerError: it cannot be had; said with its address.
+    """
+    fs, path = connect(url)
+    return _persist(lambda: fs.cat_file(path), url)
+
+
+def fetch(url: str, destination: Path) -> None:
+    """Copy a file onto the disk, where it appears whole or not at all.
+
+    Raises:
+        ColorizerError: as for `read`; OSError: the disk's.
+    """
+    fs, path = connect(url)
+    with whole(destination) as work:
+        _persist(lambda: fs.get_file(path, str(work)), url)
+
+
+def expand(location: str) -> list[str]:
+    """The addresses that a pattern stands for: {000..999}, {a,b}, and * ? [ ] where it has them.
+
+    Raises:
+        ColorizerError: the store cannot be listed.
+    """
+    found = []
+    for url in _braces(location):
+        if not any(sign in url for sign in "*?["):
+            found.append(url)
+            continue
+        fs, path = connect(url)
+        fs.invalidate_cache()
+        paths = sorted(_persist(lambda fs=fs, path=path: fs.glob(path), url))
+        found += [fs.unstrip_protocol(p) if is_remote(url) else p for p in paths]
+    return found
+
+
+class Store:
+    """A folder of a file system; it may be pickled, and then connects again.
+
+    Args:
+        url: such as s3://bucket/folder, or a local path.
+
+    Raises:
+        UsageError, ColorizerError: as for `connect`.
+    """
+
+    def __init__(self, url: str | os.PathLike[str]) -> None:
+        self.url = re.sub(r"(?<=[^/:])/+$", "", os.fspath(url))
+        self.fs, root = connect(self.url)
+        self.root = root.rstrip("/")
+        protocols = {self.fs.protocol} if isinstance(self.fs.protocol, str) else self.fs.protocol
+        self._atomic = bool(_ATOMIC & set(protocols))
+        self._local = "file" in protocols
+        if not self.root and not self._local and "memory" not in protocols:
+            raise UsageError(f"{url} names no bucket; give one, as in s3://bucket/folder")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.url,)
+
+    def __contains__(self, other: "Store") -> bool:
+        """Whether another folder lies in this one, or is it."""
+        same = type(self.fs) is type(other.fs)
+        return same and f"{other.root}/".startswith(f"{self.root}/")
+
+    def address(self, name: str) -> str:
+        """Of a file in this folder."""
+        return f"{self.url.rstrip('/')}/{name}"
+
+    def exists(self) -> bool:
+        """Whether there is anything in the folder.
+
+        Raises:
+            ColorizerError: that cannot be told.
+        """
+        self.fs.invalidate_cache()
+        return _persist(lambda: self.fs.exists(self.root), self.url)
+
+    def find(self, without: "Store | None" = None) -> Iterator[tuple[str, float]]:
+        """Name and time of change of all files, at any depth, but for what is hidden.
+
+        One request lists a thousand files; none asks for a single one. The time is in seconds
+        since 1970, 0 where the store does not tell.
+
+        Args:
+            without: a folder in this one that is passed over.
+
+        Raises:
+            ColorizerError: there is no such folder, or it cannot be listed.
+        """
+        self.fs.invalidate_cache()
+        left = [self.root]
+        while left:
+            folder = left.pop()
+            infos = _persist(lambda folder=folder: self.fs.ls(folder, detail=True), self.url)
+            for info in sorted(infos, key=lambda info: info["name"]):
+                path = info["name"].rstrip("/")
+                name = path[len(self.root) :].lstrip("/")
+                if not name or name.rpartition("/")[2].startswith(".") or path == folder:
+                    continue
+                if info["type"] != "directory":
+                    yield name, _modified(info)
+                elif without is None or path != without.root:
+                    left.append(path)
+        self.fs.invalidate_cache()
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file, which appears whole or not at all.
+
+        Raises:
+            ColorizerError: it cannot be written.
+        """
+        self._put(name, lambda path: self.fs.pipe_file(path, data), data)
+
+    def put(self, name: str, source: Path) -> None:
+        """Write a file from the disk, as `write`."""
+        self._put(name, lambda path: self.fs.put_file(str(source), path), source)
+
+    def clean(self, folder: str) -> None:
+        """Remove what killed runs have left in a folder of a local disk."""
+        if self._local:
+            remove_stale(Path(self.root, folder))
+
+    def _put(self, name: str, send: Callable[[str], object], content: bytes | Path) -> None:
+        path, address = f"{self.root}/{name}", self.address(name)
+        if self._local:
+            _write_local(Path(path), content, address)
+        elif self._atomic:
+            _persist(lambda: send(path), address)
+        else:
+            folder, _, last = path.rpartition("/")
+            work = f"{folder}/.colorizer-{os.getpid()}-{random.getrandbits(64):x}-{last}"
+            _persist(lambda: self.fs.makedirs(folder, exist_ok=True), address)
+            _persist(lambda: send(work), address)
+            _persist(lambda: self.fs.mv(work, path), address)
+
+
+def _write_local(path: Path, content: bytes | Path, address: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole(path) as work:
+            if isinstance(content, bytes):
+                work.write_bytes(content)
+            else:
+                shutil.copyfile(content, work)
+    except OSError as error:
+        raise ColorizerError(f"{address} cannot be written: {error.strerror}") from error
+
+
+def _persist(action: Callable[[], Answer], address: str) -> Answer:
+    """What the action gives; what is passing - a cut connection, a busy store - is tried again."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            return action()
+        except Exception as error:
+            if not _is_passing(error) or attempt == _ATTEMPTS:
+                raise ColorizerError(f"{address}: {_reason(error, attempt)}") from error
+            time.sleep(_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))
+    raise AssertionError
+
+
+def _is_passing(error: Exception) -> bool:
+    if isinstance(error, _FINAL) or "Credentials" in type(error).__name__:
+        return False
+    client = type(error).__module__.partition(".")[0]
+    return isinstance(error, OSError | TimeoutError) or client in _CLIENTS
+
+
+def _reason(error: Exception, attempts: int) -> str:
+    told = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, FileNotFoundError):
+        return "there is no such bucket" if "bucket" in told.lower() else "there is no such file"
+    if isinstance(error, PermissionError):
+        return f"no permission ({told})"
+    if "Credentials" in type(error).__name__:
+        return f"no credentials for this store ({told}); set them as its own tools want them"
+    if isinstance(error, NotImplementedError):
+        return "this store cannot be written to"
+    return told if attempts == 1 else f"{told} (tried {attempts} times)"
+
+
+def _modified(info: dict[str, Any]) -> float:
+    for key in ("LastModified", "mtime", "updated", "last_modified", "created"):
+        value = info.get(key)
+        if isinstance(value, str):
+            try:
+                value = datetime.fromisoformat(value)
+            except ValueError:
+                continue
+        if isinstance(value, datetime):
+            return value.timestamp()
+        if isinstance(value, int | float):
+            return float(value)
+    return 0.0
+
+
+def _braces(pattern: str) -> list[str]:
+    """{000..012} and {a,b}, as a shell would expand them, but for braces within braces."""
+    parts = re.split(r"\{([^{}]*)\}", pattern)
+    choices = []
+    for i, part in enumerate(parts):
+        numbers = re.fullmatch(r"([0-9]+)\.\.([0-9]+)", part) if i % 2 else None
+        if numbers:
+            first, last = numbers.groups()
+            width = len(first) if first.startswith("0") or len(first) == len(last) else 1
+            choices.append([f"{n:0{width}}" for n in range(int(first), int(last) + 1)])
+        elif i % 2 and "," in part:
+            choices.append(part.split(","))
+        else:
+            choices.append([f"{{{part}}}" if i % 2 else part])
+    return ["".join(chosen) for chosen in product(*choices)]

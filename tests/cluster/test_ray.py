@@ -1,0 +1,143 @@
+"""The Ray engine on a cluster of this machine: the local engine's bytes, whatever dies."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from colorizer.cli import main
+from colorizer.cluster.on_ray import on_ray
+from colorizer.cluster.parts import merge
+from colorizer.cluster.plan import plan
+from colorizer.support.stores import Store
+
+# What Ray itself warns of, and leaves open when it is shut down, is none of our tests' concern.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def cluster(s3_server):
+    """One on this machine, of two cores, for all tests here."""
+    import ray
+
+    from colorizer.cluster import on_ray
+
+    with pytest.MonkeyPatch.context() as patch:
+        plain = ray.init
+        patch.setattr(ray, "init", lambda **o: plain(**o, num_cpus=2, object_store_memory=10**8))
+        on_ray.connect(None)
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for i in range(12):
+        array = rng.integers(0, 255, (24, 20 + i), np.uint8)
+        Image.fromarray(array).save(folder / f"{i:02d}.png")
+    (folder / "bad.jpg").write_text("no photo")
+    return folder
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("*.*") if path.is_file()}
+
+
+def test_a_killed_worker_loses_nothing_and_does_nothing_twice(
+    cluster, photos, colorizer, tmp_path, monkeypatch
+):
+    """Two workers, one of which is killed in the middle; a photo that kills each comes last."""
+    model = str(colorizer._network.folder)
+    assert main(["colorize", str(photos), "-o", str(tmp_path / "local"), "--model", model]) == 1
+    out, gone = Store(tmp_path / "ray"), tmp_path / "pids"
+    gone.mkdir()
+    items = plan([str(photos)], out).todo
+    pids = set()
+
+    def kill():
+        """The first worker that is seen, once it has done something."""
+        while not (victims := list(gone.iterdir())) or len(files(Path(out.root))) < 4:
+            time.sleep(0.05)
+        os.kill(int(victims[0].name), signal.SIGKILL)
+        pids.add(int(victims[0].name))
+
+    thread = threading.Thread(target=kill, daemon=True)
+    thread.start()
+    rows = [
+        row
+        for found in on_ray(items, out, colorizer=Slow(colorizer, gone), workers=2)
+        for row in found
+    ]
+    thread.join(10)
+    assert len(pids) == 1
+    assert len(list(gone.iterdir())) >= 2  # another worker took over
+    assert sorted(row.path for row in rows) == sorted(path.name for path in photos.iterdir())
+    failed = [row for row in rows if row.status == "failed"]
+    assert [row.path for row in failed] == ["bad.jpg"]
+    assert files(Path(out.root)) == {
+        name: data for name, data in files(tmp_path / "local").items() if name != "report.csv"
+    }
+
+
+class Slow:
+    """A colorizer that takes its time, and tells which processes it was in."""
+
+    def __init__(self, colorizer, folder):
+        self._colorizer, self._folder = colorizer, folder
+        self.options, self.colorize_bytes = colorizer.options, self._colorize_bytes
+
+    def __reduce__(self):
+        return Slow, (self._colorizer, self._folder)
+
+    def _colorize_bytes(self, data, extension):
+        (self._folder / str(os.getpid())).touch()
+        time.sleep(0.2)
+        return self._colorizer.colorize_bytes(data, extension)
+
+
+class Deadly(Slow):
+    """One that the photo of a certain width kills, as one that takes all memory would."""
+
+    def __reduce__(self):
+        return Deadly, (self._colorizer, self._folder)
+
+    def _colorize_bytes(self, data, extension):
+        if int.from_bytes(data[16:20]) == 23:  # the width, in a PNG
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self._colorizer.colorize_bytes(data, extension)
+
+
+@pytest.mark.slow
+def test_a_photo_that_kills_its_worker_fails_alone(cluster, photos, colorizer, tmp_path):
+    out = Store(tmp_path / "ray")
+    items = [item for item in plan([str(photos)], out).todo if item.name != "bad.jpg"]
+    found = on_ray(items, out, colorizer=Deadly(colorizer, tmp_path), workers=1)
+    rows = [row for rows in found for row in rows]
+    failed = [row for row in rows if row.status == "failed"]
+    assert [row.path for row in failed] == ["03.png"]
+    assert "the worker died each time that it was in work" in failed[0].reason
+    assert len(rows) == 12
+    assert len(files(tmp_path / "ray")) == 11
+
+
+def test_from_the_command_line_over_s3(cluster, photos, colorizer, bucket, tmp_path, capsys):
+    for name, data in files(photos).items():
+        Store(f"{bucket}/in").write(name, data)
+    model = ["--model", str(colorizer._network.folder), "--engine", "ray", "--workers", "1"]
+    assert main(["colorize", f"{bucket}/in", "-o", f"{bucket}/out", *model]) == 1
+    told = capsys.readouterr()
+    assert "12 colored, 0 done before, 1 failed" in told.out
+    assert f"failed: {bucket}/in/bad.jpg is no picture of a known format" in told.err
+    assert main(["colorize", f"{bucket}/in", "-o", f"{bucket}/out", *model]) == 1
+    assert "0 colored, 12 done before, 1 failed" in capsys.readouterr().out
+    assert merge(f"{bucket}/out")[1] == {"colored": 12, "failed": 1}
