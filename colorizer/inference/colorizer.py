@@ -1,9 +1,7 @@
 """Load a model once, color many pictures."""
 
-import copy
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,11 +25,13 @@ from colorizer.inference.priors import palette_prior, variant_prior
 from colorizer.inference.propagate import follow
 from colorizer.options import DEFAULT_MODEL, ColorizeOptions
 from colorizer.pictures import header as pictures
-from colorizer.pictures.header import Picture, Source
+from colorizer.pictures.header import Page, Picture, Source
 from colorizer.pictures.lightness import lightness, split_alpha
 
 if TYPE_CHECKING:
     import pyvips
+
+    from colorizer.pictures.save import OutputPage
 
 __all__ = ["Colorizer", "colorize", "colorize_bytes", "colorize_file"]
 
@@ -104,7 +104,8 @@ class Colorizer:
         Raises:
             UsageError, ColorizerError: as for the constructor.
         """
-        other = copy.copy(self)
+        other = object.__new__(type(self))  # copy.copy would pickle, and load the model again
+        other.__dict__ |= self.__dict__
         other._take(self.options.changed(changes), self.options)
         return other
 
@@ -146,7 +147,7 @@ class Colorizer:
     def colorize_file(self, source: Source, destination: str | os.PathLike[str]) -> tuple[str, ...]:
         """Color a picture into a file, which keeps size, depth, alpha, resolution and metadata.
 
-        All pages of a TIFF are colored, if they are alike; of other formats the first.
+        All pages of a TIFF are colored; of other formats the first.
 
         Args:
             source: as for `colorize`.
@@ -163,9 +164,11 @@ class Colorizer:
         from colorizer.pictures import save as output
 
         path = output.check_destination(destination)
-        with self._colored_pages(source, path) as (pages, notes):
-            output.save(pages, path, self.options.threads)
-        return notes
+        notes: list[str] = []
+        picture = self._read(source, notes)
+        pages = self._colored_pages(picture, path, notes)
+        output.save(pages, path, self.options.threads, _raw_bytes(picture))
+        return tuple(notes)
 
     def colorize_bytes(self, data: bytes, extension: str) -> tuple[bytes, tuple[str, ...]]:
         """Color the bytes of a file: exactly the bytes that `colorize_file` would write.
@@ -183,8 +186,11 @@ class Colorizer:
         from colorizer.pictures import save as output
 
         path = output.check_extension(extension)
-        with self._colored_pages(data, path) as (pages, notes):
-            return output.encode(pages, path, self.options.threads), notes
+        notes: list[str] = []
+        picture = self._read(data, notes)
+        pages = self._colored_pages(picture, path, notes)
+        found = output.encode(pages, path, self.options.threads, _raw_bytes(picture))
+        return found, tuple(notes)
 
     def uncertainty(self, source: Source) -> np.ndarray:
         """How undecided the model is about each pixel, of several pages of the first.
@@ -209,9 +215,17 @@ class Colorizer:
         from colorizer.pictures import save as output
 
         path = output.check_destination(destination)
-        values = self._uncertainty(pictures.read(source, self.options.max_pixels))
+        picture = self._read(source, [])
+        with pictures.reading(picture.source):
+            values = self._uncertainty(picture)
         gray = (values * 255).rint().cast("uchar").copy(interpretation="b-w")
-        output.save([gray], path, self.options.threads)
+        output.save([output.OutputPage(gray)], path, self.options.threads)
+
+    def _read(self, source: Source, notes: list[str]) -> Picture:
+        """The header of a picture; with what to tell of it."""
+        picture = pictures.read(source, self.options.max_pixels)
+        notes += picture.notes
+        return picture
 
     def suggest(self, source: Source, x: float, y: float, n: int = 9) -> list[str]:
         """The likeliest colors at a place of a picture, by the model, for its lightness there.
@@ -233,47 +247,45 @@ class Colorizer:
 
         return Preview(source, self.options.max_pixels).suggest(self, x, y, n)
 
-    @contextmanager
     def _colored_pages(
-        self, source: Source, path: Path
-    ) -> Iterator[tuple[list["pyvips.Image"], tuple[str, ...]]]:
-        """All pages to write, still lazy where there is but one; and what to tell of them."""
+        self, picture: Picture, path: Path, notes: list[str]
+    ) -> Iterator["OutputPage"]:
+        """The pages to write, lazy, one after another; what to tell of them is added to `notes`."""
         from colorizer.pictures import metadata
         from colorizer.pictures import save as output
-        from colorizer.pictures.tiff_tags import read_tags
 
-        picture = pictures.read(source, self.options.max_pixels)
-        if (last := self._hints.last_page) > picture.pages:
-            raise UsageError(f"{picture} has no page {last}, of which the hints speak")
-        notes = list(picture.notes)
         bits = output.bits_of(path, picture.bits)
-        count = picture.pages if output.holds_pages(path) else 1
-        pages = []
-        with output.page_store(path, self.options.threads) as store:
-            for page in range(count):
-                colored, original, has_color = self._color(picture, page, bits)
-                if has_color and not page:
-                    notes.append(f"{picture} has colors of its own; they are replaced")
-                colored = _attach_alpha(original, colored)
-                tagged = picture.loader == "tiffload" and not page
-                tags = read_tags(picture.source) if tagged else b""
-                with pictures.reading(picture.source):  # whose metadata may be damaged
-                    colored = metadata.carry_over(original, colored, *self._signature(), tags)
-                pages.append(store(colored) if count > 1 else colored)
-            if len(pages) < picture.pages:
-                notes.append(f"{picture} has {picture.pages} pages; only the first is colored")
-            notes += output.losses(pages[0], path)
-            yield pages, tuple(notes)
+        count = max(1, len(picture.pages))
+        if (last := self._hints.last_page) > count:
+            raise UsageError(f"{picture} has no page {last}, of which the hints speak")
+        if count > 1 and not output.holds_pages(path):
+            notes.append(f"{picture} has {count} pages; only the first is colored")
+            count = 1
+        for page in range(count):
+            own = output.bits_of(path, picture.pages[page].bits) if picture.pages else bits
+            colored, original, has_color = self._color(picture, page, own)
+            if has_color and not page:
+                notes.append(f"{picture} has colors of its own; they are replaced")
+            with pictures.reading(picture.source):  # whose metadata may be damaged
+                told = metadata.read_metadata(picture, page, original, *self._signature())
+                image = metadata.with_profile(_attach_alpha(original, colored), original)
+                further = pictures.further_channels(picture, page)
+            made = output.OutputPage(image, told, further)
+            for note in (*metadata.sentences(told, str(picture)), *output.losses(made, path)):
+                if note not in notes:
+                    notes.append(note)
+            yield made
 
     def _color(
         self, picture: Picture, page: int, bits: int
     ) -> tuple["pyvips.Image", "pyvips.Image", bool]:
         """The colored page and its original, both lazy; and whether that had colors."""
-        small, has_color = pictures.thumbnail(picture, page, self.look_size(picture))
+        sides = picture.pages[page] if picture.pages else picture
+        small, has_color = pictures.thumbnail(picture, page, self.look_size(sides))
         hints = self._hints.on(page + 1)
         if hints.layer is not None:
-            hints.layer.check_fits(picture.width, picture.height)
-        seen = self.see(small, picture, with_features=bool(hints))
+            hints.layer.check_fits(sides.width, sides.height)
+        seen = self.see(small, sides, with_features=bool(hints))
         slope, offset = self.steer(seen, hints)
         original = pictures.decode(picture, page)
         colored = compose(
@@ -285,27 +297,27 @@ class Colorizer:
         )
         return colored, original, has_color
 
-    def look_size(self, picture: Picture) -> tuple[int, int]:
-        """Width and height of the copy of a picture that `see` takes."""
-        size = working_size(picture.width, picture.height, self.size)
+    def look_size(self, sides: Picture | Page) -> tuple[int, int]:
+        """Width and height of the copy of a picture of this size that `see` takes."""
+        size = working_size(sides.width, sides.height, self.size)
         if self.options.quality == "fast":
             return size
         width, height = (max(1, round(side * LARGEST)) for side in size)
         return width, height
 
-    def see(self, small: np.ndarray, picture: Picture, *, with_features: bool = False) -> Seen:
+    def see(self, small: np.ndarray, sides: Picture | Page, *, with_features: bool = False) -> Seen:
         """Run the network.
 
         Args:
             small: (H, W), 0..100, of `look_size`.
-            picture: which it is a copy of.
+            sides: of the picture which it is a copy of.
             with_features: also find out what hints need.
         """
         predict = partial(self._network, temperature=self.options.temperature, prior=self._prior())
         if self.options.quality == "fast":
             slope, offset = look(small, predict)
         else:
-            size = working_size(picture.width, picture.height, self.size)
+            size = working_size(sides.width, sides.height, self.size)
             slope, offset = look_again(small, size, predict)
             small = resize(small, *size[::-1])[..., 0]
         if not with_features:
@@ -406,6 +418,11 @@ def _attach_alpha(original: "pyvips.Image", colored: "pyvips.Image") -> "pyvips.
     if alpha.format == "ushort" and colored.format == "uchar":
         alpha = (alpha / 257).rint().cast("uchar")
     return colored.bandjoin(alpha)
+
+
+def _raw_bytes(picture: Picture) -> int:
+    """Of all pages in color, not packed."""
+    return sum(page.width * page.height * page.bits // 2 for page in picture.pages)
 
 
 def _version() -> str:

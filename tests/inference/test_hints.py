@@ -320,3 +320,7 @@ def test_an_older_export_is_told_how_to_be_made_anew(colorizer, monkeypatch):
     monkeypatch.setattr(older._network, "_outputs", {"ab", "uncertainty"})
     with pytest.raises(UsageError, match="colorizer export FOLDER FOLDER"):
         older.with_options(hints=[RED])
+
+
+def test_other_options_share_the_loaded_model(colorizer):
+    assert colorizer.with_options(vividness=0.5)._network is colorizer._network
