@@ -52,6 +52,10 @@ def test_squares_grow_at_their_shares_of_the_training() -> None:
     assert working_size(data) == 320
 
 
+@pytest.mark.parametrize(
+    ("crop", "scale", "size"),
+    [(128, (0.6, 1.0), 160), (96, (0.5, 1.0), 128), (32, (1.0, 1.0), 32), (256, (1.0, 1.0), 256)],
+)
 def test_the_working_size_is_that_of_training(
     crop: int, scale: tuple[float, float], size: int
 ) -> None:

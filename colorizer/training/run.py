@@ -29,7 +29,7 @@ from colorizer.export import export
 from colorizer.losses import WeightedSum, create_loss
 from colorizer.models import ColorModel
 from colorizer.support.allocator import keep_freed_memory
-from colorizer.support.writing import write_whole
+from colorizer.support.files import write_whole
 from colorizer.training.baseline import gray_baseline
 from colorizer.training.batch_size import fit_batch
 from colorizer.training.callbacks import (
