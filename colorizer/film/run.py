@@ -109,6 +109,8 @@ def _color(film: Film, path: Path, network: Network, options: FilmOptions) -> Re
         plan = _look_through(film, painter, network, options, base)
         sink.check_times(plan)
         parts.keep_plan(plan)
+    if plan.colored:
+        notes.append(f"{film} has colors of its own; they are replaced")
     looked = perf_counter()
 
     def see(frame: Frame) -> Seen:
