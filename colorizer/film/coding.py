@@ -117,7 +117,7 @@ def luma(frame: Any, coding: Coding) -> np.ndarray:
 
 
 def chroma_of(frame: Any, coding: Coding) -> float:
-    """How far a decoded frame is from gray: in steps of 8 bits, the mean over some of its pixels."""
+    """How far a decoded frame is from gray, on average: in steps of 8 bits."""
     if coding.across == coding.down == 1 and coding.has_luma and len(frame.planes) < 3:
         return 0.0
     small = frame.reformat(width=32, height=32, format="yuv444p")

@@ -64,9 +64,7 @@ class Plan:
     def load(cls, path: Path) -> "Plan":
         with np.load(path) as held:
             damage = tuple(str(line) for line in held["damage"])
-            return cls(
-                held["pts"], held["starts"], held["priors"], damage, bool(held["colored"])
-            )
+            return cls(held["pts"], held["starts"], held["priors"], damage, bool(held["colored"]))
 
 
 def look_through(
@@ -135,9 +133,7 @@ class _Samples:
         self._seen += 1
 
 
-def _palette(
-    answers: list[np.ndarray], typical: np.ndarray, base: np.ndarray | None
-) -> np.ndarray:
+def _palette(answers: list[np.ndarray], typical: np.ndarray, base: np.ndarray | None) -> np.ndarray:
     """Factors on the color bins that lean to the hues of a shot: (Q,).
 
     How much of it is gray stays as it is: only colors are weighed against each other.
