@@ -31,6 +31,7 @@ def cluster(s3_server):
     from colorizer.cluster import on_ray
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_worker_niceness", "0")  # or they starve where others are at work
         plain = ray.init
         patch.setattr(ray, "init", lambda **o: plain(**o, num_cpus=2, object_store_memory=10**8))
         on_ray.connect(None)
