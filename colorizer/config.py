@@ -64,8 +64,8 @@ class DataSettings:
         degrade: keywords of `colorizer.data.degrade.Degradation`: make the lightness that the
             network sees look like that of an old photograph; `{}` is the default recipe, None is
             off.
-        batch_size: squares per step on each device, or "auto": the most that fit, found once and
-            noted in the run's settings.
+        batch_size: squares per step on each device, or "auto": on an NVIDIA GPU the most that fit,
+            found once and noted in the run's settings; elsewhere 64.
     """
 
     train: str | None = None
@@ -255,7 +255,14 @@ def check(settings: Settings) -> dict[str, Any]:
         or settings.data.batch_size >= 1,
         "optimizer.learning_rate (above 0)": settings.optimizer.learning_rate > 0,
         "optimizer.rule_batch (at least 1)": settings.optimizer.rule_batch >= 1,
+        "optimizer.encoder_factor (at least 0)": settings.optimizer.encoder_factor >= 0,
+        "optimizer.weight_decay (at least 0)": settings.optimizer.weight_decay >= 0,
+        "optimizer.betas (0 <= each < 1)": all(0 <= b < 1 for b in settings.optimizer.betas),
+        "optimizer.momentum (0 <= momentum < 1)": 0 <= settings.optimizer.momentum < 1,
         "optimizer.clip (at least 0)": settings.optimizer.clip >= 0,
+        "schedule.warmup_steps (at least 0)": settings.schedule.warmup_steps >= 0,
+        "schedule.final (0 <= final <= 1)": 0 <= settings.schedule.final <= 1,
+        "schedule.gamma (0 < gamma <= 1)": 0 < settings.schedule.gamma <= 1,
         "schedule.step_epochs (at least 1)": settings.schedule.step_epochs >= 1,
         "trainer.epochs (at least 1)": settings.trainer.epochs >= 1,
         "trainer.devices (at least 1)": settings.trainer.devices >= 1,

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from colorizer.errors import ColorizerError
 from colorizer.model_folder import GRAPH, WEIGHTS, layout, writing
 from colorizer.models import ColorModel
-from colorizer.models.heads import DistributionHead
 
 __all__ = ["COUNTER", "export"]
 
@@ -64,7 +63,7 @@ def export(
     model = _rounded(model, weights_dtype)
     config = {
         "model": model.config,
-        "inference": {"size": size} | _head_defaults(model),
+        "inference": {"size": size} | model.head.options(),
         "training": dict(settings),
     }
     try:
@@ -78,44 +77,28 @@ def export(
 
 
 class _Graph(nn.Module):
-    """What the ONNX graph computes."""
+    """What the ONNX graph computes: what the head offers, and the features that it reads.
+
+    Attributes:
+        inputs: those beside L, and their neutral values. They have no defaults in the graph:
+            browsers and OpenVINO refuse inputs that do.
+        outputs: by name; hints, palettes and films need the last ones.
+    """
 
     def __init__(self, model: ColorModel) -> None:
         super().__init__()
         self.model = model
+        self.inputs = model.head.controls()
+        with torch.no_grad():
+            self.outputs = list(self.named(torch.full((1, 1, 32, 32), 50.0), self.inputs))
 
-    def forward(
-        self, L: Tensor, temperature: Tensor | None = None, prior: Tensor | None = None
-    ) -> tuple[Tensor, ...]:
+    def named(self, L: Tensor, controls: Mapping[str, Tensor]) -> dict[str, Tensor]:
         features = self.model.features(L)
         head = self.model.head
-        raw = head(features)
-        if not isinstance(head, DistributionHead):
-            return self.model.decode(raw), features
-        ab = self.model.decode(raw, temperature=temperature, prior=prior)
-        return ab, head.uncertainty(raw, prior), raw, features
+        return {**head.outputs(head(features), **controls), "features": features}
 
-
-def _head_defaults(model: ColorModel) -> dict[str, float]:
-    if not isinstance(model.head, DistributionHead):
-        return {}
-    return {"temperature": model.head.temperature, "moderation": model.head.moderation}
-
-
-def _outputs(model: ColorModel) -> list[str]:
-    """The graph's outputs; hints, palettes and films need the last ones."""
-    if not isinstance(model.head, DistributionHead):
-        return ["ab", "features"]
-    return ["ab", "uncertainty", "logits", "features"]
-
-
-def _defaults(model: ColorModel) -> dict[str, Tensor]:
-    """The graph's inputs beside L, and their neutral values. They have no defaults in the graph:
-    browsers and OpenVINO refuse inputs that do."""
-    head = model.head
-    if not isinstance(head, DistributionHead):
-        return {}
-    return {"temperature": torch.tensor(head.temperature), "prior": torch.ones(len(head.bins))}
+    def forward(self, L: Tensor, controls: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        return tuple(self.named(L, controls).values())
 
 
 def _rounded(model: ColorModel, dtype: str) -> ColorModel:
@@ -142,20 +125,24 @@ def _save_weights(model: ColorModel, path: Path, dtype: str) -> None:
 
 def _save_graph(model: ColorModel, work: Path) -> None:
     """Trace the model to model.onnx, its weights pointing into weights.safetensors."""
-    defaults = _defaults(model)
+    network = _Graph(model).eval()
+    inputs = network.inputs
     batch, height, width = (torch.export.Dim(name) for name in "NHW")
-    outputs = _outputs(model)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         proto = _traced(
-            _Graph(model).eval(),
-            (torch.full((2, 1, 61, 83), 50.0), *defaults.values()),
+            network,
+            (torch.full((2, 1, 61, 83), 50.0),),
+            kwargs={"controls": inputs},
             dynamo=True,
             optimize=False,  # keeps each initializer equal to its tensor in the state dict
             verbose=False,
-            input_names=["L", *defaults],
-            output_names=outputs,
-            dynamic_shapes=({0: batch, 2: height, 3: width}, *(None for _ in defaults)),
+            input_names=["L", *inputs],
+            output_names=network.outputs,
+            dynamic_shapes={
+                "L": {0: batch, 2: height, 3: width},
+                "controls": dict.fromkeys(inputs),
+            },
         )
     graph = proto.graph
     _point_into(graph, work / WEIGHTS)
@@ -216,13 +203,13 @@ def _check_parity(model: ColorModel, graph: Path, tolerance: float) -> None:
     options.log_severity_level = 3  # it warns of inputs that have defaults
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     seed = torch.Generator().manual_seed(0)
-    defaults = _defaults(model)
-    others = {k: torch.rand(v.shape, generator=seed) + 0.2 for k, v in defaults.items()}
-    for shape, feed in (((1, 1, 37, 53), defaults), ((2, 1, 75, 41), others)):
+    network = _Graph(model)
+    others = {k: torch.rand(v.shape, generator=seed) + 0.2 for k, v in network.inputs.items()}
+    for shape, feed in (((1, 1, 37, 53), network.inputs), ((2, 1, 75, 41), others)):
         L = 100 * torch.rand(shape, generator=seed)
-        ours = _Graph(model)(L, *feed.values())
+        ours = network(L, feed)
         theirs = session.run(None, {k: v.numpy() for k, v in {"L": L, **feed}.items()})
-        for name, a, b in zip(_outputs(model), ours, map(np.asarray, theirs), strict=True):
+        for name, a, b in zip(network.outputs, ours, map(np.asarray, theirs), strict=True):
             apart = np.abs(a.numpy() - b).max() if a.shape == b.shape else np.inf
             # Logits and features have no unit: what counts is their own range.
             limits = {"ab": tolerance, "uncertainty": tolerance / 10}

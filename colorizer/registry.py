@@ -1,4 +1,4 @@
-"""Name -> constructor: the factories of models, losses and metrics."""
+"""Name -> constructor: the factories of models, heads, losses and metrics."""
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from colorizer.errors import UnknownNameError, UsageError
 from colorizer.support.nearest import did_you_mean
 
-__all__ = ["LOSSES", "METRICS", "MODELS", "Registry"]
+__all__ = ["HEADS", "LOSSES", "METRICS", "MODELS", "Registry"]
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -16,7 +16,7 @@ class Registry(Mapping[str, Callable[..., Any]]):
     """A mapping of names to constructors, filled by the decorator `register`.
 
     Args:
-        kind: what it holds, for messages: "model", "loss", "metric".
+        kind: what it holds, for messages: "model", "head", "loss", "metric".
     """
 
     def __init__(self, kind: str) -> None:
@@ -75,5 +75,6 @@ class Registry(Mapping[str, Callable[..., Any]]):
 
 
 MODELS = Registry("model")
+HEADS = Registry("head")
 LOSSES = Registry("loss")
 METRICS = Registry("metric")

@@ -14,7 +14,6 @@ from colorizer.export import COUNTER, export
 from colorizer.model_folder import CONFIG, ModelFolder
 from colorizer.models import ColorModel, create_model
 from colorizer.models.encoders import read_tensors
-from colorizer.models.heads import DistributionHead
 from colorizer.support.files import sha256
 
 __all__ = [
@@ -39,9 +38,9 @@ def load_model(folder: str | Path | ModelFolder) -> ColorModel:
     _ = found.weights_sha256  # checked
     model = create_model(**untrained(found.config["model"]))
     load_weights(model, load_state_dict(found.weights), str(found))
-    for name in ("temperature", "moderation"):
+    for name in model.head.options():
         if name in found.config["inference"]:
-            setattr(model.head, name, found.config["inference"][name])
+            model.head.set_option(name, found.config["inference"][name])
     return model.eval()
 
 
@@ -79,15 +78,9 @@ def export_weights(
         network = create_model(**untrained({"name": "colornet18", **(model or {})}))
         load_weights(network, load_state_dict(source), str(source))
         settings, known_size, texts = {"state_dict": source.name}, 256, {}
-    changes = {"temperature": temperature, "moderation": moderation}
-    for name, value in changes.items():
+    for name, value in {"temperature": temperature, "moderation": moderation}.items():
         if value is not None:
-            if not isinstance(network.head, DistributionHead) or value < 0 or temperature == 0:
-                raise UsageError(
-                    f"{name} {value}: a model with the distribution head takes a temperature "
-                    "above 0 and a moderation from 0 on"
-                )
-            setattr(network.head, name, value)
+            network.head.set_option(name, value)
     size = known_size if size is None else size
     return export(network, folder, settings=settings, size=size, extra_files=texts)
 

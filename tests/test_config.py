@@ -28,6 +28,13 @@ def test_a_misspelt_setting_is_refused_with_the_nearest_name() -> None:
         ("data", "batch_size", 0, "batch_size"),
         ("trainer", "devices", 0, "devices"),
         ("trainer", "ema", 1.0, "ema"),
+        ("optimizer", "betas", (0.9, 1.0), "betas"),
+        ("optimizer", "momentum", -0.1, "momentum"),
+        ("optimizer", "weight_decay", -0.1, "weight_decay"),
+        ("optimizer", "encoder_factor", -1.0, "encoder_factor"),
+        ("schedule", "final", 1.5, "final"),
+        ("schedule", "gamma", 0.0, "gamma"),
+        ("schedule", "warmup_steps", -1, "warmup_steps"),
     ],
 )
 def test_a_wrong_value_is_named(group: str, name: str, value: object, message: str) -> None:

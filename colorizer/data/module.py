@@ -35,6 +35,7 @@ class PhotoModule(LightningDataModule):
         seed: of order and squares.
         device: where the training takes place.
         ranks: processes that share the training; each trains on every so many-th photo.
+        rank: which of them this one is.
 
     Attributes:
         train, validation: all photos, whichever process this is.
@@ -56,6 +57,7 @@ class PhotoModule(LightningDataModule):
         seed: int = 0,
         device: torch.device = _CPU,
         ranks: int = 1,
+        rank: int = 0,
     ) -> None:
         super().__init__()
         if settings.train is None:
@@ -64,7 +66,7 @@ class PhotoModule(LightningDataModule):
                 "(in config.py, or as --data.train FOLDER)"
             )
         self.settings, self.seed = settings, seed
-        self.device, self.ranks = device, ranks
+        self.device, self.ranks, self.rank = device, ranks, rank
         self._own: dict[str, Photos] = {}  # this process's share
 
     def setup(self, stage: str | None = None) -> None:
@@ -89,6 +91,27 @@ class PhotoModule(LightningDataModule):
                     f"{len(found)} {what} photos for {self.ranks} devices: each needs at least one"
                 )
 
+    def bring(self) -> None:
+        """Bring this process's photos to its device, if that is where they are kept; once.
+
+        It is done before anything else is measured against the memory that is left there.
+        """
+        for which in ("train", "validation"):
+            self._share(which)
+
+    def heaviest_batch(self, count: int, size: int) -> Tensor:
+        """(count, 3, size, size) uint8 on the device; making it takes the memory of the worst case.
+
+        Where photos are cut on the device, the largest square of the largest photo, every time.
+        """
+        if not self._on_device:
+            return torch.randint(
+                0, 256, (count, 3, size, size), dtype=torch.uint8, device=self.device
+            )
+        photos = self._share("train")
+        largest = np.full(count, photos.sizes.min(1).argmax())
+        return photos.batch(largest, np.zeros((count, DRAWS)), center_squares, size)
+
     def batches(self, photos: Photos) -> int:
         """How many batches a process makes of its share of all `photos`; the same in each."""
         most, fewest = -(-len(photos) // self.ranks), len(photos) // self.ranks
@@ -98,7 +121,7 @@ class PhotoModule(LightningDataModule):
         """One epoch: another order and other squares each time, the same for the same seed."""
         trainer, s = self.trainer, self.settings
         photos = self._share("train")
-        rng = np.random.default_rng([self.seed, trainer.current_epoch, trainer.global_rank])
+        rng = np.random.default_rng([self.seed, trainer.current_epoch, self.rank])
         order, draws = rng.permutation(len(photos)), rng.random((len(photos), DRAWS))
         self.loader = self._loader(
             photos,
@@ -201,7 +224,7 @@ class PhotoModule(LightningDataModule):
         if which not in self._own:
             photos: Photos = getattr(self, which)
             if self.ranks > 1:
-                photos = photos.part(np.arange(self.trainer.global_rank, len(photos), self.ranks))
+                photos = photos.part(np.arange(self.rank, len(photos), self.ranks))
             self._own[which] = photos.to(self.device) if self._on_device else photos
         return self._own[which]
 
@@ -216,7 +239,8 @@ class PhotoModule(LightningDataModule):
         )
         local = self.trainer.num_devices if self.trainer else 1
         workers = 0 if at_hand else self.settings.workers or default_workers(local)
-        pinned = not at_hand and self.device.type == "cuda"
+        travels = any(photos is own for own in self._own.values())  # else it is looked at here
+        pinned = travels and not at_hand and self.device.type == "cuda"
         return BatchLoader(photos, *about, workers=workers, pinned=pinned, **options)
 
 

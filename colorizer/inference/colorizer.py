@@ -3,7 +3,6 @@
 import copy
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,6 +22,8 @@ from colorizer.pictures.lightness import lightness, split_alpha
 
 if TYPE_CHECKING:
     import pyvips
+
+    from colorizer.pictures.save import OutputPage
 
 __all__ = ["Colorizer", "colorize", "colorize_bytes", "colorize_file"]
 
@@ -114,7 +115,7 @@ class Colorizer:
     def colorize_file(self, source: Source, destination: str | os.PathLike[str]) -> tuple[str, ...]:
         """Color a picture into a file, which keeps size, depth, alpha, resolution and metadata.
 
-        All pages of a TIFF are colored, if they are alike; of other formats the first.
+        All pages of a TIFF are colored; of other formats the first.
 
         Args:
             source: as for `colorize`.
@@ -131,9 +132,11 @@ class Colorizer:
         from colorizer.pictures import save as output
 
         path = output.check_destination(destination)
-        with self._colored_pages(source, path) as (pages, notes):
-            output.save(pages, path, self.options.threads)
-        return notes
+        notes: list[str] = []
+        picture = self._read(source, notes)
+        pages = self._colored_pages(picture, path, notes)
+        output.save(pages, path, self.options.threads, _raw_bytes(picture))
+        return tuple(notes)
 
     def colorize_bytes(self, data: bytes, extension: str) -> tuple[bytes, tuple[str, ...]]:
         """Color the bytes of a file: exactly the bytes that `colorize_file` would write.
@@ -151,8 +154,11 @@ class Colorizer:
         from colorizer.pictures import save as output
 
         path = output.check_extension(extension)
-        with self._colored_pages(data, path) as (pages, notes):
-            return output.encode(pages, path, self.options.threads), notes
+        notes: list[str] = []
+        picture = self._read(data, notes)
+        pages = self._colored_pages(picture, path, notes)
+        found = output.encode(pages, path, self.options.threads, _raw_bytes(picture))
+        return found, tuple(notes)
 
     def uncertainty(self, source: Source) -> np.ndarray:
         """How undecided the model is about each pixel, of several pages of the first.
@@ -177,45 +183,51 @@ class Colorizer:
         from colorizer.pictures import save as output
 
         path = output.check_destination(destination)
-        values = self._uncertainty(pictures.read(source, self.options.max_pixels))
+        picture = self._read(source, [])
+        with pictures.reading(picture.source):
+            values = self._uncertainty(picture)
         gray = (values * 255).rint().cast("uchar").copy(interpretation="b-w")
-        output.save([gray], path, self.options.threads)
+        output.save([output.OutputPage(gray)], path, self.options.threads)
 
-    @contextmanager
+    def _read(self, source: Source, notes: list[str]) -> Picture:
+        """The header of a picture; with what to tell of it."""
+        picture = pictures.read(source, self.options.max_pixels)
+        notes += picture.notes
+        return picture
+
     def _colored_pages(
-        self, source: Source, path: Path
-    ) -> Iterator[tuple[list["pyvips.Image"], tuple[str, ...]]]:
-        """All pages to write, still lazy where there is but one; and what to tell of them."""
+        self, picture: Picture, path: Path, notes: list[str]
+    ) -> Iterator["OutputPage"]:
+        """The pages to write, lazy, one after another; what to tell of them is added to `notes`."""
         from colorizer.pictures import metadata
         from colorizer.pictures import save as output
-        from colorizer.pictures.tiff_tags import read_tags
 
-        picture = pictures.read(source, self.options.max_pixels)
-        notes = list(picture.notes)
         bits = output.bits_of(path, picture.bits)
-        count = picture.pages if output.holds_pages(path) else 1
-        pages = []
-        with output.page_store(path, self.options.threads) as store:
-            for page in range(count):
-                colored, original, has_color = self._color(picture, page, bits)
-                if has_color and not page:
-                    notes.append(f"{picture} has colors of its own; they are replaced")
-                colored = _attach_alpha(original, colored)
-                tagged = picture.loader == "tiffload" and not page
-                tags = read_tags(picture.source) if tagged else b""
-                with pictures.reading(picture.source):  # whose metadata may be damaged
-                    colored = metadata.carry_over(original, colored, *self._signature(), tags)
-                pages.append(store(colored) if count > 1 else colored)
-            if len(pages) < picture.pages:
-                notes.append(f"{picture} has {picture.pages} pages; only the first is colored")
-            notes += output.losses(pages[0], path)
-            yield pages, tuple(notes)
+        count = max(1, len(picture.pages))
+        if count > 1 and not output.holds_pages(path):
+            notes.append(f"{picture} has {count} pages; only the first is colored")
+            count = 1
+        for page in range(count):
+            own = output.bits_of(path, picture.pages[page].bits) if picture.pages else bits
+            colored, original, has_color = self._color(picture, page, own)
+            if has_color and not page:
+                notes.append(f"{picture} has colors of its own; they are replaced")
+            with pictures.reading(picture.source):  # whose metadata may be damaged
+                told = metadata.read_metadata(picture, page, original, *self._signature())
+                image = metadata.with_profile(_attach_alpha(original, colored), original)
+                further = pictures.further_channels(picture, page)
+            made = output.OutputPage(image, told, further)
+            for note in (*metadata.sentences(told, str(picture)), *output.losses(made, path)):
+                if note not in notes:
+                    notes.append(note)
+            yield made
 
     def _color(
         self, picture: Picture, page: int, bits: int
     ) -> tuple["pyvips.Image", "pyvips.Image", bool]:
         """The colored page and its original, both lazy; and whether that had colors."""
-        size = working_size(picture.width, picture.height, self.size)
+        sides = picture.pages[page] if picture.pages else picture
+        size = working_size(sides.width, sides.height, self.size)
         prior, temperature = self._prior(), self.options.temperature
         predict = partial(self._network, temperature=temperature, prior=prior)
         if self.options.quality == "fast":
@@ -297,6 +309,11 @@ def _attach_alpha(original: "pyvips.Image", colored: "pyvips.Image") -> "pyvips.
     if alpha.format == "ushort" and colored.format == "uchar":
         alpha = (alpha / 257).rint().cast("uchar")
     return colored.bandjoin(alpha)
+
+
+def _raw_bytes(picture: Picture) -> int:
+    """Of all pages in color, not packed."""
+    return sum(page.width * page.height * page.bits // 2 for page in picture.pages)
 
 
 def _version() -> str:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ from colorizer.losses import (  # noqa: F401  (each registers its losses)
 )
 from colorizer.registry import LOSSES
 
-__all__ = ["WeightedSum", "create_loss", "list_losses"]
+__all__ = ["Adversary", "WeightedSum", "create_loss", "list_losses"]
 
 
 def list_losses() -> list[str]:
@@ -49,6 +49,21 @@ def create_loss(spec: Mapping[str, float | Mapping[str, Any]]) -> "WeightedSum":
             members[name] = LOSSES.create(name, **options)
             weights[name] = float(weight)
     return WeightedSum(members, weights)
+
+
+class Adversary(Protocol):
+    """A loss that trains a discriminator beside the model: by having these.
+
+    Attributes:
+        discriminator: gets an optimizer of its own, over all its parameters.
+        active: whether it is to be trained in this step.
+    """
+
+    discriminator: nn.Module
+    active: bool
+
+    def discriminator_loss(self, prediction: Prediction, target: Target) -> Tensor:
+        """What the discriminator learns by: a scalar; no gradient reaches the prediction."""
 
 
 class WeightedSum(nn.Module):
@@ -92,6 +107,13 @@ class WeightedSum(nn.Module):
                 set_prior(prior)
 
     @property
-    def adversarial(self) -> nn.Module | None:
-        """The member with a discriminator of its own, or None."""
-        return getattr(self.members, "adversarial", None)
+    def adversaries(self) -> "list[Adversary]":
+        """The members with a discriminator of their own, which the training steps in its turn."""
+        members = self.members.values()
+        return [cast(Adversary, m) for m in members if hasattr(m, "discriminator_loss")]
+
+    def set_progress(self, share: float) -> None:
+        """Tell the members that go by it how much of the training is done, 0..1."""
+        for member in self.members.values():
+            if hasattr(member, "progress"):
+                member.progress = share

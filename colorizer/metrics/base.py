@@ -45,7 +45,9 @@ def check_pair(prediction: Picture, target: Picture) -> None:
 
 
 class ImageMean(Metric):
-    """Base of metrics that follow from a mean over images: a float64 sum and a count.
+    """Base of metrics that follow from a mean over images: a sum and a count.
+
+    The sum is kept in float32, which every device has, and so is what its rounding lost.
 
     Subclasses name their `numbers`, the first of which is the metric's own, and answer `per_image`;
     those whose numbers are not that mean itself also answer `finish`.
@@ -56,13 +58,15 @@ class ImageMean(Metric):
     columns: ClassVar[int | None] = None
     """How many values `per_image` gives for each image; None: as many as `numbers`."""
     total: Tensor
+    lost: Tensor
     count: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        zeros = torch.zeros(self.columns or len(self.numbers), dtype=torch.float64)
+        zeros = torch.zeros(self.columns or len(self.numbers))
         self.add_state("total", zeros, dist_reduce_fx="sum")
-        self.add_state("count", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("lost", zeros, dist_reduce_fx="sum")
+        self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -81,12 +85,17 @@ class ImageMean(Metric):
         """Add a batch of pictures; raises UsageError where the sizes differ."""
         check_pair(prediction, target)
         values = self.per_image(prediction, target)
-        self.total += values.double().sum(0)
+        more = values.float().sum(0)
+        total = self.total + more
+        # Neumaier's sum: as good as float64, which Apple's GPUs do not have.
+        larger = self.total.abs() >= more.abs()
+        self.lost += torch.where(larger, self.total - total + more, more - total + self.total)
+        self.total = total
         self.count += len(values)
 
     def compute(self) -> Tensor | dict[str, Tensor]:
         """The number, or several by name, float32."""
-        return named(self.numbers, self.finish(self.total / self.count).float())
+        return named(self.numbers, self.finish((self.total + self.lost) / self.count).float())
 
 
 def named(numbers: Sequence[Number], values: Tensor) -> Tensor | dict[str, Tensor]:

@@ -159,7 +159,7 @@ def frechet_distance(x: Tensor, y: Tensor) -> Tensor:
     (1982).
     """
     _check_enough(x, y)
-    x, y = x.double(), y.double()
+    x, y = _exact(x), _exact(y)
     apart = (x.mean(0) - y.mean(0)).square().sum()
     roots = [(side - side.mean(0)) / (len(side) - 1) ** 0.5 for side in (x, y)]
     spread = sum(root.square().sum() for root in roots)
@@ -185,10 +185,15 @@ def kernel_distance(x: Tensor, y: Tensor) -> Tensor:
     _check_enough(x, y)
     blocks = -(-len(x) // _BLOCK)
     found = []
-    for a, b in zip(x.double().chunk(blocks), y.double().chunk(blocks), strict=True):
+    for a, b in zip(_exact(x).chunk(blocks), _exact(y).chunk(blocks), strict=True):
         h = poly_kernel(a, a) + poly_kernel(b, b) - 2 * poly_kernel(a, b)
         found.append((h.sum() - h.trace()) / (len(h) * (len(h) - 1)))
     return torch.stack(found).mean()
+
+
+def _exact(x: Tensor) -> Tensor:
+    """In float64, on the processor where the device has none."""
+    return (x.cpu() if x.device.type == "mps" else x).double()
 
 
 def _check_enough(x: Tensor, y: Tensor) -> None:

@@ -2,25 +2,34 @@
 
 import math
 from collections.abc import Callable
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from colorizer.color import gamut
+from colorizer.errors import UsageError
+from colorizer.registry import HEADS
 
 __all__ = ["AbHead", "DistributionHead", "Head", "HeadName", "create_head"]
 
-HeadName = Literal["ab", "distribution"]
+HeadName = str
+"""A name in the registry `HEADS`."""
 
 
 class Head(nn.Module):
     """A 1x1 convolution to the raw output, and what that output means.
 
+    A subclass answers `decode`; one that offers more says so itself, by `controls`, `outputs`,
+    `options` and `set_prior`: export, inference and training ask for these, never for its class.
+
     Args:
         in_channels: channels of the features that it reads.
         out_channels: channels of the raw output.
         stride: input pixels per raw pixel, each way.
+
+    Attributes:
+        name: in the registry.
+        decode: raw (N, out_channels, h, w), and `controls` by name -> ab (N, 2, h, w), Lab units.
     """
 
     name: HeadName
@@ -37,7 +46,36 @@ class Head(nn.Module):
         """Shape: features (N, in_channels, h, w) -> raw (N, out_channels, h, w)."""
         return self.project(features)
 
+    def controls(self) -> dict[str, Tensor]:
+        """What may be chosen for each picture: keyword of `decode` -> the value that it has else.
 
+        They are inputs of the exported graph.
+        """
+        return {}
+
+    def outputs(self, raw: Tensor, **controls: Tensor) -> dict[str, Tensor]:
+        """All that raw tells, by name, `ab` first: the outputs of the exported graph.
+
+        Shape: raw (N, out_channels, h, w) -> (N, C, h, w) each, float32.
+        """
+        return {"ab": self.decode(raw, **controls)}
+
+    def options(self) -> dict[str, float]:
+        """Numbers that may be set after the training, and are kept in a model folder's config."""
+        return {}
+
+    def set_option(self, name: str, value: float) -> None:
+        """Set one of `options`; raises UsageError for another name."""
+        if name not in self.options():
+            known = ", ".join(self.options()) or "none"
+            raise UsageError(f"{name} {value}: the head {self.name!r} takes {known}")
+        setattr(self, name, value)
+
+    def set_prior(self, prior: Tensor) -> None:
+        """Hear how common the colors of the training photos are: (Q,), sums to 1."""
+
+
+@HEADS.register("ab")
 class AbHead(Head):
     """Regresses chroma; a raw output of 1 means `scale` Lab units."""
 
@@ -52,6 +90,7 @@ class AbHead(Head):
         return raw.float() * self.scale
 
 
+@HEADS.register("distribution")
 class DistributionHead(Head):
     """Predicts a distribution over the in-gamut ab bins (Zhang et al. 2016), as logits.
 
@@ -87,6 +126,33 @@ class DistributionHead(Head):
         self.temperature, self.moderation = temperature, moderation
         self.register_buffer("bins", bins, persistent=False)
         self.register_buffer("training_prior", torch.full((len(bins),), 1 / len(bins)))
+
+    def controls(self) -> dict[str, Tensor]:
+        """`temperature` () and `prior` (Q,), as in `decode`; a prior of ones changes nothing."""
+        return {"temperature": torch.tensor(self.temperature), "prior": torch.ones(len(self.bins))}
+
+    def outputs(self, raw: Tensor, **controls: Tensor) -> dict[str, Tensor]:
+        """`ab`, `uncertainty` (N, 1, h, w) in 0..1, and `logits` (N, Q, h, w), raw itself."""
+        return {
+            "ab": self.decode(raw, **controls),
+            "uncertainty": self.uncertainty(raw, controls.get("prior")),
+            "logits": raw,
+        }
+
+    def options(self) -> dict[str, float]:
+        """`temperature` above 0, `moderation` from 0 on."""
+        return {"temperature": self.temperature, "moderation": self.moderation}
+
+    def set_option(self, name: str, value: float) -> None:
+        """As `Head.set_option`; raises UsageError for a value out of range too."""
+        if value < 0 or (name == "temperature" and value == 0):
+            raise UsageError(f"{name} {value}: a temperature is above 0 and a moderation from 0 on")
+        super().set_option(name, value)
+
+    @torch.no_grad()
+    def set_prior(self, prior: Tensor) -> None:
+        """Keep it as `training_prior`."""
+        self.training_prior.copy_(prior)
 
     def decode(
         self, raw: Tensor, temperature: float | Tensor | None = None, prior: Tensor | None = None
@@ -132,5 +198,5 @@ class DistributionHead(Head):
 
 
 def create_head(name: HeadName, in_channels: int, stride: int) -> Head:
-    """The head called `name`: "ab" or "distribution"."""
-    return AbHead(in_channels, stride) if name == "ab" else DistributionHead(in_channels, stride)
+    """The head called `name`; raises UnknownNameError with the nearest known name."""
+    return HEADS[name](in_channels, stride)

@@ -1,9 +1,10 @@
 """Picture files: their header, their pixels as a lazy libvips image, and a small lightness."""
 
+import importlib.util
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,20 +12,26 @@ import numpy as np
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.compose import enlarge
+from colorizer.pictures import jpeg, tiff
+from colorizer.pictures.chunks import PngTold, read_png
 from colorizer.pictures.lightness import color_spread, has_unusable_profile, lightness
 from colorizer.pictures.opening import MAX_PIXELS, check_size, name_of, open_image, sniff
+from colorizer.pictures.tiff import Channels, Frame
 
 if TYPE_CHECKING:
     import pyvips
 
 __all__ = [
     "MAX_PIXELS",
+    "Page",
     "Picture",
     "Source",
     "decode",
+    "further_channels",
     "read",
     "reading",
     "reason",
+    "salvaged",
     "thumbnail",
 ]
 
@@ -34,17 +41,40 @@ COLORED = 0.01  # mean difference between channels, of their range, above which 
 
 
 @dataclass(frozen=True)
+class Page:
+    """One picture of a file; sizes are those of the upright picture, in pixels.
+
+    Attributes:
+        frame: where it is in the file.
+        bits: 8 or 16, per channel.
+        orientation: how it is turned, 1 to 8, as EXIF has it.
+        channels: of a TIFF, what they are.
+        pixel_bytes: of a pixel as decoded.
+    """
+
+    frame: Frame
+    width: int
+    height: int
+    bits: int
+    orientation: int = 1
+    channels: Channels | None = None
+    pixel_bytes: int = 1
+
+
+@dataclass(frozen=True)
 class Picture:
-    """What the header of a picture says; the size is that of the upright picture, in pixels.
+    """What the header of a file says; width, height and bits are those of its first page.
 
     Attributes:
         source: where it came from.
-        loader: the name of the libvips operation that reads it; "array" or "bmp" otherwise.
-        bits: 8 or 16, per channel.
-        pages: how many will be colored, from `first` on: all of a TIFF, if they are alike.
+        loader: the name of the libvips operation that reads it, or of the reader in `foreign`;
+            "array" otherwise.
+        pages: those that can be colored: all of a TIFF, but for reduced images.
         notes: sentences that the user should read.
-        pixel_bytes: of a pixel as decoded.
-        interlaced, turned: whether it must be decoded whole, or its rows are not those of the file.
+        interlaced: whether it must be decoded whole.
+        data: what is decoded instead of the source.
+        told: what its segments or chunks say.
+        is_damaged: whether as much is decoded as can be.
     """
 
     source: Path | bytes | np.ndarray
@@ -52,15 +82,25 @@ class Picture:
     width: int
     height: int
     bits: int
-    pages: int = 1
-    first: int = 0
+    pages: tuple[Page, ...] = ()
     notes: tuple[str, ...] = ()
-    pixel_bytes: int = 1
     interlaced: bool = False
-    turned: bool = False
+    data: bytes | None = field(default=None, repr=False)
+    told: jpeg.Told | PngTold | None = field(default=None, repr=False)
+    is_damaged: bool = False
 
     def __str__(self) -> str:
         return name_of(self.source)
+
+    @property
+    def pixel_bytes(self) -> int:
+        """Of a pixel as decoded."""
+        return self.pages[0].pixel_bytes if self.pages else 1
+
+    @property
+    def turned(self) -> bool:
+        """Whether its rows are not those of the file."""
+        return bool(self.pages) and self.pages[0].orientation > 2
 
 
 def read(source: Source, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -78,49 +118,197 @@ def read(source: Source, max_pixels: int = MAX_PIXELS) -> Picture:
     if isinstance(source, np.ndarray):
         return _read_array(source)
     source = source if isinstance(source, bytes) else Path(source)
-    loader = sniff(source)
+    name, loader = name_of(source), sniff(source)
     with reading(source):
-        image = open_image(source, loader, max_pixels, header=True)
-        first = image.get("heif-primary") if image.get_typeof("heif-primary") else 0
-        if first:
-            image = open_image(source, loader, header=True, page=first)
-        _check(image, name_of(source), max_pixels)
-        pages, notes = _count_pages(source, loader, image)
+        data, told, notes = _look_into(source, loader)
+        frames = [Frame()]
+        if loader == "tiffload":
+            frames, more = tiff.find_frames(source, name)
+            notes += more
+        pages, images = [], []
+        for number, frame in enumerate(frames):
+            of_page = name if len(frames) == 1 else f"{name}, page {number + 1}"
+            page, image, more = _read_page(data or source, loader, frame, of_page, max_pixels)
+            pages.append(page)
+            images = images or [image]
+            notes += more if number == 0 else ()
+    image = images[0]
+    count = max(
+        image.get("n-pages") if image.get_typeof("n-pages") else 1, told.pictures if told else 1
+    )
+    if loader != "tiffload" and count > 1:
+        notes += (f"{name} has {count} pages or frames; only the first is colored",)
     if has_unusable_profile(image):
-        notes += (f"{name_of(source)}: its color profile is of no use here; taken as sRGB",)
-    sides = (image.width, image.height)
-    width, height = sides[::-1] if _orientation(image) >= 5 else sides
-    bits = 8 if image.format == "uchar" else 16
+        notes += (f"{name}: its color profile is of no use here; taken as sRGB",)
     return Picture(
         source,
-        loader,
-        width,
-        height,
-        bits,
-        pages,
-        first,
+        pages[0].frame.loader or loader,
+        pages[0].width,
+        pages[0].height,
+        pages[0].bits,
+        tuple(pages),
         notes,
-        pixel_bytes=image.bands * bits // 8,
         interlaced=bool(image.get_typeof("interlaced")),
-        turned=_orientation(image) > 2,
+        data=data,
+        told=told,
     )
+
+
+def _look_into(
+    source: Path | bytes, loader: str
+) -> tuple[bytes | None, jpeg.Told | PngTold | None, tuple[str, ...]]:
+    """What to decode instead of the source, what its segments or chunks say, and notes."""
+    if loader not in ("jpegload", "pngload"):
+        return None, None, ()
+    with tiff.opened(source) as file:
+        if loader == "pngload":
+            return None, read_png(file), ()
+        told = jpeg.read_told(file)
+        if jpeg.has_end(source):
+            data, notes = None, ()
+        else:
+            file.seek(0)
+            data = file.read() + b"\xff\xd9"
+            notes = (f"{name_of(source)} lacks its end marker; all of its pixels are there",)
+        if told.is_odd:
+            file.seek(0)
+            data = jpeg.cleaned(data or file.read())
+    return data, told, notes
+
+
+def _read_page(
+    source: Path | bytes, loader: str, frame: Frame, name: str, max_pixels: int
+) -> tuple[Page, "pyvips.Image", tuple[str, ...]]:
+    """A page, its image as far as that is known, and notes."""
+    frame = _with_loader(source, loader, frame, name)
+    image, notes = open_image(source, loader, max_pixels, frame=frame, header=True)
+    first = image.get("heif-primary") if image.get_typeof("heif-primary") else 0
+    if first:
+        frame = replace(frame, page=first)
+        image, notes = open_image(source, loader, frame=frame, header=True)
+    check_size(image.width, image.height, max_pixels, name)
+    channels = None
+    if frame.directory and not frame.loader:
+        tiff.check_inks(frame.directory, name)
+        channels = tiff.channels_of(frame.directory, image.bands)
+    if channels:
+        image = tiff.normalized(image, channels)
+    _check(image, name)
+    turned = _orientation(image)
+    sides = (image.width, image.height)
+    width, height = sides[::-1] if turned >= 5 else sides
+    bits = 8 if image.format == "uchar" else 16
+    page = Page(frame, width, height, bits, turned, channels, image.bands * bits // 8)
+    return page, image, notes
+
+
+def _with_loader(source: Path | bytes, loader: str, frame: Frame, name: str) -> Frame:
+    """The frame, with another reader where libvips has none for its coding."""
+    import pyvips
+
+    if loader == "heifload" and not _is_avif(source) and not _vips_reads(source, loader):
+        return replace(frame, loader="heic")
+    if frame.directory is None or tiff.readable(frame.directory):
+        return frame
+    for reader in ("", "pillow-tiff"):
+        if reader and frame.sub >= 0:
+            continue
+        try:
+            tried = replace(frame, loader=reader)
+            open_image(source, loader, frame=tried)[0].crop(0, 0, 1, 1).avg()
+            return tried
+        except (pyvips.Error, OSError, SyntaxError, ValueError):
+            continue
+    raise ColorizerError(
+        f"{name} is coded as {tiff.coding(frame.directory)}, which neither libvips nor Pillow reads"
+        " here; convert it first, say by tiffcp -c lzw or by ImageMagick"
+    )
+
+
+def _vips_reads(source: Path | bytes, loader: str) -> bool:
+    import pyvips
+
+    if importlib.util.find_spec("pillow_heif"):
+        return False
+    try:
+        open_image(source, loader)[0].crop(0, 0, 1, 1).avg()
+        return True
+    except pyvips.Error:
+        return False
+
+
+def _is_avif(source: Path | bytes) -> bool:
+    with tiff.opened(source) as file:
+        size = int.from_bytes(file.read(4))
+        return b"avi" in file.read(max(0, min(size, 256) - 4))
 
 
 def decode(picture: Picture, page: int = 0, shrink: int = 1) -> "pyvips.Image":
     """The pixels of a page, upright, as they are coded in the file, with all metadata; lazy.
 
+    Colors first, then transparency, which they are not multiplied by; nothing else.
+
     Args:
-        page: counted from the first that is colored.
+        page: an index into the pages of the picture.
         shrink: 1, 2, 4 or 8: decode a JPEG that much smaller.
     """
-    options = {"shrink": shrink} if shrink > 1 else {}
-    if picture.first + page:
-        options["page"] = picture.first + page
-    image = open_image(picture.source, picture.loader, **options)
-    if _orientation(image) > 2:  # turned: rows are not needed in the order of the file
-        image = open_image(picture.source, picture.loader, access="random", **options)
-        return _turn(image)
-    return image.autorot()
+    return _opened(picture, page, shrink, further=False)
+
+
+def further_channels(picture: Picture, page: int = 0) -> "pyvips.Image | None":
+    """The channels that are neither color nor transparency, upright; None if there are none."""
+    channels = picture.pages[page].channels if picture.pages else None
+    if not channels or len(channels.extra) <= (channels.alpha >= 0):
+        return None
+    return _opened(picture, page, 1, further=True)
+
+
+def _opened(picture: Picture, page: int, shrink: int, further: bool) -> "pyvips.Image":
+    options: dict[str, Any] = {"shrink": shrink} if shrink > 1 else {}
+    if picture.is_damaged:
+        options["fail_on"] = "none"
+    source = picture.source if picture.data is None else picture.data
+    if not picture.pages:
+        return open_image(source, picture.loader)[0]
+    held = picture.pages[page]
+    turned = held.orientation > 2  # rows are not needed in the order of the file
+    if turned:
+        options["access"] = "random"
+    loader = held.frame.loader or ("tiffload" if held.frame.directory else picture.loader)
+
+    def opened(source: Path | bytes) -> "pyvips.Image":
+        return open_image(source, loader, frame=held.frame, **options)[0]
+
+    channels = held.channels
+    if channels and channels.colors == 1 and channels.planes:
+        first, *rest = (
+            opened(tiff.plane(source, held.frame, number, channels.planes))
+            for number in range(channels.planes)
+        )
+        image = first.bandjoin(rest)
+    else:
+        image = opened(tiff.plain(source, held.frame, channels) if channels else source)
+    if channels:
+        image = (tiff.further if further else tiff.normalized)(image, channels)
+    return _turn(image) if turned else image.autorot()
+
+
+def salvaged(picture: Picture, page: int = 0) -> tuple[Picture, tuple[str, ...]]:
+    """The picture, to be decoded as far as it can be; and a note, if that takes anything.
+
+    Raises:
+        ColorizerError: nothing of it can be decoded.
+    """
+    try:
+        with reading(picture.source):
+            decode(picture, page).avg()
+        return picture, ()
+    except ColorizerError as error:
+        tolerant = replace(picture, is_damaged=True)
+        with reading(picture.source):
+            decode(tolerant, page).avg()
+        note = f"{error}; what could be decoded is colored, the rest is gray or wrong"
+        return tolerant, (note,)
 
 
 def thumbnail(picture: Picture, page: int, size: tuple[int, int]) -> tuple[np.ndarray, bool]:
@@ -137,7 +325,8 @@ def thumbnail(picture: Picture, page: int, size: tuple[int, int]) -> tuple[np.nd
     """
     width, height = size
     shrink = 1
-    while picture.loader == "jpegload" and shrink < 8 and picture.width >= 4 * shrink * width:
+    wide = picture.pages[page].width if picture.pages else picture.width
+    while picture.loader == "jpegload" and shrink < 8 and wide >= 4 * shrink * width:
         shrink *= 2
     with reading(picture.source):
         image = decode(picture, page, shrink)
@@ -150,8 +339,6 @@ def reason(error: Exception) -> str:
     lines = str(getattr(error, "detail", error)).split("\n")
     told = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
     told = [line for line in told if "bad seek" not in line] or told
-    if any("HEVC" in line and "has not been built in" in line for line in told):
-        return "this libvips has no HEVC decoder for HEIC; convert it first, say by heif-convert"
     return "; ".join(told[:2]) or str(getattr(error, "message", type(error).__name__))
 
 
@@ -165,8 +352,7 @@ def _read_array(array: np.ndarray) -> Picture:
     return Picture(array, "array", array.shape[1], array.shape[0], array.dtype.itemsize * 8)
 
 
-def _check(image: "pyvips.Image", name: str, max_pixels: int) -> None:
-    check_size(image.width, image.height, max_pixels, name)
+def _check(image: "pyvips.Image", name: str) -> None:
     colors = image.bands - image.hasalpha()
     known = image.interpretation in ("b-w", "grey16", "srgb", "rgb16", "rgb", "cmyk")
     if image.format not in ("uchar", "ushort") or not known or colors not in (1, 3, 4):
@@ -174,23 +360,6 @@ def _check(image: "pyvips.Image", name: str, max_pixels: int) -> None:
             f"{name} has {image.bands} channels of type {image.format} ({image.interpretation});"
             " accepted are gray, RGB and CMYK with 8 or 16 bits: convert it first"
         )
-
-
-def _count_pages(
-    source: Path | bytes, loader: str, image: "pyvips.Image"
-) -> tuple[int, tuple[str, ...]]:
-    count = image.get("n-pages") if image.get_typeof("n-pages") else 1
-    if count == 1:
-        return 1, ()
-    if loader == "tiffload":
-        kinds = {_kind(open_image(source, loader, page=page)) for page in range(count)}
-        if len(kinds) == 1:
-            return count, ()
-    return 1, (f"{name_of(source)} has {count} pages or frames; only the first is colored",)
-
-
-def _kind(image: "pyvips.Image") -> tuple[Any, ...]:
-    return image.width, image.height, image.bands, image.format, _orientation(image)
 
 
 def _orientation(image: "pyvips.Image") -> int:

@@ -1,61 +1,131 @@
 """What a colored file says about itself: all that its original said, and how its colors arose."""
 
-from typing import TYPE_CHECKING
-from xml.dom import minidom
-from xml.parsers.expat import ExpatError
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
+from colorizer.pictures import exif, photoshop, tiff
+from colorizer.pictures.chunks import PngTold
+from colorizer.pictures.header import Page, Picture
+from colorizer.pictures.jpeg import Told
 from colorizer.pictures.lightness import is_srgb
+from colorizer.pictures.profiles import color_space
+from colorizer.pictures.tags import Tag, Tags
+from colorizer.pictures.xmp import mark_xmp
 
 if TYPE_CHECKING:
     import pyvips
 
-__all__ = ["carry_over", "mark_xmp", "unwrap_iptc", "wrap_iptc"]
+__all__ = ["Metadata", "read_metadata", "sentences", "with_profile"]
 
-_KEPT = ("exif-", "xmp-data", "iptc-data", "resolution-unit", "image-description", "png-comment-")
 _ICC = "icc-profile-data"
-
-_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-_IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
-_TIFF = "http://ns.adobe.com/tiff/1.0/"
-_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
-_PHOTOSHOP = b"Photoshop 3.0\0"
-_IPTC_RESOURCE = b"\x04\x04"
-_EMPTY_XMP = (
-    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
-    f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}"/></x:xmpmeta>'
-    '<?xpacket end="w"?>'
-)
+_XMP, _IPTC, _PHOTOSHOP, _LAYERS = 700, 33723, 34377, 37724
 
 
-def carry_over(
-    original: "pyvips.Image", colored: "pyvips.Image", system: str, version: str, tags: bytes = b""
-) -> "pyvips.Image":
-    """Give the colored image the metadata of its original, an sRGB profile, and the mark.
+@dataclass(frozen=True)
+class Metadata:
+    """What is known of a page, as it will be written.
 
-    EXIF, XMP, IPTC, comments and resolution stay. What describes the old coding goes: its color
-    profile (unless it is sRGB itself), its bit depth, its orientation, its thumbnail.
+    Attributes:
+        exif: a block, without the "Exif" before it.
+        tags: of a TIFF page, all that describe the picture, with their directories.
+        xmp: the packet.
+        iptc: records.
+        photoshop: image resources, the IPTC records among them.
+        texts: chunks of a PNG, as kind and content.
+        comments: of a JPEG.
+        resolution: across and down, upright, in pixels per millimeter; None if nothing gives it.
+        left_out: in words, what no file of ours can hold, or what was damaged.
+    """
+
+    exif: bytes = b""
+    tags: dict[int, Any] = field(default_factory=dict)
+    xmp: bytes = b""
+    iptc: bytes = b""
+    photoshop: bytes = b""
+    texts: tuple[tuple[bytes, bytes], ...] = ()
+    comments: tuple[bytes, ...] = ()
+    resolution: tuple[float, float] | None = None
+    left_out: tuple[str, ...] = ()
+
+
+def read_metadata(
+    picture: Picture, number: int, original: "pyvips.Image", system: str, version: str
+) -> Metadata:
+    """The metadata of a page, changed where they described the old pixels, and with the mark.
 
     Args:
-        original: as decoded, upright.
-        colored: sRGB pixels of the same size.
+        number: an index into the pages.
+        original: the page as decoded, upright.
         system, version: for the XMP, see `mark_xmp`.
-        tags: EXIF data that libvips did not read, see `tiff_tags.read_tags`.
     """
+    further, told = b"", picture.told
+    page = picture.pages[number] if picture.pages else None
+    if page is not None and page.frame.directory is not None:
+        found = _of_tiff(picture, page)
+    else:
+        found = Metadata(
+            _without_head(_blob(original, "exif-data")),
+            xmp=_blob(original, "xmp-data"),
+            resolution=_known_resolution(picture, original),
+        )
+    if isinstance(told, Told):
+        further = told.further
+        found = replace(
+            found,
+            exif=told.exif,
+            xmp=told.xmp,
+            iptc=photoshop.iptc_of(told.photoshop),
+            photoshop=photoshop.fitting(told.photoshop),
+            comments=told.comments,
+            left_out=told.left_out,
+        )
+    elif isinstance(told, PngTold):
+        found = replace(
+            found,
+            exif=found.exif or told.exif,
+            texts=told.texts,
+            iptc=told.iptc,
+            left_out=told.left_out,
+        )
+    left = list(found.left_out)
+    resolution = found.resolution
+    if found.exif and not found.tags:
+        try:
+            turned = exif.orientation(found.exif) >= 5 and not _comes_upright(picture)
+            given = exif.resolution_of(exif.to_tags(found.exif))
+            resolution = (given[::-1] if turned else given) if given else resolution
+        except ValueError:
+            found = replace(found, exif=b"")
+            left.append("damaged EXIF data")
+    packet, lost = mark_xmp(found.xmp, system, version, further)
+    if lost:
+        left.append("a damaged XMP packet")
+    try:
+        block = exif.tidied(found.exif, original.width, original.height, resolution)
+    except ValueError:
+        block = exif.tidied(b"", 0, 0, resolution)
+        left.append("damaged EXIF data")
+    return replace(found, exif=block, xmp=packet, resolution=resolution, left_out=tuple(left))
+
+
+def sentences(metadata: Metadata, name: str) -> list[str]:
+    """What of the original no file of ours will hold."""
+    return [f"{name}: {words} cannot be kept and are left out" for words in metadata.left_out]
+
+
+def with_profile(image: "pyvips.Image", original: "pyvips.Image") -> "pyvips.Image":
+    """The pixels with an sRGB profile - that of the original, if it is one - and nothing else."""
     import pyvips
 
-    profile = bytes(original.get(_ICC)) if original.get_typeof(_ICC) else b""
-    if int.from_bytes(profile[:4]) != len(profile) or not is_srgb(original):
-        profile = b""  # of another space, or damaged
-    result = colored.copy(xres=original.xres, yres=original.yres)
-    for field in result.get_fields():
-        if result.get_typeof(field) and not field.startswith(_KEPT) and field not in _HEADER:
-            result.remove(field)
-    blob = pyvips.GValue.blob_type
-    result.set_type(blob, _ICC, profile or pyvips.Operation.call("profile_load", "srgb"))
-    if tags:
-        result.set_type(blob, "exif-data", tags)
-    xmp = original.get("xmp-data") if original.get_typeof("xmp-data") else b""
-    result.set_type(blob, "xmp-data", mark_xmp(xmp, system, version))
+    profile = _blob(original, _ICC)
+    own = int.from_bytes(profile[:4]) == len(profile) and color_space(profile) == "RGB"
+    result = image.copy()
+    for name in result.get_fields():
+        if result.get_typeof(name) and name not in _HEADER:
+            result.remove(name)
+    if not (own and is_srgb(original)):
+        profile = pyvips.Operation.call("profile_load", "srgb")
+    result.set_type(pyvips.GValue.blob_type, _ICC, profile)
     return result
 
 
@@ -65,75 +135,62 @@ _HEADER = (
 )
 
 
-def mark_xmp(xmp: bytes, system: str, version: str) -> bytes:
-    """Add to an XMP packet that a trained model made the colors; the rest of it stays.
-
-    The properties are those of the IPTC Photo Metadata Standard 2025.1: DigitalSourceType (in
-    the words of its vocabulary, "edited with generative AI"), AISystemUsed, AISystemVersionUsed.
-
-    Args:
-        xmp: a packet; an empty or damaged one is replaced.
-        system, version: free text.
-    """
+def _of_tiff(picture: Picture, page: Page) -> Metadata:
+    held = page.frame.directory
+    left = ["layers of Photoshop"] if _LAYERS in held.tags else []
     try:
-        document = minidom.parseString(xmp.strip(b"\0 \n"))
-        rdf = document.getElementsByTagNameNS(_RDF, "RDF")[0]
-    except (ExpatError, IndexError, ValueError):
-        document = minidom.parseString(_EMPTY_XMP.encode())
-        rdf = document.getElementsByTagNameNS(_RDF, "RDF")[0]
-    texts = {
-        "DigitalSourceType": _SOURCE_TYPE,
-        "AISystemUsed": system,
-        "AISystemVersionUsed": version,
-    }
-    for name in texts:
-        _drop(document, _IPTC, name)
-    _drop(document, _TIFF, "Orientation")  # the pixels are upright now
-    rdf.appendChild(_description(document, texts))
-    return b"".join(node.toxml().encode() for node in document.childNodes)
+        with tiff.opened(picture.source) as file:
+            tree = Tags(file).tree(held, exif.DIRECTORIES)
+    except ValueError:
+        tree = {tag: value for tag, value in held.tags.items() if tag not in exif.DIRECTORIES}
+        left.append("damaged EXIF data")
+    tags = exif.describing(tree)
+    resolution = exif.resolution_of(held.tags)
+    if resolution and page.orientation >= 5:
+        resolution = resolution[::-1]
+    resources = _bytes(held.tags.get(_PHOTOSHOP))
+    block = exif.from_tags(tags | (exif.resolution_tags(resolution) if resolution else {}))
+    return Metadata(
+        block if tags else b"",
+        tags,
+        _bytes(held.tags.get(_XMP)),
+        _records(held.tags.get(_IPTC)) or photoshop.iptc_of(resources),
+        photoshop.fitting(resources),
+        resolution=resolution,
+        left_out=tuple(left),
+    )
 
 
-def unwrap_iptc(data: bytes) -> bytes:
-    """IPTC records without the Photoshop block that JPEG files have around them.
-
-    Source: "Adobe Photoshop File Formats Specification", image resource blocks.
-    """
-    if not data.startswith(_PHOTOSHOP):
-        return data
-    at = len(_PHOTOSHOP)
-    while data[at : at + 4] == b"8BIM":
-        name = at + 6
-        start = name + (data[name] // 2 + 1) * 2 if name < len(data) else len(data)
-        size = int.from_bytes(data[start : start + 4])
-        if data[at + 4 : name] == _IPTC_RESOURCE:
-            return data[start + 4 : start + 4 + size]
-        at = start + 4 + size + size % 2
-    return b""
+def _records(tag: Tag | None) -> bytes:
+    """IPTC records, of which some programs say that they were numbers, or of Photoshop."""
+    data = _bytes(tag)
+    return photoshop.iptc_of(data) if data.startswith(b"8BIM") else data
 
 
-def wrap_iptc(data: bytes) -> bytes:
-    """IPTC records in a Photoshop block, if they are not in one."""
-    if data.startswith(_PHOTOSHOP):
-        return data
-    head = b"8BIM" + _IPTC_RESOURCE + b"\0\0" + len(data).to_bytes(4)
-    return _PHOTOSHOP + head + data + b"\0" * (len(data) % 2)
+def _bytes(tag: Tag | None) -> bytes:
+    return b"" if tag is None else tag.data
 
 
-def _description(document: minidom.Document, texts: dict[str, str]) -> minidom.Element:
-    description = document.createElementNS(_RDF, "rdf:Description")
-    description.setAttribute("xmlns:rdf", _RDF)
-    description.setAttribute("xmlns:Iptc4xmpExt", _IPTC)
-    description.setAttributeNS(_RDF, "rdf:about", "")
-    for name, text in texts.items():
-        description.appendChild(document.createElementNS(_IPTC, f"Iptc4xmpExt:{name}"))
-        description.lastChild.appendChild(document.createTextNode(text))
-    return description
+def _known_resolution(picture: Picture, original: "pyvips.Image") -> tuple[float, float] | None:
+    known = picture.told is not None and picture.told.has_resolution
+    if known or original.get_typeof("colorizer-resolution"):
+        return original.xres, original.yres
+    return None
 
 
-def _drop(document: minidom.Document, namespace: str, name: str) -> None:
-    """Remove a property, which XMP may write as an element or as an attribute."""
-    for element in document.getElementsByTagNameNS(namespace, name):
-        element.parentNode.removeChild(element)
-    for element in document.getElementsByTagNameNS(_RDF, "Description"):
-        if element.hasAttributeNS(namespace, name):
-            element.removeAttributeNS(namespace, name)
+def _comes_upright(picture: Picture) -> bool:
+    """Whether the decoder turns the picture, whatever its EXIF data say."""
+    return picture.loader in ("heifload", "heic")
+
+
+def _without_head(block: bytes) -> bytes:
+    """An EXIF block from its first tag on: HEIF has numbers before it, others the word "Exif"."""
+    return (
+        block[4:].removeprefix(b"Exif\0\0")
+        if block[4:10] == b"Exif\0\0"
+        else block.removeprefix(b"Exif\0\0")
+    )
+
+
+def _blob(image: "pyvips.Image", name: str) -> bytes:
+    return bytes(image.get(name)) if image.get_typeof(name) else b""

@@ -1,7 +1,7 @@
 """From a source - a path, the bytes of a file, an array - to a libvips image, not decoded yet."""
 
 import sys
-from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,20 +9,52 @@ import numpy as np
 
 from colorizer.errors import ColorizerError
 from colorizer.options import MAX_PIXELS
+from colorizer.pictures import tiff
+from colorizer.pictures.foreign import FOREIGN, from_array, open_foreign
 
 if TYPE_CHECKING:
     import pyvips
 
-__all__ = ["MAX_PIXELS", "READABLE", "check_size", "name_of", "open_image", "sniff"]
+__all__ = ["MAX_PIXELS", "READABLE", "check_size", "is_picture", "name_of", "open_image", "sniff"]
 
-READABLE = "JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF, BMP"
+READABLE = "JPEG, PNG, WebP, TIFF, JPEG 2000, AVIF, HEIC, JPEG XL, GIF, BMP"
+
+RAW = "raw"
+"""What `sniff` answers for raw photos of cameras, which nothing here develops."""
 
 
 def sniff(source: Path | bytes) -> str:
-    """Which loader reads this file, by its first bytes: names lie, and libvips guesses widely."""
-    head = source[:16] if isinstance(source, bytes) else _first_bytes(source)
+    """Which loader reads this file, by its first bytes: names lie, and libvips guesses widely.
+
+    Raises:
+        ColorizerError: there is no such file, or it is no picture that can be read; the message
+            says why.
+    """
+    head = source[:32] if isinstance(source, bytes) else _first_bytes(source)
     if not head:
         raise ColorizerError(f"{name_of(source)} is empty (0 bytes)")
+    loader = _loader(head)
+    if loader == RAW:
+        raise ColorizerError(
+            f"{name_of(source)} is a raw photo, the values of a camera's sensor; develop it first,"
+            " say with darktable or RawTherapee, into a TIFF of 16 bits"
+        )
+    if not loader:
+        raise ColorizerError(
+            f"{name_of(source)} is no picture of a known format; accepted: {READABLE}"
+        )
+    return loader
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file begins as a picture does, raw photos too; False if it cannot be read."""
+    try:
+        return bool(_loader(_first_bytes(path)))
+    except ColorizerError:
+        return False
+
+
+def _loader(head: bytes) -> str:
     if head.startswith(b"\xff\xd8\xff"):
         return "jpegload"
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -30,14 +62,20 @@ def sniff(source: Path | bytes) -> str:
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "webpload"
     if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return "tiffload"
+        return RAW if head[8:10] == b"CR" else "tiffload"
     if head[4:8] == b"ftyp":
-        return "heifload"
+        return RAW if head[8:12] == b"crx " else "heifload"
     if head.startswith((b"GIF87a", b"GIF89a")):
         return "gifload"
     if head.startswith(b"BM"):
         return "bmp"
-    raise ColorizerError(f"{name_of(source)} is no picture of a known format; accepted: {READABLE}")
+    if head.startswith((b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")):
+        return "jp2"
+    if head.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")):
+        return "jxl"
+    if head.startswith((b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FUJIFILMCCD-RAW", b"FOVb")):
+        return RAW
+    return ""
 
 
 def _first_bytes(path: Path) -> bytes:
@@ -45,7 +83,7 @@ def _first_bytes(path: Path) -> bytes:
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise ColorizerError(f"{path} is a device or a pipe, not a file")
         with path.open("rb") as file:
-            return file.read(16)
+            return file.read(32)
     except FileNotFoundError as error:
         raise ColorizerError(f"there is no file {path}") from error
     except IsADirectoryError as error:
@@ -59,12 +97,14 @@ def open_image(
     loader: str,
     max_pixels: int | None = None,
     *,
+    frame: tiff.Frame | None = None,
     header: bool = False,
     **options: Any,
-) -> "pyvips.Image":
-    """The libvips image of a source, not decoded yet (BMP and arrays: in memory).
+) -> tuple["pyvips.Image", tuple[str, ...]]:
+    """The libvips image of a source, not decoded yet (in memory, where Pillow reads it), and notes.
 
     Args:
+        frame: which of several pictures.
         header: what the image says of itself is enough; the pixels of a BMP are black then.
 
     Raises:
@@ -72,74 +112,45 @@ def open_image(
     """
     import pyvips
 
+    frame = frame or tiff.Frame()
+    loader = frame.loader or loader
     if isinstance(source, np.ndarray):
-        return _from_array(source)
-    if loader == "bmp":
-        return _open_bmp(source, sys.maxsize if max_pixels is None else max_pixels, header)
-    options = {"access": "sequential", "fail_on": "error"} | options
+        return from_array(source), ()
+    if loader in FOREIGN:
+        name = name_of(source)
+        check = partial(
+            check_size, max_pixels=sys.maxsize if max_pixels is None else max_pixels, name=name
+        )
+        return open_foreign(source, loader, name, check, frame.page, header)
+    strict = "warning" if loader == "jpegload" else "error"
+    options = {"access": "sequential", "fail_on": strict} | options
+    if frame.page:
+        options["page"] = frame.page
+    if frame.sub >= 0:
+        options["subifd"] = frame.sub
     if isinstance(source, bytes):
         image = getattr(pyvips.Image, f"{loader}_buffer")(source, **options)
     else:  # revalidate: the file may have changed since libvips last saw this path
-        image = getattr(pyvips.Image, loader)(str(source), revalidate=True, **options)
+        image = getattr(pyvips.Image, loader)(_path(source), revalidate=True, **options)
     if loader == "heifload" and image.format == "ushort":
         image = _full_range(image)
-    return _with_resolution(image) if loader in ("heifload", "webpload") else image
+    return image, ()
+
+
+def _path(path: Path) -> str | bytes:
+    """A path as pyvips takes it, whatever bytes its name is of."""
+    text = str(path)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode(errors="surrogateescape")
+    return text
 
 
 def _full_range(image: "pyvips.Image") -> "pyvips.Image":
     """libvips shifts 10 and 12 bits to the left, which leaves white below 65,535."""
     white = 65536 - 2 ** (16 - image.get("bits-per-sample"))
     return (image * (65535 / white)).rint().cast("ushort")
-
-
-def _with_resolution(image: "pyvips.Image") -> "pyvips.Image":
-    """With the resolution of the EXIF data, which libvips reads only for JPEG and PNG."""
-    import pyvips
-
-    if not image.get_typeof("exif-ifd0-XResolution"):
-        return image
-    try:
-        across, down = (
-            float(Fraction(image.get(f"exif-ifd0-{axis}Resolution").split()[0])) for axis in "XY"
-        )
-        unit = image.get("exif-ifd0-ResolutionUnit").split()[0]
-    except (pyvips.Error, ValueError, ZeroDivisionError):
-        return image
-    if not (0 < across < 1e6 and 0 < down < 1e6):
-        return image
-    per_unit = 10 if unit == "3" else 25.4  # millimeters
-    return image.copy(xres=across / per_unit, yres=down / per_unit)
-
-
-def _from_array(array: np.ndarray) -> "pyvips.Image":
-    import pyvips
-
-    image = pyvips.Image.new_from_array(np.ascontiguousarray(array))
-    gray, color = ("b-w", "srgb") if array.dtype == np.uint8 else ("grey16", "rgb16")
-    return image.copy(interpretation=color if image.bands > 1 else gray)
-
-
-def _open_bmp(source: Path | bytes, max_pixels: int, header: bool) -> "pyvips.Image":
-    """A BMP through Pillow, whole; the libvips wheel has no reader for it."""
-    import io
-
-    import pyvips
-    from PIL.BmpImagePlugin import BmpImageFile  # Image.open has a limit of its own
-
-    file = io.BytesIO(source) if isinstance(source, bytes) else source
-    with BmpImageFile(file) as bmp:
-        check_size(*bmp.size, max_pixels, name_of(source))
-        mode = {"1": "L", "P": "RGB"}.get(bmp.mode, bmp.mode)
-        if header:
-            bands = len(mode)
-            kind = "srgb" if bands > 1 else "b-w"
-            image = pyvips.Image.black(*bmp.size, bands=bands).copy(interpretation=kind)
-        else:
-            image = _from_array(np.asarray(bmp.convert(mode)))
-        across, down = bmp.info.get("dpi", (0, 0))
-    if across > 0 and down > 0:
-        image = image.copy(xres=across / 25.4, yres=down / 25.4)
-    return image
 
 
 def check_size(width: int, height: int, max_pixels: int, name: str) -> None:

@@ -3,15 +3,16 @@
 import io
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from colorizer.errors import ColorizerError, UsageError
+from colorizer.pictures import embed
 from colorizer.pictures.header import reason
-from colorizer.pictures.metadata import unwrap_iptc, wrap_iptc
-from colorizer.pictures.tiff_tags import append_tags
+from colorizer.pictures.metadata import Metadata
 from colorizer.support.temporary import temporary, whole
 
 if TYPE_CHECKING:
@@ -19,16 +20,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "WRITABLE",
+    "OutputPage",
     "bits_of",
     "check_destination",
     "check_extension",
     "encode",
     "holds_pages",
     "losses",
-    "page_store",
     "save",
 ]
 
+_KEEP_PROFILE, _KEEP_EXIF_XMP = "icc", 1 | 2 | 8
 _SAVERS: dict[str, tuple[str, dict[str, Any]]] = {
     **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), ("jpegsave", {"Q": 95})),
     ".png": ("pngsave", {}),
@@ -37,9 +39,36 @@ _SAVERS: dict[str, tuple[str, dict[str, Any]]] = {
     ".avif": ("heifsave", {"compression": "av1", "Q": 80}),
     ".gif": ("gifsave", {}),
     ".bmp": ("bmp", {}),
+    ".jp2": ("jp2", {}),
 }
 WRITABLE = tuple(_SAVERS)
 """File name extensions that can be written."""
+
+_NAMES = {
+    "jpegsave": "JPEG",
+    "pngsave": "PNG",
+    "webpsave": "WebP",
+    "tiffsave": "TIFF",
+    "heifsave": "AVIF",
+    "gifsave": "GIF",
+    "bmp": "BMP",
+    "jp2": "JPEG 2000",
+}
+
+
+@dataclass(frozen=True)
+class OutputPage:
+    """A page to write.
+
+    Attributes:
+        image: sRGB, with or without alpha, uchar or ushort, with its profile; lazy.
+        metadata: see `read_metadata`.
+        further: channels that are neither color nor transparency; None if there are none.
+    """
+
+    image: "pyvips.Image"
+    metadata: Metadata = field(default_factory=Metadata)
+    further: "pyvips.Image | None" = None
 
 
 def check_destination(destination: str | os.PathLike[str]) -> Path:
@@ -85,109 +114,128 @@ def holds_pages(destination: Path) -> bool:
     return _saver(destination) == "tiffsave"
 
 
-def losses(image: "pyvips.Image", destination: Path) -> list[str]:
-    """Sentences on what the format of the destination cannot hold of an image."""
-    saver = _saver(destination)
+def losses(page: OutputPage, destination: Path) -> list[str]:
+    """Sentences on what the format of the destination cannot hold of a page."""
+    saver, name = _saver(destination), destination.name
     lost = []
-    if saver == "jpegsave" and image.hasalpha():
-        lost.append(f"{destination.name}: JPEG holds no transparency; it lies on white now")
-    if image.get_typeof("iptc-data") and saver not in ("jpegsave", "tiffsave"):
-        lost.append(f"{destination.name}: only JPEG and TIFF hold IPTC data; they are left out")
+    if saver == "jpegsave" and page.image.hasalpha():
+        lost.append(f"{name}: JPEG holds no transparency; it lies on white now")
+    if page.further is not None and saver != "tiffsave":
+        count = page.further.bands
+        words = "a further channel is" if count == 1 else f"{count} further channels are"
+        lost.append(
+            f"{name}: {words} left out (spot colors, selections, infrared): TIFF keeps them"
+        )
     if saver == "gifsave":
-        lost.append(f"{destination.name}: GIF holds 256 colors, so that lightness is approximate")
-    return lost
+        lost.append(f"{name}: GIF holds 256 colors, so that lightness is approximate")
+    return lost + embed.losses(page.metadata, saver, _NAMES[saver], name)
 
 
-@contextmanager
-def page_store(
-    destination: Path, threads: int | None
-) -> Iterator[Callable[["pyvips.Image"], "pyvips.Image"]]:
-    """Gives a function that runs the pipeline of a page now, onto the disk beside `destination`.
-
-    For pictures of many pages: the pipelines of all of them would take memory together.
-
-    Raises:
-        ColorizerError: no space, no permission.
-    """
-    import pyvips
-
-    def store(page: "pyvips.Image") -> "pyvips.Image":
-        with _writing(destination):
-            path = stored.enter_context(temporary(destination, ".v"))
-            _limited(page, threads).vipssave(str(path))
-            stored_page = pyvips.Image.vipsload(str(path)).copy()
-        for field in stored_page.get_fields():
-            if field.startswith("exif-") and not page.get_typeof(field):
-                stored_page.remove(field)  # which saving has made up
-        return stored_page
-
-    with ExitStack() as stored:
-        yield store
-
-
-def save(pages: list["pyvips.Image"], destination: Path, threads: int | None = None) -> None:
-    """Run the pipeline and write its pixels; on any failure nothing is left behind.
+def save(
+    pages: Iterable[OutputPage],
+    destination: Path,
+    threads: int | None = None,
+    raw_bytes: int = 0,
+) -> None:
+    """Run the pipelines and write their pixels; on any failure nothing is left behind.
 
     Args:
-        pages: sRGB, with or without alpha, uchar or ushort; several only if `holds_pages`, and
-            alike.
+        pages: several only if `holds_pages`; each is written before the next is asked for.
         destination: from `check_destination`; replaced if it exists.
         threads: of libvips; None takes all cores. Each takes memory for its strips.
+        raw_bytes: of all pages, not packed; a TIFF that might pass 4 GB takes another form.
 
     Raises:
         ColorizerError: no space, no permission, or the format cannot hold the picture.
     """
-    image, saver, options = _prepared(pages, destination, threads)
-    with _writing(destination), whole(destination) as path:
-        if saver == "bmp":
-            _save_bmp(image, path)
-        else:
-            getattr(image, saver)(str(path), **options)
-        if saver == "tiffsave":
-            with path.open("r+b") as file:
-                _add_tags(image, file)
+    with ExitStack() as stack:
+
+        def new() -> BinaryIO:
+            path = stack.enter_context(temporary(destination, destination.suffix))
+            return stack.enter_context(path.open("w+b"))
+
+        with _writing(destination), whole(destination) as path, path.open("w+b") as target:
+            _write(pages, destination, target, new, threads, raw_bytes)
 
 
-def encode(pages: list["pyvips.Image"], destination: Path, threads: int | None = None) -> bytes:
+def encode(
+    pages: Iterable[OutputPage],
+    destination: Path,
+    threads: int | None = None,
+    raw_bytes: int = 0,
+) -> bytes:
     """The bytes of the file that `save` would write, in memory.
 
     Raises:
         ColorizerError: the format cannot hold the picture.
     """
-    image, saver, options = _prepared(pages, destination, threads)
     with _writing(destination):
-        if saver == "bmp":
-            _save_bmp(image, file := io.BytesIO())
-            return file.getvalue()
-        data = getattr(image, f"{saver}_buffer")(**options)
-        if saver == "tiffsave":
-            _add_tags(image, file := io.BytesIO(data))
-            return file.getvalue()
-        return data
+        target = io.BytesIO()
+        _write(pages, destination, target, io.BytesIO, threads, raw_bytes)
+        return target.getvalue()
 
 
-def _prepared(
-    pages: list["pyvips.Image"], destination: Path, threads: int | None
-) -> tuple["pyvips.Image", str, dict[str, Any]]:
-    """One image as the format takes it, the saver, and its options."""
-    import pyvips
-
+def _write(
+    pages: Iterable[OutputPage],
+    destination: Path,
+    target: BinaryIO,
+    new: Callable[[], BinaryIO],
+    threads: int | None,
+    raw_bytes: int,
+) -> None:
+    """Write the pages to an open file; `new` makes files for what is put aside."""
     saver, options = _SAVERS[destination.suffix.lower()]
-    image = pages[0]
-    if len(pages) > 1:
-        options = options | {"page_height": image.height}
-        image = pyvips.Image.arrayjoin(pages, across=1)
+    if saver == "tiffsave":
+        options = options | {"bigtiff": raw_bytes > 2_000_000_000}
+        for number, page in enumerate(pages):
+            bare = new() if number else target
+            _render(_joined(page), saver, options, bare, threads)
+            embed.into_tiff(bare, page.metadata, _extra_samples(page))
+            if number:
+                embed.append_page(target, bare)
+                bare.close()
+        return
+    page = next(iter(pages))
+    image = page.image
     if saver == "jpegsave" and image.hasalpha():
         image = image.flatten(background=255)
     if saver == "heifsave":
         options = options | {"bitdepth": 8 if image.format == "uchar" else 12}
-    if saver == "tiffsave":
-        options = options | {"bigtiff": image.width * image.height * image.bands > 1_000_000_000}
-    return _with_fitting_iptc(_limited(image, threads), saver), saver, options
+        image = embed.with_blobs(image, page.metadata)
+    if saver in ("gifsave", "bmp", "heifsave"):  # nothing is added to these
+        _render(image, saver, options, target, threads)
+        if saver == "heifsave":
+            embed.amend_avif(target, page.metadata)
+        return
+    bare = new()
+    _render(image, saver, options, bare, threads)
+    bare.seek(0)
+    embed.copy_with(bare, target, saver, page.metadata)
 
 
-def _add_tags(image: "pyvips.Image", tiff: BinaryIO) -> None:
-    append_tags(tiff, *(_blob(image, name) for name in ("exif-data", "iptc-data")))
+def _render(
+    image: "pyvips.Image", saver: str, options: dict[str, Any], file: BinaryIO, threads: int | None
+) -> None:
+    """Run the pipeline, and write the pixels into an open file, with their profile alone."""
+    if saver in ("bmp", "jp2"):
+        _save_by_pillow(_limited(image, threads), saver, file)
+        return
+    options = options | {"keep": _KEEP_EXIF_XMP if saver == "heifsave" else _KEEP_PROFILE}
+    image = _limited(image, threads)
+    if isinstance(file, io.BytesIO):
+        file.write(getattr(image, f"{saver}_buffer")(**options))
+    else:
+        getattr(image, saver)(file.name, **options)
+
+
+def _joined(page: OutputPage) -> "pyvips.Image":
+    return page.image if page.further is None else page.image.bandjoin(page.further)
+
+
+def _extra_samples(page: OutputPage) -> tuple[int, ...]:
+    """What the channels after the colors are: not premultiplied alpha, then unspecified ones."""
+    alpha = (2,) if page.image.hasalpha() else ()
+    return alpha + (0,) * (0 if page.further is None else page.further.bands)
 
 
 def _limited(image: "pyvips.Image", threads: int | None) -> "pyvips.Image":
@@ -200,22 +248,6 @@ def _limited(image: "pyvips.Image", threads: int | None) -> "pyvips.Image":
     return image
 
 
-def _with_fitting_iptc(image: "pyvips.Image", saver: str) -> "pyvips.Image":
-    """JPEG keeps IPTC data in a Photoshop block, the other formats keep them bare."""
-    import pyvips
-
-    data = _blob(image, "iptc-data")
-    if data:
-        fitting = wrap_iptc(data) if saver == "jpegsave" else unwrap_iptc(data)
-        image = image.copy()
-        image.set_type(pyvips.GValue.blob_type, "iptc-data", fitting)
-    return image
-
-
-def _blob(image: "pyvips.Image", name: str) -> bytes:
-    return bytes(image.get(name)) if image.get_typeof(name) else b""
-
-
 @contextmanager
 def _writing(destination: Path) -> Iterator[None]:
     """Turn what libvips and Pillow raise into one sentence that names the file."""
@@ -224,7 +256,17 @@ def _writing(destination: Path) -> Iterator[None]:
     try:
         yield
     except (pyvips.Error, OSError, ValueError) as error:
+        if isinstance(error, UsageError):
+            raise
         raise ColorizerError(f"{destination} cannot be written: {reason(error)}") from error
+
+
+def _save_by_pillow(image: "pyvips.Image", kind: str, file: BinaryIO) -> None:
+    """Whole; the libvips wheel has no writer for BMP and JPEG 2000."""
+    from PIL import Image
+
+    pixels = Image.fromarray(image.numpy())
+    pixels.save(file, "BMP" if kind == "bmp" else "JPEG2000")
 
 
 def _check_known(suffix: str, told: str = "") -> None:
@@ -237,11 +279,3 @@ def _check_known(suffix: str, told: str = "") -> None:
 
 def _saver(destination: Path) -> str:
     return _SAVERS[destination.suffix.lower()][0]
-
-
-def _save_bmp(image: "pyvips.Image", file: Path | BinaryIO) -> None:
-    """Through Pillow, whole; the libvips wheel has no writer for BMP."""
-    from PIL import Image
-
-    dpi = (image.xres * 25.4, image.yres * 25.4)
-    Image.fromarray(image.numpy()).save(file, "BMP", dpi=dpi)

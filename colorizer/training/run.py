@@ -1,5 +1,6 @@
 """A whole training: settings in, a run folder with a model folder out."""
 
+import copy
 import inspect
 import json
 import logging
@@ -27,7 +28,6 @@ from colorizer.errors import ColorizerError, UsageError
 from colorizer.export import export
 from colorizer.losses import WeightedSum, create_loss
 from colorizer.models import ColorModel, create_model
-from colorizer.models.heads import DistributionHead
 from colorizer.registry import MODELS
 from colorizer.support.allocator import keep_freed_memory
 from colorizer.support.writing import write_whole
@@ -59,7 +59,7 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
     command, or a launcher such as torchrun has started all of them.
 
     Args:
-        settings: everything; see `colorizer.config.Settings`.
+        settings: everything; see `colorizer.config.Settings`. They are left as they are.
         resume: a run folder to go on with, from its newest whole checkpoint, in the middle of an
             epoch too; its own settings then count.
 
@@ -72,6 +72,7 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
     """
     if resume is not None:
         settings = _saved_settings(Path(resume))
+    settings = copy.deepcopy(settings)  # what "auto" comes to is noted in ours
     plain = config.check(settings)
     plain.pop("inference")
     lightning.seed_everything(settings.trainer.seed, verbose=False)
@@ -84,7 +85,7 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
         load_weights(model, load_state_dict(settings.init), settings.init)
     _check_adversarial(loss, settings)
     t = settings.trainer
-    t.precision = resolve_precision(t.precision, t.accelerator, scalable=not loss.adversarial)
+    t.precision = resolve_precision(t.precision, t.accelerator, scalable=not loss.adversaries)
     plain["trainer"]["precision"] = t.precision
     task = ColorTask(
         model,
@@ -97,23 +98,22 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
         compiled=settings.trainer.compile,
         skip_nonfinite=settings.trainer.nonfinite == "skip",
     )
-    trainer = _trainer(settings, run, ddp_finds_unused=loss.adversarial is not None)
+    trainer = _trainer(settings, run, ddp_finds_unused=bool(loss.adversaries))
     data.device, data.ranks = trainer.strategy.root_device, trainer.world_size
+    data.rank = trainer.global_rank
     if data.device.type == "cpu":
         keep_freed_memory()
     data.setup()
     if settings.data.batch_size == "auto":
-        most = max(1, len(data.train) // data.ranks)
-        settings.data.batch_size = fit_batch(task, settings, data.device, most)
+        settings.data.batch_size = fit_batch(task, settings, data)
         plain["data"]["batch_size"] = settings.data.batch_size
     if loss.needs_prior and checkpoint is None:
         prior = torch.from_numpy(data.color_prior())
         loss.set_prior(prior)
-        if isinstance(model.head, DistributionHead):
-            model.head.training_prior.copy_(prior)
+        model.head.set_prior(prior)
     if trainer.is_global_zero:
         _begin(run, plain, data, trainer, checkpoint, resume is not None)
-    _fit(trainer, task, data, run, checkpoint)
+    _fit(trainer, task, data, checkpoint)
     gray = gray_baseline(trainer, task)
     if trainer.is_global_zero:
         _finish(run, plain, data, model, gray)
@@ -125,9 +125,7 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
     return run
 
 
-def _fit(
-    trainer: Trainer, task: ColorTask, data: PhotoModule, run: Path, checkpoint: Path | None
-) -> None:
+def _fit(trainer: Trainer, task: ColorTask, data: PhotoModule, checkpoint: Path | None) -> None:
     """Train; whatever ends it early is told with the way to go on."""
     with warnings.catch_warnings():
         # Batches are made by threads, which Lightning does not look for.
@@ -138,17 +136,24 @@ def _fit(
         try:
             trainer.fit(task, data, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
         except StoppedError as stop:
-            raise ColorizerError(f"{stop}; {_way_on(run)}") from stop
+            raise ColorizerError(f"{stop}; {_way_on(trainer)}") from stop
         except NotFiniteError as error:
             raise ColorizerError(
                 f"{error}: lower optimizer.learning_rate, use trainer.precision 32-true or "
-                f"trainer.nonfinite skip in {run / _SETTINGS}; {_way_on(run)}"
+                f"trainer.nonfinite skip in {_folder(trainer) / _SETTINGS}; {_way_on(trainer)}"
             ) from error
         except SystemExit as stop:  # Lightning's answer to Ctrl-C
-            raise ColorizerError(f"training was stopped at once; {_way_on(run)}") from stop
+            raise ColorizerError(f"training was stopped at once; {_way_on(trainer)}") from stop
 
 
-def _way_on(run: Path) -> str:
+def _folder(trainer: Trainer) -> Path:
+    """The run folder that the first process has made: all agree on it when they have met."""
+    (checkpoints,) = (each for each in trainer.callbacks if isinstance(each, Checkpoints))
+    return checkpoints.folder.parent
+
+
+def _way_on(trainer: Trainer) -> str:
+    run = _folder(trainer)
     last = newest_checkpoint(run / "checkpoints")
     where = f"from {last.name}" if last else "from its start, as there is no checkpoint yet"
     return f"go on {where}: colorizer train --resume {run}"
@@ -269,10 +274,10 @@ def _degradation(data: DataSettings) -> Degradation | None:
 
 def _check_adversarial(loss: WeightedSum, settings: Settings) -> None:
     t = settings.trainer
-    if loss.adversarial and (t.accumulate > 1 or t.precision == "16-mixed"):
+    if loss.adversaries and (t.accumulate > 1 or t.precision == "16-mixed"):
         raise UsageError(
-            "the adversarial loss steps two optimizers: it needs trainer.accumulate 1 and "
-            "trainer.precision bf16-mixed or 32-true"
+            "a loss with a discriminator (adversarial) steps an optimizer of its own: it needs "
+            "trainer.accumulate 1 and trainer.precision bf16-mixed or 32-true"
         )
 
 
@@ -283,23 +288,28 @@ def _new_folder(settings: Settings) -> Path:
 
 
 def _saved_settings(run: Path) -> Settings:
-    from jsonargparse import ArgumentParser
+    from jsonargparse import ArgumentError, ArgumentParser
 
-    if not (run / _SETTINGS).is_file():
+    path = run / _SETTINGS
+    if not path.is_file():
         raise UsageError(f"{run} is no run that can be resumed: it has no {_SETTINGS}")
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(Settings, "settings")
-    saved = yaml.safe_load((run / _SETTINGS).read_text(encoding="utf-8"))
-    return parser.instantiate(parser.parse_object({"settings": saved})).settings
+    try:
+        saved = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return parser.instantiate(parser.parse_object({"settings": saved})).settings
+    except (ArgumentError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {' '.join(str(error).split())}") from error
 
 
 def _trainer(settings: Settings, run: Path, ddp_finds_unused: bool) -> Trainer:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it advertises
     t = settings.trainer
+    # The grid is drawn before the average gives place to the weights that are trained.
     callbacks: list[Callback] = [EpochLog(run), SampleGrid(run, t.grid)]
-    callbacks.append(Checkpoints(run / "checkpoints", t.checkpoint_minutes))
     if t.ema:
-        callbacks.insert(0, MovingAverage(t.ema))
+        callbacks.append(MovingAverage(t.ema))
+    callbacks.append(Checkpoints(run / "checkpoints", t.checkpoint_minutes))
     if sys.stderr.isatty():
         callbacks.append(RichProgressBar())
     # A launcher such as torchrun says how many processes it has started.

@@ -55,7 +55,7 @@ class ColorTask(LightningModule):
 
     Args:
         model: to be trained.
-        loss: of the training; an adversarial member has an optimizer of its own.
+        loss: of the training; each member with a discriminator has an optimizer for it.
         metrics: names of metrics on the validation photos, or names with keywords.
         optimizer: settings.
         schedule: settings.
@@ -87,15 +87,20 @@ class ColorTask(LightningModule):
         self.degradation, self.seed = degradation, seed
         self.compiled, self.skip_nonfinite = compiled, skip_nonfinite
         # Two optimizers that take turns are more than Lightning's automatic loop does.
-        self.automatic_optimization = loss.adversarial is None
+        self.automatic_optimization = not loss.adversaries
         names = ["loss"]
         if len(loss.weights) > 1:
             names += [f"loss/{name}" for name in loss.weights]
         # Kept with the checkpoints, so that an epoch's means survive its interruption.
         self.means = nn.ModuleDict({name: EpochMean() for name in names})
         self.finite = FiniteCheck()
-        self._skipped = 0
-        self._kept: list[Tensor] = []
+        self._skipped = [0] * len(self.networks)  # steps in a row, of each
+        self._kept: list[list[Tensor]] = []
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        """What is trained, each by an optimizer of its own: the model, then discriminators."""
+        return [self.model, *(adversary.discriminator for adversary in self.loss.adversaries)]
 
     def predict(self, rgb: Tensor) -> tuple[Prediction, Target]:
         """Shape: rgb (N, 3, H, W) uint8, sRGB -> what the model makes of it, and the original."""
@@ -128,11 +133,10 @@ class ColorTask(LightningModule):
         torch.manual_seed(self._batch_seed(batch_index))
         accumulate = self.trainer.accumulate_grad_batches
         if self.skip_nonfinite and batch_index % accumulate == 0:
-            self._kept = [buffer.clone() for buffer in self.model.buffers()]
+            self._kept = [[b.clone() for b in network.buffers()] for network in self.networks]
 
     def training_step(self, rgb: Tensor, batch_index: int) -> Tensor | None:
-        if self.loss.adversarial is not None:
-            self.loss.adversarial.progress = self.trainer.current_epoch / self.trainer.max_epochs
+        self.loss.set_progress(self.trainer.current_epoch / self.trainer.max_epochs)
         prediction, target = self.predict(rgb)
         terms = self.loss.terms(prediction, target)
         total = torch.stack(list(terms.values())).sum()
@@ -146,6 +150,9 @@ class ColorTask(LightningModule):
 
     def on_train_batch_end(self, outputs: Any, rgb: Tensor, batch_index: int) -> None:
         self.check_finite()
+
+    def on_train_epoch_end(self) -> None:
+        self.check_finite(wait=True)  # sync: once an epoch; later it would be called the next one's
 
     def validation_step(self, rgb: Tensor, batch_index: int) -> None:
         prediction, target = self.predict(rgb)
@@ -180,10 +187,10 @@ class ColorTask(LightningModule):
         steps = math.ceil(self._epoch_batches() / self.trainer.accumulate_grad_batches)
         total = steps * (self.trainer.max_epochs or 1)
         factor = lambda step: rate(self.schedule_settings, step, total, steps)  # noqa: E731
-        networks: list[nn.Module] = [self.model]
-        if self.loss.adversarial is not None:
-            networks.append(self.loss.adversarial.discriminator)
-        optimizers = [create_optimizer(n, self.optimizer_settings, **options) for n in networks]
+        optimizers = [
+            create_optimizer(network, self.optimizer_settings, **options)
+            for network in self.networks
+        ]
         schedules = [{"scheduler": LambdaLR(o, factor), "interval": "step"} for o in optimizers]
         return optimizers, schedules
 
@@ -193,29 +200,33 @@ class ColorTask(LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        self._clip(optimizer, self.model)
+        self._clip(optimizer, 0)
 
-    def _clip(self, optimizer: Optimizer, network: nn.Module) -> None:
-        """Bound the gradient's norm; it also tells whether the step is finite."""
+    def _clip(self, optimizer: Optimizer, which: int) -> None:
+        """Bound the gradient's norm; it also tells whether the step is finite.
+
+        Args:
+            which: of the networks is to be stepped.
+        """
         limit = self.optimizer_settings.clip or math.inf
-        norm = nn.utils.clip_grad_norm_(network.parameters(), limit)
+        norm = nn.utils.clip_grad_norm_(self.networks[which].parameters(), limit)
         if self.trainer.precision == "16-mixed" and not self.skip_nonfinite:
             return  # gradients that overflow are float16's everyday life; its scaler sees to them
         batch = self.trainer.fit_loop.epoch_loop.batch_idx
         if not self.skip_nonfinite:
             self.finite.note(batch, torch.isfinite(norm))
-        elif torch.isfinite(norm):
-            self._skipped = 0
+        elif torch.isfinite(norm):  # sync: as trainer.nonfinite "skip" is said to do
+            self._skipped[which] = 0
         else:
-            self._skip(optimizer, batch)
+            self._skip(optimizer, which, batch)
 
-    def _skip(self, optimizer: Optimizer, batch: int) -> None:
-        """Let the step change nothing: neither weights nor batch statistics."""
-        self._skipped += 1
-        if self._skipped == _PATIENCE:
+    def _skip(self, optimizer: Optimizer, which: int, batch: int) -> None:
+        """Let a network's step change nothing: neither weights nor batch statistics."""
+        self._skipped[which] += 1
+        if self._skipped[which] == _PATIENCE:
             raise NotFiniteError(f"{_PATIENCE} steps in a row were skipped; {self._about(batch)}")
         optimizer.zero_grad()
-        for buffer, kept in zip(self.model.buffers(), self._kept, strict=True):
+        for buffer, kept in zip(self.networks[which].buffers(), self._kept[which], strict=True):
             buffer.copy_(kept)
         warnings.warn(f"skipped a step: {self._about(batch)}", stacklevel=2)
 
@@ -280,18 +291,19 @@ class ColorTask(LightningModule):
             buffer.data.copy_(old)
 
     def _take_turns(self, prediction: Prediction, target: Target, total: Tensor) -> None:
-        """The model's step, then the discriminator's, on the same pictures."""
-        adversarial = self.loss.adversarial
-        model_optimizer, judge_optimizer = self.optimizers()
-        self._step(model_optimizer, self.model, total)
-        if adversarial.active:
-            judgement = adversarial.discriminator_loss(prediction, target)
-            self._step(judge_optimizer, adversarial.discriminator, judgement)
+        """The model's step, then the discriminators', on the same pictures."""
+        model_optimizer, *others = self.optimizers()
+        self._step(model_optimizer, 0, total)
+        for which, (adversary, optimizer) in enumerate(
+            zip(self.loss.adversaries, others, strict=True), 1
+        ):
+            if adversary.active:
+                self._step(optimizer, which, adversary.discriminator_loss(prediction, target))
         for schedule in self.lr_schedulers():
             schedule.step()
 
-    def _step(self, optimizer: Optimizer, network: nn.Module, loss: Tensor) -> None:
+    def _step(self, optimizer: Optimizer, which: int, loss: Tensor) -> None:
         self.manual_backward(loss)
-        self._clip(optimizer, network)
+        self._clip(optimizer, which)
         optimizer.step()
         optimizer.zero_grad()

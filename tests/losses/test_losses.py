@@ -14,8 +14,8 @@ from colorizer.losses import create_loss, list_losses
 from colorizer.losses.adversarial import AdversarialLoss
 from colorizer.losses.distribution import DistributionLoss
 from colorizer.losses.pixel import HuberLoss, L1Loss, MSELoss
-from colorizer.training.live_bytes import LiveBytes
 from tests.drawn import pair
+from tests.live_bytes import LiveBytes
 
 Q = len(bins())
 
@@ -173,7 +173,7 @@ def test_adversarial_starts_when_it_is_told():
     value.backward()
     assert value.item() == 0
     assert (prediction.raw.grad == 0).all()
-    total.adversarial.progress = 0.5
+    total.set_progress(0.5)
     assert total(prediction, target).item() != 0
     assert AdversarialLoss(channels=4).active
 
@@ -206,7 +206,8 @@ def test_create_loss_adds_by_weight():
     assert found == pytest.approx(expected)
     assert loss(prediction, target).item() == pytest.approx(sum(expected.values()))
     assert not loss.needs_prior
-    assert loss.adversarial is None
+    assert not loss.adversaries
+    assert create_loss({"adversarial": {"channels": 2}}).adversaries
 
 
 def test_create_loss_hands_on_the_prior():

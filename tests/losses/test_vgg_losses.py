@@ -16,8 +16,8 @@ from colorizer.errors import UsageError
 from colorizer.losses import create_loss
 from colorizer.losses.contrastive import ContrastiveLoss
 from colorizer.losses.perceptual import PerceptualLoss
-from colorizer.training.live_bytes import LiveBytes
 from tests.drawn import pair
+from tests.live_bytes import LiveBytes
 
 # ---- VGG16
 

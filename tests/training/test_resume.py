@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from safetensors.torch import load_file
 from colorizer import ColorizerError, Settings, UsageError, train
 from colorizer.training.callbacks import checkpoints
 from colorizer.training.callbacks.checkpoints import newest_checkpoint
+from colorizer.training.run import _way_on
 from tests.kill_and_resume import CASES, settings
 from tests.trainings import save
 
@@ -119,3 +121,27 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_run_cannot_be_resumed(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"settings\.yaml"):
         train(Settings(), resume=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("trainer: {epochs: many}", r"settings\.yaml: .*epochs"),
+        ("trainer: {epoch: 3}", r"settings\.yaml: .*epoch"),
+        ("trainer: {epochs: 3", r"settings\.yaml: "),
+    ],
+)
+def test_a_slip_in_the_settings_of_a_run_is_named(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "settings.yaml").write_text(text)
+    with pytest.raises(UsageError, match=message):
+        train(Settings(), resume=tmp_path)
+
+
+def test_each_process_knows_the_run_folder_of_the_first(tmp_path: Path) -> None:
+    """By its own clock the second has called it otherwise."""
+    first, second = tmp_path / "2026-01-01_000000_x", tmp_path / "2026-01-01_000001_x"
+    mine = checkpoints.Checkpoints(second / "checkpoints", 1.0)
+    strategy = SimpleNamespace(broadcast=lambda _: str(first / "checkpoints"))
+    trainer = SimpleNamespace(strategy=strategy, callbacks=[mine])
+    mine.setup(trainer, None, "fit")
+    assert _way_on(trainer).endswith(f"--resume {first}")

@@ -1,3 +1,4 @@
+import copy
 import itertools
 import math
 import re
@@ -101,6 +102,110 @@ def test_a_training_that_only_skips_is_given_up(
         pytest.warns(UserWarning, match=r"skipped a step"),
         pytest.raises(ColorizerError, match=r"20 steps in a row were skipped"),
     ):
+        train(settings)
+
+
+class Duel(torch.nn.Module):
+    """A loss with a discriminator that scores a picture by its mean; spoilt in some steps."""
+
+    active = True
+
+    def __init__(self, *spoilt: int) -> None:
+        super().__init__()
+        self.discriminator = torch.nn.Sequential(torch.nn.BatchNorm2d(3), torch.nn.Conv2d(3, 1, 1))
+        self.spoilt, self.seen = spoilt, 0
+
+    def forward(self, prediction: Prediction, target: Target) -> torch.Tensor:
+        return 1e-3 * prediction.ab.square().mean()
+
+    def discriminator_loss(self, prediction: Prediction, target: Target) -> torch.Tensor:
+        self.seen += 1
+        scores = self.discriminator(prediction.rgb.detach())
+        return (scores - 1).square().mean() * (float("nan") if self.seen in self.spoilt else 1)
+
+
+@pytest.mark.usefixtures("no_export")
+def test_each_discriminator_has_an_optimizer_of_its_own(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = {}
+    for name in ("first", "second"):
+        monkeypatch.setitem(LOSSES._constructors, name, lambda n=name: made.setdefault(n, Duel()))
+    settings = quick(photos, tmp_path, head="ab")
+    settings.loss = {"first": 1.0, "second": 1.0}
+    starts = []
+    monkeypatch.setattr(
+        ColorTask,
+        "on_train_start",
+        lambda self: starts.extend(copy.deepcopy(n.state_dict()) for n in self.networks[1:]),
+    )
+    train(settings)
+    assert len(starts) == 2
+    for before, duel in zip(starts, made.values(), strict=True):
+        after = duel.discriminator.state_dict()
+        assert not torch.equal(before["1.weight"], after["1.weight"])
+
+
+@pytest.mark.usefixtures("no_export")
+def test_a_discriminators_bad_step_is_its_own(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model's good step keeps its batch statistics; and twenty bad ones end the training."""
+    duel = Duel(2)
+    monkeypatch.setitem(LOSSES._constructors, "duel", lambda: duel)
+    settings = quick(photos, tmp_path / "one", head="ab")
+    settings.loss, settings.trainer.nonfinite = {"duel": 1.0}, "skip"
+    states: list[list[dict]] = []
+
+    def note(self, outputs, rgb, index) -> None:
+        states.append([{k: v.clone() for k, v in n.state_dict().items()} for n in self.networks])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ColorTask, "on_train_batch_end", note)
+        with pytest.warns(UserWarning, match=r"skipped a step: .*epoch 1, batch 2 of 3"):
+            train(settings)
+    (model, judge), (model_after, judge_after) = states[:2]
+    assert all(torch.equal(judge[k], judge_after[k]) for k in judge)
+    statistics = [k for k in model if k.endswith("running_mean")]
+    assert statistics
+    assert not all(torch.equal(model[k], model_after[k]) for k in statistics)
+
+    monkeypatch.setitem(LOSSES._constructors, "duel", lambda: Duel(*range(1000)))
+    settings.trainer.epochs = 20
+    with (
+        pytest.warns(UserWarning, match=r"skipped a step"),
+        pytest.raises(ColorizerError, match=r"20 steps in a row were skipped"),
+    ):
+        train(settings)
+
+
+@pytest.mark.usefixtures("no_export")
+def test_a_flag_that_comes_late_is_told_with_its_own_epoch(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a GPU a flag is read steps later: here, none before it is waited for."""
+
+    class Late:
+        def __init__(self) -> None:
+            self.here = False
+
+        def query(self) -> bool:
+            return self.here
+
+        def synchronize(self) -> None:
+            self.here = True
+
+    note = FiniteCheck.note
+
+    def late(self, batch: int, finite: torch.Tensor) -> None:
+        note(self, batch, finite)
+        self._waiting.append((*self._waiting.pop()[:2], Late()))
+
+    spoil(monkeypatch, 3)  # the last batch of the first epoch
+    monkeypatch.setattr(FiniteCheck, "note", late)
+    settings = quick(photos, tmp_path, head="ab")
+    settings.loss = {"spoilt": 1.0}
+    with pytest.raises(ColorizerError, match=r"not finite in epoch 1, batch 3 of 3"):
         train(settings)
 
 

@@ -1,4 +1,8 @@
+import copy
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +13,9 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from colorizer import UsageError, colorize, train
+from colorizer.color.tensors import Prediction, rgb_to_lab
+from colorizer.data.module import PhotoModule
+from colorizer.models import create_model
 from colorizer.training.run import model_options
 from tests.drawn import landscape
 from tests.trainings import quick, rows
@@ -81,22 +88,51 @@ def test_an_adversarial_loss_trains_both_networks(photos: Path, tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("no_export")
-def test_the_largest_batch_is_found_once_and_noted(
+def test_the_batch_is_found_once_and_noted_in_the_run_alone(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tried = []
-
-    def largest(trial, device, most) -> int:
-        trial(2)
-        tried.append((device.type, most))
-        return 5
-
-    monkeypatch.setattr("colorizer.training.batch_size.largest_batch", largest)
+    monkeypatch.setattr("colorizer.training.run.fit_batch", lambda *_: 5)
     settings = quick(photos, tmp_path)
     settings.data.batch_size = "auto"
+    before = copy.deepcopy(settings)
     run = train(settings)
-    assert tried == [("cpu", 11)]
-    assert yaml.safe_load((run / "settings.yaml").read_text())["data"]["batch_size"] == 5
+    noted = yaml.safe_load((run / "settings.yaml").read_text())
+    assert noted["data"]["batch_size"] == 5
+    assert noted["trainer"]["precision"] != "auto"
+    assert settings == before
+
+
+@pytest.mark.usefixtures("no_export")
+def test_a_grid_shows_the_weights_that_are_validated(photos: Path, tmp_path: Path) -> None:
+    settings = quick(photos, tmp_path)
+    settings.optimizer.learning_rate, settings.trainer.ema = 0.05, 0.9
+    settings.schedule.warmup_steps = 0
+    run = train(settings)
+    model = create_model(**settings.model)
+    model.load_state_dict(load_file(run / "model" / "w.safetensors"), strict=False)
+    data = PhotoModule(settings.data)
+    data.setup()
+    L, _ = rgb_to_lab(data.samples(8).float() / 255)
+    with torch.no_grad():
+        ours = Prediction(L, model.eval()(L), model.decode).rgb[0]
+    with Image.open(run / "grids" / "epoch_002.png") as grid:
+        drawn = torch.from_numpy(np.array(grid)[-32:]).permute(2, 0, 1) / 255
+    assert (drawn - ours).abs().max() < 0.03  # bfloat16 at most
+
+
+def test_curves_are_drawn_without_touching_the_notebooks_backend(run: Path) -> None:
+    """In a process of its own: another test may have chosen a backend."""
+    code = (
+        "import matplotlib; matplotlib.use('svg')\n"
+        "from pathlib import Path\n"
+        "from colorizer.training.callbacks.log import _draw_curves, epoch_rows\n"
+        f"_draw_curves(epoch_rows(Path({str(run / 'metrics.csv')!r})), Path('c.png'))\n"
+        "assert matplotlib.get_backend() == 'svg', matplotlib.get_backend()\n"
+    )
+    env = os.environ | {"PYTHONPATH": os.getcwd()}
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=run, env=env)
+    with Image.open(run / "c.png") as curves:
+        assert curves.width > 100
 
 
 @pytest.mark.usefixtures("no_export")
@@ -131,6 +167,7 @@ def test_a_compiled_model_learns_the_same(run: Path, photos: Path, tmp_path: Pat
         ("loss", {"hubber": 1.0}, "did you mean 'huber'"),
         ("metrics", ["psnrr"], "did you mean 'psnr'"),
         ("model", {"name": "colornet18", "pretrained": False, "widht": 3}, "widht"),
+        ("model", {"name": "constantnet", "head": "distributon"}, "did you mean 'distribution'"),
     ],
 )
 def test_an_unknown_name_is_answered_with_the_nearest(

@@ -21,8 +21,17 @@ SMALLEST = 128  # pixels, the working size below which a bound is not worth its 
 
 # Measured, and rounded up. What streams takes memory for its width only; these formats are
 # decoded or encoded whole: bytes per pixel, for 8 bits.
-_WHOLE_IN = {"webpload": 10, "heifload": 20, "gifload": 8, "bmp": 8}
-_WHOLE_OUT = {".webp": 11, ".avif": 25, ".gif": 12, ".bmp": 8}
+_WHOLE_IN = {
+    "webpload": 10,
+    "heifload": 20,
+    "gifload": 8,
+    "bmp": 8,
+    "jp2": 16,
+    "heic": 20,
+    "jxl": 20,
+    "pillow-tiff": 8,
+}
+_WHOLE_OUT = {".webp": 11, ".avif": 25, ".gif": 12, ".bmp": 8, ".jp2": 24}
 _INTERLACED = {"jpegload": 3, "pngload": 3}  # for each byte that a pixel has
 _STRIPS = 2500  # bytes per pixel of width, and per thread
 _FIXED = 30 * MB

@@ -49,6 +49,10 @@ class Checkpoints(Checkpoint):
         self._signal: int | None = None
         self._previous: dict[int, Any] = {}
 
+    def setup(self, trainer: Trainer, task: LightningModule, stage: str) -> None:
+        # Each process has named the run by its own clock.
+        self.folder = Path(trainer.strategy.broadcast(str(self.folder)))
+
     def on_train_start(self, trainer: Trainer, task: LightningModule) -> None:
         self._saved = time.monotonic()
         if threading.current_thread() is threading.main_thread():

@@ -13,6 +13,8 @@ __all__ = ["SampleGrid"]
 class SampleGrid(Callback):
     """Writes `grids/epoch_NNN.png` into the run: rows of original, gray and colored photos.
 
+    It comes before `MovingAverage` among the callbacks: what is drawn is then what was validated.
+
     Args:
         folder: of the run.
         count: how many validation photos.
@@ -22,7 +24,7 @@ class SampleGrid(Callback):
         self.folder, self.count = folder / "grids", count
 
     @rank_zero_only
-    def on_validation_end(self, trainer: Trainer, task: LightningModule) -> None:
+    def on_validation_epoch_end(self, trainer: Trainer, task: LightningModule) -> None:
         from PIL import Image
 
         rgb = trainer.datamodule.samples(self.count).to(task.device)

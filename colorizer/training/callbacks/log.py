@@ -72,14 +72,12 @@ def epoch_rows(table: Path) -> list[dict[str, str]]:
 
 
 def _draw_curves(rows: list[dict[str, str]], picture: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("agg")
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure  # no pyplot: it would switch a notebook's way of showing
 
     names = [name for name in rows[0] if name not in ("epoch", "seconds")]
     plots = sorted({name.removeprefix("val/") for name in names})
-    figure, axes = plt.subplots(1, len(plots), figsize=(4 * len(plots), 3), squeeze=False)
+    figure = Figure(figsize=(4 * len(plots), 3), layout="tight")
+    axes = figure.subplots(1, len(plots), squeeze=False)
     for axis, plot in zip(axes[0], plots, strict=True):
         for name, label in ((plot, "training"), (f"val/{plot}", "validation")):
             points = [(int(row["epoch"]), float(row[name])) for row in rows if row.get(name)]
@@ -87,6 +85,4 @@ def _draw_curves(rows: list[dict[str, str]], picture: Path) -> None:
                 axis.plot(*zip(*points, strict=True), marker=".", label=label)
         axis.set(title=plot, xlabel="epoch")
         axis.legend()
-    figure.tight_layout()
     figure.savefig(picture, dpi=100)
-    plt.close(figure)

@@ -1,20 +1,24 @@
-"""How many pictures fit: the search, the count of bytes, and a GPU that is played."""
+"""How many pictures fit: the search, and a GPU that is played."""
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import nn
 
+from colorizer.config import DataSettings
+from colorizer.data.augment import center_squares
+from colorizer.data.module import PhotoModule
 from colorizer.errors import ColorizerError
+from colorizer.losses import create_loss
 from colorizer.models import create_model
 from colorizer.support import machine as memory
-from colorizer.training import fitting
-from colorizer.training.fitting import bytes_per_step, largest_batch, search
-from colorizer.training.live_bytes import LiveBytes
+from colorizer.training import batch_size
+from colorizer.training.batch_size import fit_batch, largest_batch, search
+from colorizer.training.task import ColorTask
+from tests.trainings import quick
 
 # ---- search
 
@@ -34,71 +38,7 @@ def test_search_finds_the_largest_that_fits(room: int, most: int) -> None:
     assert len(asked) == len(set(asked)) <= 24
 
 
-# ---- count
-
-
-def plain_trial(pictures: int) -> None:
-    convolution = nn.Conv2d(1, 8, 3, padding=1)
-    F.relu(convolution(torch.zeros(pictures, 1, 16, 16))).sum().backward()
-
-
-def test_bytes_per_step_are_those_counted_by_hand() -> None:
-    # Alive at once: the picture, and 8 channels before and after the relu; then the gradient of
-    # the former with the latter. Beside them weights and bias with gradients, and some scalars.
-    needed = bytes_per_step(plain_trial, 1000)
-    assert needed(101) - needed(100) == 4 * 16 * 16 * (1 + 8 + 8)
-    assert 0 <= needed(0) < 2 * 4 * (8 * 9 + 8) + 64
-
-
-def test_bytes_of_a_model_are_those_of_the_large_step() -> None:
-    model = create_model("colornet", encoder="test_resnet", head="ab", width=16)
-    optimizer = torch.optim.AdamW(model.parameters())
-
-    def trial(pictures: int) -> None:
-        model(torch.rand(pictures, 1, 64, 64)).square().mean().backward()
-        optimizer.step()
-        optimizer.zero_grad()
-
-    needed = bytes_per_step(trial, 1000)
-    with LiveBytes() as live:
-        trial(48)
-    assert needed(48) == pytest.approx(live.peak, rel=0.02)
-
-
-@pytest.mark.parametrize("constant", [0, 5_000, 40_000, 10**6])
-def test_what_the_optimizer_takes_hides_nothing(constant: int) -> None:
-    def trial(pictures: int) -> None:
-        torch.zeros(constant + 10 * pictures, dtype=torch.uint8)
-        torch.zeros(1000 * pictures, dtype=torch.uint8)
-
-    needed = bytes_per_step(trial, 10**6)
-    assert needed(5000) >= max(constant, 5_000_000)
-    if constant < 15_000:  # the pictures' share shows early enough in the counted steps
-        assert needed(5000) == pytest.approx(5_000_000)
-
-
-@pytest.mark.parametrize("most", [1, 2, 3, 5, 9])
-def test_no_more_pictures_than_there_are(most: int) -> None:
-    asked = []
-
-    def trial(pictures: int) -> None:
-        asked.append(pictures)
-        plain_trial(pictures)
-
-    assert largest_batch(trial, torch.device("cpu"), most) == most
-    assert max(asked) <= most
-
-
-def test_half_of_the_available_memory_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    device, each = torch.device("cpu"), 4 * 16 * 16 * 17
-    monkeypatch.setattr(fitting, "available", lambda device: 2 * 100.5 * each)
-    assert largest_batch(plain_trial, device, 10_000) == 96
-    assert largest_batch(plain_trial, device, 50) == 50
-    monkeypatch.setattr(fitting, "available", lambda device: 2 * 3 * each)
-    assert largest_batch(plain_trial, device, 10_000) == 2
-    monkeypatch.setattr(fitting, "available", lambda device: each)
-    with pytest.raises(ColorizerError, match=r"not even one picture .* of cpu: lower data\.crop"):
-        largest_batch(plain_trial, device, 10_000)
+# ---- memory
 
 
 def test_available_memory_is_told_or_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,3 +109,70 @@ def test_only_a_lack_of_memory_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> 
     gpu = PlayedGPU(monkeypatch, error=RuntimeError("shapes differ"))
     with pytest.raises(RuntimeError, match="shapes differ"):
         largest_batch(gpu.trial, torch.device("cuda"), 1000)
+
+
+# ---- a training
+
+
+def task_of(settings) -> ColorTask:
+    model, loss = create_model(**settings.model), create_loss(settings.loss)
+    return ColorTask(model, loss, [], settings.optimizer, settings.schedule)
+
+
+def data_of(settings) -> PhotoModule:
+    data = PhotoModule(settings.data)
+    data.setup()
+    return data
+
+
+def test_a_processor_takes_the_usual_batch(photos: Path, tmp_path: Path, monkeypatch) -> None:
+    settings = quick(photos, tmp_path)
+    data, task = data_of(settings), task_of(settings)
+    assert fit_batch(task, settings, data) == 11  # all there are
+    monkeypatch.setattr(batch_size, "USUAL", 6)
+    assert fit_batch(task, settings, data) == 6
+
+
+def test_photos_are_on_the_gpu_before_batches_are_tried(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = quick(photos, tmp_path, head="ab")
+    settings.loss = {"huber": 1.0, "adversarial": {"channels": 2}}
+    settings.data.grow = {0.5: 40}
+    data, task = data_of(settings), task_of(settings)
+    done = []
+
+    class OnGPU:  # the device is played: everything stays where it is
+        type = "cuda"
+
+    data._on_device, data.device = True, OnGPU()
+    monkeypatch.setattr(ColorTask, "to", lambda self, *_: self)
+    monkeypatch.setattr(type(data.train), "to", lambda self, _: (done.append("moved"), self)[1])
+    heaviest = PhotoModule.heaviest_batch
+
+    def made(self, count: int, size: int) -> torch.Tensor:
+        done.append((count, size))
+        return heaviest(self, count, size)
+
+    def searched(trial, device, most) -> int:
+        done.append("search")
+        trial(2)
+        return most
+
+    monkeypatch.setattr(PhotoModule, "heaviest_batch", made)
+    monkeypatch.setattr(batch_size, "largest_batch", searched)
+    assert fit_batch(task, settings, data) == 11
+    assert done == ["moved", "moved", "search", (2, 40)]
+
+
+def test_the_heaviest_batch_is_of_the_largest_photo(photos: Path) -> None:
+    data = PhotoModule(DataSettings(train=str(photos), size=64, crop=32))
+    data.setup()
+    data._on_device = True
+    batch = data.heaviest_batch(3, 32)
+    assert batch.shape == (3, 3, 32, 32)
+    largest = data.train.sizes.min(1).argmax()
+    expected = data.train.batch(np.array([largest]), np.zeros((1, 4)), center_squares, 32)
+    assert torch.equal(batch[:1], expected)
+    data._on_device = False
+    assert data.heaviest_batch(2, 40).shape == (2, 3, 40, 40)

@@ -1,0 +1,237 @@
+"""Segments of JPEG files: what libvips does not read or write, and whether the file is whole.
+
+Sources: ITU T.81 annex B, CIPA DC-008, Adobe's XMP specification part 3 (extended XMP).
+"""
+
+import hashlib
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+__all__ = [
+    "LARGEST",
+    "Told",
+    "cleaned",
+    "embed",
+    "has_end",
+    "mark_segment",
+    "read_told",
+]
+
+LARGEST = 65_533
+"""Bytes that a segment holds."""
+
+_EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
+_FURTHER_XMP = b"http://ns.adobe.com/xmp/extension/\0"
+_PHOTOSHOP = b"Photoshop 3.0\0"
+_PIECE = 65_000
+_SCAN, _COMMENT = 0xDA, 0xFE
+_KNOWN = (  # what the colored file writes anew, or what described the old coding alone
+    *((0xE0, b"JFIF\0"), (0xE0, b"JFXX\0"), (0xE1, _EXIF), (0xE1, _XMP), (0xE1, _FURTHER_XMP)),
+    *((0xE2, b"ICC_PROFILE\0"), (0xED, _PHOTOSHOP), (0xEE, b"Adobe"), (0xEC, b"Ducky")),
+)
+_TELLING = {b"JP": "content credentials (C2PA)", b"MPF\0": "", b"FPXR": "FlashPix data"}
+
+
+@dataclass
+class Told:
+    """What the segments before the pixels say.
+
+    Attributes:
+        exif: without the "Exif" before it.
+        xmp: the packet; further: the extended part, put together.
+        photoshop: image resources, of all segments.
+        comments: as they are.
+        left_out: in words, what has no place in another file.
+        pictures: how many the file holds one after another (MPO).
+        has_resolution: whether the JFIF segment gives one.
+        is_odd: whether there is something that `cleaned` takes away.
+    """
+
+    exif: bytes = b""
+    xmp: bytes = b""
+    further: bytes = b""
+    photoshop: bytes = b""
+    comments: tuple[bytes, ...] = ()
+    left_out: tuple[str, ...] = ()
+    pictures: int = 1
+    has_resolution: bool = False
+    is_odd: bool = False
+
+
+def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes, int]]:
+    """Marker, content and place of each segment; the last is the first scan."""
+    file.seek(2)
+    while True:
+        start = file.tell()
+        byte = file.read(1)
+        if byte != b"\xff":
+            if not byte:
+                return
+            continue  # bytes between segments, which every reader passes over
+        while byte == b"\xff":
+            byte = file.read(1)
+        marker = byte[0] if byte else 0xD9
+        if marker == 0xD9:
+            return
+        if marker in (0x00, 0x01) or 0xD0 <= marker <= 0xD8:
+            continue
+        size = int.from_bytes(file.read(2))
+        content = file.read(max(0, size - 2))
+        yield marker, content, start
+        if marker == _SCAN or len(content) < size - 2:
+            return
+
+
+def read_told(file: BinaryIO) -> Told:
+    """Read the segments of a file; what is damaged is passed over."""
+    told, pieces, left, end = Told(), {}, [], 2
+    for marker, content, start in _segments(file):
+        told.is_odd |= start != end or content != _usual(marker, content)
+        end = start + 4 + len(content)
+        if marker == 0xE1 and content.startswith(_EXIF) and not told.exif:
+            told.exif = content[len(_EXIF) :]
+        elif marker == 0xE1 and content.startswith(_XMP) and not told.xmp:
+            told.xmp = content[len(_XMP) :]
+        elif marker == 0xE1 and content.startswith(_FURTHER_XMP):
+            at = len(_FURTHER_XMP)
+            name, place = content[at : at + 32], int.from_bytes(content[at + 36 : at + 40])
+            pieces.setdefault(name, {})[place] = content[at + 40 :]
+        elif marker == 0xED and content.startswith(_PHOTOSHOP):
+            told.photoshop += content[len(_PHOTOSHOP) :]
+        elif marker == _COMMENT:
+            told.comments += (content,)
+        elif marker == 0xE0 and content.startswith(b"JFIF\0"):
+            density = int.from_bytes(content[8:10]) * int.from_bytes(content[10:12])
+            told.has_resolution = content[7:8] in (b"\1", b"\2") and density > 0
+        elif 0xE0 <= marker <= 0xEF and (marker, content[:4]) == (0xE2, b"MPF\0"):
+            told.pictures = max(1, _count_pictures(content[4:]))
+        elif 0xE0 <= marker <= 0xEF and not any(
+            marker == known and content.startswith(head) for known, head in _KNOWN
+        ):
+            left.append(_name(marker, content))
+    told.left_out = tuple(dict.fromkeys(left))
+    for name, parts in pieces.items():
+        if name in told.xmp:
+            told.further = b"".join(parts[place] for place in sorted(parts))
+    return told
+
+
+def _name(marker: int, content: bytes) -> str:
+    for head, words in _TELLING.items():
+        if content.startswith(head):
+            return words
+    told = re.match(rb"[ -~]{3,20}", content)
+    called = f" ({told[0].decode()})" if told else ""
+    return f"application data APP{marker - 0xE0}{called}"
+
+
+def _count_pictures(block: bytes) -> int:
+    from colorizer.pictures.tags import Tags
+
+    try:
+        return int(next(Tags(io.BytesIO(block)).chain()).first(0xB001, 1))
+    except (ValueError, StopIteration):
+        return 1
+
+
+def has_end(source: Path | bytes) -> bool:
+    """Whether the end marker follows the pixels; bytes after it do not matter."""
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - 1024))
+        if file.read().rstrip(b"\0").endswith(b"\xff\xd9"):
+            return True
+        data = source if isinstance(source, bytes) else source.read_bytes()
+        place = 0
+        for _, content, start in _segments(file):
+            place = start + 4 + len(content)
+    while place:  # from marker to marker: after each scan may come further ones
+        found = _MARKER.search(data, place)
+        if not found:
+            return False
+        if found[0][1] == 0xD9:
+            return True
+        place = found.end() + int.from_bytes(data[found.end() : found.end() + 2])
+    return False
+
+
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
+
+
+def cleaned(data: bytes) -> bytes:
+    """The file without what libjpeg warns of before any pixel, so that damage alone is warned of.
+
+    These are stray bytes between segments, and numbers that everybody takes as the usual ones.
+    """
+    file = io.BytesIO(data)
+    parts = [mark_segment(m, _usual(m, content)) for m, content, _ in _segments(file)]
+    return b"\xff\xd8" + b"".join(parts) + data[file.tell() :]
+
+
+def _usual(marker: int, content: bytes) -> bytes:
+    """A segment with a version of JFIF, and a color transform of Adobe, that there are."""
+    if marker == 0xE0 and content.startswith(b"JFIF\0") and content[5:6] != b"\1":
+        return content[:5] + b"\1" + content[6:]
+    if marker == 0xEE and content.startswith(b"Adobe") and content[11:12] > b"\2":
+        return content[:11] + b"\1" + content[12:]
+    return content
+
+
+def mark_segment(marker: int, content: bytes) -> bytes:
+    return bytes((0xFF, marker)) + (len(content) + 2).to_bytes(2) + content
+
+
+def embed(
+    source: BinaryIO,
+    target: BinaryIO,
+    *,
+    exif: bytes,
+    xmp: bytes,
+    further: bytes,
+    photoshop: bytes,
+    comments: tuple[bytes, ...],
+    resolution: tuple[float, float] | None,
+) -> None:
+    """Copy a JPEG that libvips has written, with metadata in it.
+
+    Args:
+        exif, xmp, photoshop: each no longer than a segment; empty if there are none.
+        further: extended XMP, to which the packet points by its MD5; any length.
+        resolution: across and down, in pixels per millimeter.
+    """
+    import shutil
+
+    source.seek(2)
+    segments = []
+    for marker, content, start in _segments(source):
+        if marker == 0xE0 and content.startswith(b"JFIF\0"):
+            segments.insert(0, mark_segment(marker, _jfif(resolution)))
+            continue
+        source.seek(start)
+        break
+    if exif:
+        segments.append(mark_segment(0xE1, _EXIF + exif))
+    if xmp:
+        segments.append(mark_segment(0xE1, _XMP + xmp))
+    if further:
+        head = _FURTHER_XMP + hashlib.md5(further).hexdigest().upper().encode()
+        head += len(further).to_bytes(4)
+        for at in range(0, len(further), _PIECE):
+            piece = at.to_bytes(4) + further[at : at + _PIECE]
+            segments.append(mark_segment(0xE1, head + piece))
+    if photoshop:
+        segments.append(mark_segment(0xED, _PHOTOSHOP + photoshop))
+    segments += [mark_segment(_COMMENT, comment) for comment in comments]
+    target.write(b"\xff\xd8" + b"".join(segments))
+    shutil.copyfileobj(source, target, 1 << 20)
+
+
+def _jfif(resolution: tuple[float, float] | None) -> bytes:
+    dots = [round(axis * 25.4) for axis in resolution or ()]
+    fits = bool(dots) and all(0 < axis < 65536 for axis in dots)
+    across, down = dots if fits else (1, 1)
+    return b"JFIF\0\1\2" + bytes((fits,)) + across.to_bytes(2) + down.to_bytes(2) + b"\0\0"

@@ -1,0 +1,120 @@
+"""XMP packets: the mark of a colored picture, and what no longer holds for it."""
+
+import hashlib
+from xml.dom import minidom
+from xml.parsers.expat import ExpatError
+
+__all__ = ["mark_xmp", "split_xmp"]
+
+_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+_NOTE = "http://ns.adobe.com/xmp/note/"
+_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+_EMPTY = (
+    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+    f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}"/></x:xmpmeta>'
+    '<?xpacket end="w"?>'
+)
+_OLD = {  # what describes the old pixels: their coding, size, place, color space and thumbnail
+    "http://ns.adobe.com/tiff/1.0/": (
+        *("Orientation", "ImageWidth", "ImageLength", "BitsPerSample", "Compression"),
+        *("PhotometricInterpretation", "SamplesPerPixel", "PlanarConfiguration", "NativeDigest"),
+        *("YCbCrSubSampling", "YCbCrPositioning", "TransferFunction", "WhitePoint"),
+        *("PrimaryChromaticities", "YCbCrCoefficients", "ReferenceBlackWhite"),
+    ),
+    "http://ns.adobe.com/exif/1.0/": (
+        *("ColorSpace", "PixelXDimension", "PixelYDimension", "NativeDigest"),
+        *("ComponentsConfiguration", "CompressedBitsPerPixel", "Gamma"),
+    ),
+    "http://ns.adobe.com/photoshop/1.0/": ("ColorMode", "ICCProfile"),
+    "http://ns.adobe.com/xap/1.0/": ("Thumbnails",),
+    _NOTE: ("HasExtendedXMP",),
+}
+
+
+def mark_xmp(packet: bytes, system: str, version: str, further: bytes = b"") -> tuple[bytes, bool]:
+    """Add to an XMP packet that a trained model made the colors; what still holds stays.
+
+    The properties are those of the IPTC Photo Metadata Standard 2025.1: DigitalSourceType (in
+    the words of its vocabulary, "edited with generative AI"), AISystemUsed, AISystemVersionUsed.
+
+    Args:
+        packet: an empty or damaged one is replaced.
+        system, version: free text.
+        further: the extended part of it, which becomes one with it.
+
+    Returns:
+        The packet, and whether something of it was damaged and is lost.
+    """
+    document, lost = _parsed(packet)
+    rdf = document.getElementsByTagNameNS(_RDF, "RDF")[0]
+    if further:
+        extended, broken = _parsed(further)
+        lost |= broken
+        for node in list(extended.getElementsByTagNameNS(_RDF, "RDF")[0].childNodes):
+            rdf.appendChild(document.importNode(node, True))
+    texts = {
+        "DigitalSourceType": _SOURCE_TYPE,
+        "AISystemUsed": system,
+        "AISystemVersionUsed": version,
+    }
+    for namespace, names in (_OLD | {_IPTC: tuple(texts)}).items():
+        for name in names:
+            _drop(document, namespace, name)
+    rdf.appendChild(_description(document, texts))
+    return b"".join(node.toxml().encode() for node in document.childNodes), lost
+
+
+def split_xmp(packet: bytes, most: int) -> tuple[bytes, bytes]:
+    """A packet that `mark_xmp` made, as two: one of at most `most` bytes, and the extended part.
+
+    The first keeps the mark, and names the second by its MD5: Adobe's XMP specification part 3,
+    section 1.1.3.1.
+    """
+    if len(packet) <= most:
+        return packet, b""
+    document = minidom.parseString(packet)
+    rdf = document.getElementsByTagNameNS(_RDF, "RDF")[0]
+    mark = rdf.removeChild(rdf.lastChild)
+    meta = rdf.parentNode if rdf.parentNode is not document else rdf
+    further = meta.toxml().encode()
+    while rdf.firstChild:
+        rdf.removeChild(rdf.firstChild)
+    rdf.appendChild(mark)
+    digest = hashlib.md5(further).hexdigest().upper()
+    mark.setAttribute("xmlns:xmpNote", _NOTE)
+    mark.setAttributeNS(_NOTE, "xmpNote:HasExtendedXMP", digest)
+    return b"".join(node.toxml().encode() for node in document.childNodes), further
+
+
+def _parsed(packet: bytes) -> tuple[minidom.Document, bool]:
+    """A document with an rdf:RDF, and whether it replaces one that was damaged."""
+    plain = packet.strip(b"\0 \r\n\t")
+    if plain:
+        try:
+            document = minidom.parseString(plain)
+            if document.getElementsByTagNameNS(_RDF, "RDF"):
+                return document, False
+        except (ExpatError, ValueError, LookupError):
+            pass
+    return minidom.parseString(_EMPTY.encode()), bool(plain)
+
+
+def _description(document: minidom.Document, texts: dict[str, str]) -> minidom.Element:
+    description = document.createElementNS(_RDF, "rdf:Description")
+    description.setAttribute("xmlns:rdf", _RDF)
+    description.setAttribute("xmlns:Iptc4xmpExt", _IPTC)
+    description.setAttributeNS(_RDF, "rdf:about", "")
+    for name, text in texts.items():
+        description.appendChild(document.createElementNS(_IPTC, f"Iptc4xmpExt:{name}"))
+        description.lastChild.appendChild(document.createTextNode(text))
+    return description
+
+
+def _drop(document: minidom.Document, namespace: str, name: str) -> None:
+    """Remove a property, which XMP may write as an element or as an attribute."""
+    for element in document.getElementsByTagNameNS(namespace, name):
+        element.parentNode.removeChild(element)
+    for element in document.getElementsByTagNameNS(_RDF, "Description"):
+        if element.hasAttributeNS(namespace, name):
+            element.removeAttributeNS(namespace, name)
