@@ -76,16 +76,16 @@ def engines(options: argparse.Namespace, folder: Path) -> None:
     server, environment = start_server()
     os.environ |= environment
     try:
-        source = Store("s3://in")
-        source.fs.mkdir("in")
-        source.fs.mkdir("out")
+        source = Store("s3://photos-in")
+        source.fs.mkdir("photos-in")
+        source.fs.mkdir("photos-out")
         photos = make_photos(options.count, options.megapixels)
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda item: source.write(*item), photos.items()))
         alone, expected = color_alone(photos, options.model)
         print(f"{'engine':>22} {'photos/s':>9} {'per CPU s':>9} {'overhead':>9} {'memory MB':>10}")
         print(f"{'no store':>22} {'':>9} {options.count / alone:>9.2f}")
-        common = [sys.executable, "-m", "colorizer.cli", "colorize", "s3://in", "-o"]
+        common = [sys.executable, "-m", "colorizer.cli", "colorize", "s3://photos-in", "-o"]
         threads = ["--model", options.model, "--threads", "1"]
         ray = [*threads, "--engine", "ray", "--workers", str(options.workers)]
         ways = {
@@ -94,11 +94,11 @@ def engines(options: argparse.Namespace, folder: Path) -> None:
             f"Ray, {options.workers} workers": [ray],
         }
         for number, (way, calls) in enumerate(ways.items()):
-            out = f"s3://out/{number}"
+            out = f"s3://photos-out/{number}"
             seconds, spent, memory = watch([[*common, out, *call] for call in calls])
             result = Store(out)
             found = {n: result for n, _ in result.find() if not n.startswith("report/")}
-            same = sum(result.fs.cat_file(f"out/{number}/{n}") == expected[n] for n in found)
+            same = sum(result.fs.cat_file(f"photos-out/{number}/{n}") == expected[n] for n in found)
             rates = f"{options.count / seconds:>9.2f} {options.count / spent:>9.2f}"
             told = "" if same == options.count else f"  only {same} are the same bytes"
             print(f"{way:>22} {rates} {spent / alone - 1:>9.1%} {memory:>10.0f}{told}", flush=True)
@@ -211,9 +211,7 @@ def plan(options: argparse.Namespace, folder: Path) -> None:
     print(f"LIST, report parts     {listed:>12,.0f}, {parts:,.0f}")
     print(f"read, written          {read:>12,.0f} TB, {written:,.0f} TB")
     rate = (read + written) * 1e12 * 8 / (hours / o.cores * 3600) / 1e9
-    print(
-        f"network                {rate:>12,.1f} Gbit/s, {rate / nodes:.2f} a node"
-    )
+    print(f"network                {rate:>12,.1f} Gbit/s, {rate / nodes:.2f} a node")
     print(f"compute, on demand     {hours * o.core_hour:>12,.0f} $")
     print(f"requests               {requests:>12,.0f} $")
     print(f"results, for a month   {written * 1000 * o.gb_month:>12,.0f} $")
