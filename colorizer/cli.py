@@ -16,6 +16,7 @@ from colorizer.options import (
     ClusterOptions,
     ColorizeOptions,
     EvaluateOptions,
+    FilmOptions,
     FolderOptions,
     PrepareOptions,
 )
@@ -138,6 +139,42 @@ def _colorize(args: Namespace) -> int:
         counts = f"{len(result.done)} colored, {len(result.skipped)} done before"
         print(f"{counts}, {len(result.failed)} failed")
     return result.status
+
+
+def _video_parser() -> Parser:
+    parser = Parser(description="color a film; frame times, sound and subtitles are kept")
+    parser.add_argument("film", metavar="IN", help="a film, or a folder of frames")
+    parser.add_argument(
+        "output", metavar="OUT", help="its extension selects the container; without: a folder"
+    )
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, help="a shipped model's name, or a model folder"
+    )
+    FilmOptions.add_flags(parser)
+    return parser
+
+
+def _video(args: Namespace) -> int:
+    from colorizer.film import colorize_film
+    from colorizer.pictures.quiet import silence
+
+    silence()
+    options = FilmOptions.of_flags(args)
+    try:
+        result = colorize_film(args.film, args.output, args.model, **vars(options))
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from the last whole segment", file=sys.stderr)
+        return 130
+    for note in result.notes:
+        print(f"note: {note}", file=sys.stderr)
+    for place in result.damage[:20]:
+        print(f"damaged: {place}", file=sys.stderr)
+    if len(result.damage) > 20:
+        print(f"damaged: {len(result.damage) - 20} more places", file=sys.stderr)
+    shots = f"{len(result.shots)} shots, " if result.shots else ""
+    print(f"{result.frames} frames, {shots}{sum(result.seconds.values()):.0f} s")
+    print(result.path)
+    return 1 if result.damage else 0
 
 
 def _train_parser() -> Parser:
@@ -290,6 +327,7 @@ def _list(args: Namespace) -> int:
 
 _VERBS: dict[str, tuple[Callable[[], Parser], Callable[[Namespace], int]]] = {
     "colorize": (_colorize_parser, _colorize),
+    "video": (_video_parser, _video),
     "train": (_train_parser, _train),
     "evaluate": (_evaluate_parser, _evaluate),
     "prepare": (_prepare_parser, _prepare),

@@ -15,6 +15,7 @@ __all__ = [
     "ClusterOptions",
     "ColorizeOptions",
     "EvaluateOptions",
+    "FilmOptions",
     "FolderOptions",
     "PrepareOptions",
 ]
@@ -111,6 +112,58 @@ class FolderOptions(Options):
         None,
         "color the I-th of N shares of a folder (default: as torchrun, Slurm or Kubernetes tell)",
         metavar="I/N",
+    )
+
+
+@dataclass(frozen=True)
+class FilmOptions(Options):
+    """How a film is colored and written, beside by which model."""
+
+    size: int | None = option(
+        None,
+        "short side at which the network sees a frame (default: the model's)",
+        low=32,
+        high=1024,
+        unit="pixels",
+    )
+    vividness: float = option(1.0, "factor on chroma: 0 is gray, 1 as predicted", low=0, high=2)
+    temperature: float | None = option(
+        None,
+        "of a model with the distribution head: lower is more vivid (default: the model's)",
+        above=0,
+        high=10,
+    )
+    palette: Any = option(
+        None,
+        "prefer the colors of this photo (distribution head)",
+        metavar="PHOTO",
+        note=_name_of_palette,
+    )
+    steady: float = option(
+        0.92,
+        "share of a color that is carried from the frame before; 0 colors each frame alone",
+        low=0,
+        high=0.99,
+    )
+    codec: str | None = option(
+        None, "h264 (default; vp9 in .webm), hevc, vp9, av1, or lossless ffv1", metavar="NAME"
+    )
+    crf: int | None = option(
+        None, "quality of the codec, 0 the best (default: no loss can be seen)", low=0, high=63
+    )
+    rate: float | None = option(
+        None, "frames in a second of a folder of frames (default: 24)", above=0, high=1000
+    )
+    deinterlace: bool = option(False, "make whole frames of an interlaced film")
+    preview: bool = option(
+        False, "write some seconds from all over the film only, beside the original"
+    )
+    overwrite: bool = option(False, "replace OUT if there is such a file")
+    threads: int | None = option(
+        None, "frames in work at a time (default: one on each core)", low=1
+    )
+    report: Any = option(
+        None, "write shots, times and steadiness to this JSON file", metavar="FILE"
     )
 
 

@@ -5,13 +5,12 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 from torchmetrics.image.kid import poly_kernel
 
 from colorizer.backbones import weights as backbones
 from colorizer.color.tensors import Picture
 from colorizer.errors import UsageError
-from colorizer.metrics.base import ImageMean, Number, check_pair, named
+from colorizer.metrics.base import ColorMetric, ImageMean, Number, check_pair, named
 from colorizer.registry import METRICS
 
 __all__ = ["FID", "LPIPS", "FrechetVGG16", "SetDistance", "frechet_distance", "kernel_distance"]
@@ -33,7 +32,8 @@ class LPIPS(ImageMean):
     Metric" (2018); linear heads as in the package `lpips`, from torchmetrics.
     """
 
-    numbers = (Number("lpips", "LPIPS"),)
+    numbers = (Number("lpips", "LPIPS", paired=True),)
+    order, weights = 20, "alexnet"
 
     def __init__(self, alexnet: str = "imagenet") -> None:
         super().__init__()
@@ -48,15 +48,13 @@ class LPIPS(ImageMean):
         return self.backbone(prediction.rgb, target.rgb).reshape(-1, 1)
 
 
-class SetDistance(Metric):
+class SetDistance(ColorMetric):
     """Base of distances between the features of all predictions and of all originals.
 
     The first of `numbers` is the Frechet distance, the second the kernel distance. The features
     of every picture are kept, and gathered from all processes.
     """
 
-    full_state_update = False
-    higher_is_better = False
     numbers: ClassVar[tuple[Number, Number]]
     ours: list[Tensor]
     real: list[Tensor]
@@ -112,6 +110,7 @@ class FID(SetDistance):
         Number("fid", "FID", per_image=False),
         Number("kid", "KID", per_image=False),
     )
+    order, weights = 22, "inception"
 
     def __init__(self, inception: str = "download") -> None:
         super().__init__(backbones.inception(inception))
@@ -139,6 +138,7 @@ class FrechetVGG16(SetDistance):
         Number("frechet_vgg16", "Fréchet distance, VGG16", per_image=False),
         Number("kernel_vgg16", "Kernel distance, VGG16", per_image=False),
     )
+    order, weights = 23, "vgg16"
 
     def __init__(self, vgg16: str = "imagenet") -> None:
         super().__init__(backbones.vgg16(vgg16))

@@ -9,6 +9,7 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
+from jinja2 import Template
 from PIL import Image
 
 from colorizer.color import gamut
@@ -116,9 +117,7 @@ def _page(
         "settings": _settings(journal),
     }
     page = files("colorizer.preparation").joinpath("report.html").read_text(encoding="utf-8")
-    for key, part in parts.items():
-        page = page.replace(f"{{{{{key}}}}}", part)
-    return page
+    return Template(page).render(parts)  # at once: a photo may be called {{sheets}}.jpg
 
 
 def _shown(summary: Summary, reason: str) -> list[tuple[str, str]]:
