@@ -46,7 +46,7 @@ def main() -> None:
     group = parser.add_argument_group("plan")
     for name, default, about in (
         ("photos", 10_000_000, "in the collection"),
-        ("cpu-seconds", 3.2, "to color a photo; the default is of 24 megapixels"),
+        ("cpu-seconds", 2.5, "to color a photo; the default is of 24 megapixels"),
         ("spread", 0.6, "of that, sigma of a log-normal distribution"),
         ("cores", 2048, "at work"),
         ("node-cores", 64, "of a node"),
