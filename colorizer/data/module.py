@@ -67,6 +67,7 @@ class PhotoModule(LightningDataModule):
             )
         self.settings, self.seed = settings, seed
         self.device, self.ranks, self.rank = device, ranks, rank
+        self._notes: list[str] = []
         self._own: dict[str, Photos] = {}  # this process's share
 
     def setup(self, stage: str | None = None) -> None:
@@ -82,6 +83,7 @@ class PhotoModule(LightningDataModule):
             return
         photos, held_out = self._find()
         memory = self._memory([*photos, *held_out])
+        self.place = "; ".join([self.place, *self._notes])
         self._on_device = memory is not None and memory.type != "cpu"
         self.train = self._open(photos, memory)
         self.validation = self._open(held_out, memory)
@@ -170,9 +172,9 @@ class PhotoModule(LightningDataModule):
 
     def _find(self) -> tuple[list[Photo], list[Photo]]:
         """Training and validation photos."""
-        photos = find_photos(self.settings.train)
+        photos = find_photos(self.settings.train, self._notes)
         if self.settings.validation is not None:
-            return photos, find_photos(self.settings.validation)
+            return photos, find_photos(self.settings.validation, self._notes)
         count = max(1, round(self.settings.holdout * len(photos)))
         if count == len(photos):
             raise ColorizerError(
