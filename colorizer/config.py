@@ -45,7 +45,8 @@ class DataSettings:
 
     Args:
         train: a folder of photos (any depth), a tar shard, a folder of shards, or a pattern such as
-            `photos/train_*.tar`. There is no default data set.
+            `photos/train_*.tar`; or shards of a store: `s3://bucket/train_{000..999}.tar`. There
+            is no default data set.
         validation: likewise; without it `holdout` of the training photos are set aside.
         holdout: share of the training photos to validate on when `validation` is not set.
         size: short side in pixels at which photos are decoded and kept.

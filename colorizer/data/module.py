@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -172,9 +173,11 @@ class PhotoModule(LightningDataModule):
 
     def _find(self) -> tuple[list[Photo], list[Photo]]:
         """Training and validation photos."""
-        photos = find_photos(self.settings.train, self._notes)
+        kept = self.settings.cache
+        cache = None if kept in (None, "auto") else Path(kept).expanduser() / "shards"
+        photos = find_photos(self.settings.train, cache, self._notes)
         if self.settings.validation is not None:
-            return photos, find_photos(self.settings.validation, self._notes)
+            return photos, find_photos(self.settings.validation, cache, self._notes)
         count = max(1, round(self.settings.holdout * len(photos)))
         if count == len(photos):
             raise ColorizerError(

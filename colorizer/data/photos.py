@@ -1,4 +1,4 @@
-"""Where training photos lie: folders of any depth, and WebDataset tar shards."""
+"""Where training photos lie: folders of any depth, WebDataset tar shards, stores of shards."""
 
 import os
 from collections import Counter
@@ -10,6 +10,8 @@ import numpy as np
 from colorizer.data.decode import decode_bytes
 from colorizer.errors import ColorizerError
 from colorizer.pictures.finding import SUFFIXES, Found, Source, find_sources, is_picture
+from colorizer.support.machine import user_cache
+from colorizer.support.stores import expand_braces, is_remote
 
 __all__ = ["Photo", "decode", "find_photos"]
 
@@ -17,31 +19,49 @@ Photo = Source
 """One photo: a file, or a member of an uncompressed tar shard."""
 
 
-def find_photos(location: str | Path, notes: list[str] | None = None) -> list[Photo]:
+def find_photos(
+    location: str | Path, cache: Path | None = None, notes: list[str] | None = None
+) -> list[Photo]:
     """All photos at `location`, sorted by name: what `colorizer prepare` would take for pictures.
 
     Args:
         location: a folder (searched to any depth for photos and for .tar shards), a shard, or a
-            pattern of those such as `photos/train_*.tar`.
+            pattern of those such as `photos/train_*.tar` or `photos/train_{000..009}.tar`; or the
+            address of shards in a store, such as `s3://bucket/train_{000..999}.tar`.
+        cache: a folder for shards of a store; None is one in the user's cache.
         notes: gets sentences on what is left out.
 
     Raises:
         ColorizerError: nothing lies there, or nothing that is a photo, or not all can be searched.
     """
-    place = Path(location).expanduser()
+    if is_remote(location):
+        from colorizer.data.remote import fetch_shards
+
+        shards = fetch_shards(str(location), cache or user_cache() / "shards")
+        return [photo for url, path in shards for photo in _at(path, url, notes)]
+    places = [Path(place).expanduser() for place in expand_braces(str(location))]
+    return [photo for place in places for photo in _at(place, str(place), notes)]
+
+
+def _at(place: Path, known_as: str, notes: list[str] | None) -> list[Photo]:
+    """The photos of one place, whose names begin with what it is known as."""
     found = find_sources(place)
     root = place if place.is_dir() else place.parent
+
+    def full(name: str) -> str:
+        return os.path.join(root, name).replace(str(place), known_as, 1)
+
     for name, reason in found.failed:
-        raise ColorizerError(f"{root / name}: {reason}")
+        raise ColorizerError(f"{full(name)}: {reason}")
     photos = [source for source in found.sources if _is_photo(source)]
     if notes is not None:
-        notes += found.notes + _left_out(location, found, photos)
+        notes += found.notes + _left_out(known_as, found, photos)
     if not photos:
         raise ColorizerError(
-            f"no photos at {location}: a folder of {', '.join(sorted(SUFFIXES))} files "
+            f"no photos at {known_as}: a folder of {', '.join(sorted(SUFFIXES))} files "
             "(any depth) or of .tar shards is needed"
         )
-    named = [replace(photo, name=os.path.join(root, photo.name)) for photo in photos]
+    named = [replace(photo, name=full(photo.name)) for photo in photos]
     return sorted(named, key=lambda photo: photo.path.split(os.sep))  # shards keep their order
 
 
@@ -54,14 +74,14 @@ def _is_photo(source: Source) -> bool:
         return False
 
 
-def _left_out(location: str | Path, found: Found, photos: list[Photo]) -> list[str]:
+def _left_out(place: str, found: Found, photos: list[Photo]) -> list[str]:
     taken = {photo.name for photo in photos}
     others = [source.name for source in found.sources if source.name not in taken]
     kinds = Counter(PurePosixPath(name).suffix.lower() or "without suffix" for name in others)
     parts = [f"{count} {kind}" for kind, count in kinds.most_common(5)]
     parts += [f"{found.hidden} hidden"] if found.hidden else []
     count = len(others) + found.hidden
-    return [f"{count} files in {location} are no photos ({', '.join(parts)})"] if count else []
+    return [f"{count} files in {place} are no photos ({', '.join(parts)})"] if count else []
 
 
 def decode(photo: Photo, short_side: int) -> np.ndarray:

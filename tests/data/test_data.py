@@ -76,7 +76,7 @@ def test_training_reads_what_prepare_reads_and_says_what_it_leaves_out(tmp_path:
     for name in ("one.txt", "two.txt", "film.mp4", "raw.dng"):
         (tmp_path / name).write_bytes(b"no photo")
     notes: list[str] = []
-    found = find_photos(tmp_path, notes)
+    found = find_photos(tmp_path, notes=notes)
     assert [Path(photo.name).name for photo in found] == [
         *("a.jpe", "b.jfif", "c.avif", "d.gif", "e.bmp", "f")
     ]
