@@ -293,20 +293,25 @@ def _opened(picture: Picture, page: int, shrink: int, further: bool) -> "pyvips.
     return _turn(image) if turned else image.autorot()
 
 
-def salvaged(picture: Picture, page: int = 0) -> tuple[Picture, tuple[str, ...]]:
+def salvaged(picture: Picture) -> tuple[Picture, tuple[str, ...]]:
     """The picture, to be decoded as far as it can be; and a note, if that takes anything.
+
+    All of it is decoded, to see.
 
     Raises:
         ColorizerError: nothing of it can be decoded.
     """
+    pages = range(max(1, len(picture.pages)))
     try:
         with reading(picture.source):
-            decode(picture, page).avg()
+            for page in pages:
+                decode(picture, page).avg()
         return picture, ()
     except ColorizerError as error:
         tolerant = replace(picture, is_damaged=True)
         with reading(picture.source):
-            decode(tolerant, page).avg()
+            for page in pages:
+                decode(tolerant, page).avg()
         note = f"{error}; what could be decoded is colored, the rest is gray or wrong"
         return tolerant, (note,)
 

@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from functools import partial
 from itertools import islice
+from pathlib import Path
 
-from colorizer.errors import UsageError
+from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.folders.jobs import Job
 from colorizer.inference.folders.memory import Budget
 from colorizer.inference.folders.report import Report, Result
 from colorizer.pictures import header as pictures
+from colorizer.pictures.mark import MARKLESS, is_marked
 from colorizer.support.temporary import remove_stale
 
-__all__ = ["run", "threads_of", "workers_of"]
+__all__ = ["check_replaceable", "run", "threads_of", "workers_of"]
 
 
 def run(
@@ -26,6 +28,7 @@ def run(
     workers: int = 1,
     memory: int | None = None,
     report: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
 ) -> Result:
     """Color the pictures; a failure is named on stderr and does not stop the others.
 
@@ -38,6 +41,7 @@ def run(
         memory: in megabytes, what the process may take: pictures wait for each other, and those
             that are too large are colored in smaller strips, at a smaller size, or not at all.
         report: a CSV file to write: path, status, reason, size, seconds.
+        overwrite: replace files too that are no results of ours.
 
     Raises:
         UsageError: a value out of range.
@@ -49,20 +53,25 @@ def run(
         raise UsageError(f"workers is {workers!r}; accepted are whole numbers from 1 on")
     budget = Budget(memory, colorizer)
     result = Result()
-    for folder in {job.destination.parent for job in jobs if job.resume}:
+    for folder in {job.destination.parent for job in jobs if job.resume and not job.passed}:
         remove_stale(folder)
     with Report(report) as table:
         todo = []
         for job in jobs:
-            if job.resume and _is_done(job):
+            if job.passed:
+                result.passed.append(job.source)
+                table.add(_row_name(job), "not a picture", job.passed)
+            elif job.resume and not job.problem and _is_done(job):
                 result.skipped.append(job.source)
                 table.add(_row_name(job), "skipped", "done before")
             else:
                 todo.append(job)
-        skipped = len(result.skipped)
-        bar = tqdm(total=len(jobs), initial=skipped, unit="picture", disable=len(jobs) < 2)
+        count, skipped = len(jobs) - len(result.passed), len(result.skipped)
+        bar = tqdm(total=count, initial=skipped, unit="picture", disable=count < 2)
         with bar:
-            for job, notes, failure, size, seconds in _work(todo, workers, colorizer, budget):
+            for job, notes, failure, size, seconds in _work(
+                todo, workers, colorizer, budget, overwrite
+            ):
                 bar.update()
                 result.notes += notes
                 if failure is None:
@@ -97,9 +106,11 @@ def _cores() -> int:
 Outcome = tuple[Job, tuple[str, ...], Exception | None, str, float]
 
 
-def _work(jobs: list[Job], workers: int, colorizer: Colorizer, budget: Budget) -> Iterator[Outcome]:
+def _work(
+    jobs: list[Job], workers: int, colorizer: Colorizer, budget: Budget, overwrite: bool
+) -> Iterator[Outcome]:
     """Outcomes as they come; no more jobs are started than workers, so that Ctrl-C is quick."""
-    color = partial(_color, colorizer=colorizer, budget=budget)
+    color = partial(_color, colorizer=colorizer, budget=budget, overwrite=overwrite)
     if workers == 1 or len(jobs) < 2:
         yield from map(color, jobs)
         return
@@ -113,10 +124,14 @@ def _work(jobs: list[Job], workers: int, colorizer: Colorizer, budget: Budget) -
                 yield future.result()
 
 
-def _color(job: Job, colorizer: Colorizer, budget: Budget) -> Outcome:
+def _color(job: Job, colorizer: Colorizer, budget: Budget, overwrite: bool) -> Outcome:
     """Color one picture; whatever goes wrong is an outcome too."""
     start, size = time.perf_counter(), ""
     try:
+        if job.problem:
+            raise ColorizerError(job.problem)
+        if not overwrite:
+            check_replaceable(job.destination)
         picture = pictures.read(job.source, colorizer.options.max_pixels)
         size = f"{picture.width}x{picture.height}"
         job.destination.parent.mkdir(parents=True, exist_ok=True)
@@ -132,8 +147,18 @@ def _row_name(job: Job) -> str:
     return job.name if job.variant == 1 else f"{job.name} (variant {job.variant})"
 
 
+def check_replaceable(path: Path) -> None:
+    """Raise ColorizerError where a file is that is no result of ours."""
+    if os.path.lexists(path) and not is_marked(path):
+        raise ColorizerError(
+            f"{path} is there already and bears no mark of ours, so it is not replaced; name"
+            " another output, or say --overwrite"
+        )
+
+
 def _is_done(job: Job) -> bool:
     try:
-        return job.destination.stat().st_mtime >= job.source.stat().st_mtime
+        newer = job.destination.stat().st_mtime >= job.source.stat().st_mtime
     except OSError:
         return False
+    return newer and (job.destination.suffix.lower() in MARKLESS or is_marked(job.destination))
