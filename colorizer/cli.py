@@ -127,6 +127,8 @@ def _colorize(args: Namespace) -> int:
     if verb.is_wanted(args.paths, args.output, cluster):
         if args.uncertainty:
             raise UsageError("an uncertainty map is of a photo of this machine, not of a store")
+        if options.hints is not None:
+            raise UsageError("hints are of one photo of this machine; leave --hints out")
         return verb.colorize(args.paths, args.output, args.model, options, folder, cluster)
     if pipe.is_piped(args.paths, args.output):
         if args.uncertainty or folder.variants > 1:
@@ -137,7 +139,9 @@ def _colorize(args: Namespace) -> int:
         return 0
     jobs = plan.plan(args.paths, args.output, folder.variants, folder.format)
     mine = plan.shard(jobs, folder.shard)
-    one = plan.one_picture(jobs) if args.uncertainty else None
+    one = plan.one_picture(jobs, "an uncertainty map is") if args.uncertainty else None
+    if options.hints is not None:
+        plan.one_picture(jobs, "hints are")
     workers = batch.workers_of(folder.workers, len(mine))
     threads = options.threads or batch.threads_of(workers)
     colorizer = Colorizer(args.model, **vars(options) | {"threads": threads})

@@ -72,6 +72,13 @@ class ColorizeOptions(Options):
         high=100,
         flag=False,
     )
+    hints: Any = option(
+        None,
+        "colors that you name at places of the photo: a JSON file, or a PNG that is transparent"
+        " where nothing is said; see docs/hints.md (distribution head)",
+        metavar="FILE",
+        note=None,  # their number is told instead
+    )
     quality: str = option(
         "fast",
         "best: averaged over three sizes and the mirror image; steadier, 6 times slower",

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torchmetrics import Metric
 
 from colorizer.data.photos import find_photos
 from colorizer.errors import UsageError
@@ -18,18 +17,12 @@ from colorizer.evaluation.measure import measure
 from colorizer.evaluation.protocol import check_protocol
 from colorizer.evaluation.report.tables import markdown
 from colorizer.evaluation.summary import per_image, short_names, summarize
+from colorizer.metrics import measured_by_default
+from colorizer.metrics.base import ColorMetric
 from colorizer.options import EvaluateOptions
 from colorizer.registry import METRICS
 
-__all__ = ["DEFAULT_METRICS", "evaluate", "markdown"]
-
-DEFAULT_METRICS = (
-    *("psnr", "psnr_pooled", "ssim", "mse", "channelwise_l2", "delta_e", "lpips"),
-    *("colorfulness", "chroma_histogram", "fid", "frechet_vgg16"),
-)
-"""What is measured unless metrics are named; without their weights the last ones are left out."""
-
-_NETWORKS = {"lpips": "alexnet", "fid": "inception", "frechet_vgg16": "vgg16"}
+__all__ = ["evaluate", "markdown"]
 
 
 def evaluate(
@@ -99,20 +92,19 @@ def _device(device: str) -> str:
 
 def _create(
     names: Sequence[str] | None, weights: dict[str, str]
-) -> tuple[dict[str, Metric], list[str]]:
+) -> tuple[dict[str, ColorMetric], list[str]]:
     """The metrics by name, and a sentence for each that is left out."""
-    found: dict[str, Metric] = {}
+    found: dict[str, ColorMetric] = {}
     notes = []
-    for name in dict.fromkeys(DEFAULT_METRICS if names is None else names):
+    for name in dict.fromkeys(measured_by_default() if names is None else names):
         options = {
             key: weights[key]
             for key in inspect.signature(METRICS[name]).parameters
             if key in weights
         }
-        if names is None and name in _NETWORKS and not options:
-            notes.append(
-                f"{name} is left out: it needs the weights of a network; set --{_NETWORKS[name]}"
-            )
+        needed = getattr(METRICS[name], "weights", None)
+        if names is None and needed and needed not in options:
+            notes.append(f"{name} is left out: it needs the weights of a network; set --{needed}")
             continue
         found[name] = METRICS.create(name, **options)
     return found, notes

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 from tqdm import tqdm
 
 from colorizer.data.photos import Photo
@@ -14,6 +13,7 @@ from colorizer.errors import ColorizerError
 from colorizer.evaluation import stability
 from colorizer.evaluation.contenders import BASELINES, Contender
 from colorizer.evaluation.protocol import as_picture, gray_of, read_original
+from colorizer.metrics.base import ColorMetric
 from colorizer.metrics.perceptual import SetDistance
 
 __all__ = ["Measured", "colored", "measure"]
@@ -37,7 +37,7 @@ class Measured:
 def measure(
     photos: Sequence[Photo],
     contenders: Sequence[Contender],
-    metrics: Mapping[str, Metric],
+    metrics: Mapping[str, ColorMetric],
     protocol: str,
     device: str,
 ) -> Measured:

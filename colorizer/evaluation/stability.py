@@ -18,9 +18,11 @@ FACTORS = (0.5, 2.0)
 """The sizes, besides its own, at which a photo is fed."""
 
 NUMBERS = (
-    Number("stability", "Color drift over size"),
-    Number("stability_half", "Color drift at half size"),
-    Number("stability_double", "Color drift at double size"),
+    Number("stability", "Color drift over size", ranked=False),
+    Number("stability_half", "Color drift at half size", main=False, plotted=False, ranked=False),
+    Number(
+        "stability_double", "Color drift at double size", main=False, plotted=False, ranked=False
+    ),
 )
 
 

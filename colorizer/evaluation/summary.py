@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from colorizer.data.photos import Photo
 from colorizer.evaluation import stability
@@ -19,7 +18,7 @@ from colorizer.evaluation.contenders import Contender
 from colorizer.evaluation.measure import Measured
 from colorizer.evaluation.protocol import PROTOCOLS
 from colorizer.evaluation.statistics import REPLICATES, bootstrap, jackknife, sign_test
-from colorizer.metrics.base import Number
+from colorizer.metrics.base import ColorMetric, Number
 from colorizer.metrics.perceptual import SetDistance
 
 __all__ = ["ENOUGH", "numbers_of", "per_image", "short_names", "summarize"]
@@ -27,14 +26,13 @@ __all__ = ["ENOUGH", "numbers_of", "per_image", "short_names", "summarize"]
 ENOUGH = 2000
 """Pictures below which a Frechet distance is biased so much that the report says so."""
 
-_PAIRED = ("lpips", "delta_e")
 _VERSIONS = ("colorizer", "torch", "torchmetrics", "onnxruntime", "numpy", "pyvips")
 
 
 def summarize(
     measured: Measured,
     contenders: Sequence[Contender],
-    metrics: Mapping[str, Metric],
+    metrics: Mapping[str, ColorMetric],
     *,
     data: str,
     protocol: str,
@@ -73,6 +71,12 @@ def summarize(
                 "title": number.title,
                 "unit": number.unit,
                 "higher_is_better": number.higher_is_better,
+                "main": number.main,
+                "plotted": number.plotted and number.per_image,
+                "ranked": number.ranked
+                and number.per_image
+                and number.higher_is_better is not None,
+                "paired": number.paired and number.per_image,
             }
             for number in numbers_of(metrics)
         },
@@ -85,13 +89,13 @@ def summarize(
     }
 
 
-def numbers_of(metrics: Mapping[str, Metric]) -> list[Number]:
+def numbers_of(metrics: Mapping[str, ColorMetric]) -> list[Number]:
     """Every number that is reported, in the order of the metrics."""
     own = [number for metric in metrics.values() for number in metric.numbers]
     return [*own, *stability.NUMBERS]
 
 
-def per_image(measured: Measured, metrics: Mapping[str, Metric]) -> dict[str, dict[str, list]]:
+def per_image(measured: Measured, metrics: Mapping[str, ColorMetric]) -> dict[str, dict[str, list]]:
     """Contender -> number -> one value for each photo, for numbers that a single photo has."""
     tables: dict[str, dict[str, list]] = {}
     for contender, found in measured.rows.items():
@@ -117,14 +121,14 @@ def _shorten(name: str, data: str) -> str:
     return Path(os.path.relpath(name, base)).as_posix()
 
 
-def _parts(name: str, metrics: Mapping[str, Metric]) -> tuple[Sequence[Number], Any]:
+def _parts(name: str, metrics: Mapping[str, ColorMetric]) -> tuple[Sequence[Number], Any]:
     if name == "stability":
         return stability.NUMBERS, stability.finish
     return metrics[name].numbers, metrics[name].finish
 
 
 def _numbers(
-    found: Mapping[str, Tensor], original: Mapping[str, Tensor], metrics: Mapping[str, Metric]
+    found: Mapping[str, Tensor], original: Mapping[str, Tensor], metrics: Mapping[str, ColorMetric]
 ) -> dict[str, dict[str, float | None]]:
     result = {}
     for name, rows in found.items():
@@ -147,16 +151,19 @@ def _numbers(
     return result
 
 
-def _pairs(measured: Measured, metrics: Mapping[str, Metric]) -> list[dict[str, Any]]:
+def _pairs(measured: Measured, metrics: Mapping[str, ColorMetric]) -> list[dict[str, Any]]:
     values = per_image(measured, metrics)
     found = []
-    for metric in (name for name in _PAIRED if name in metrics):
-        rivals = [name for name in values if name != "original"]
+    for number in (number for number in numbers_of(metrics) if number.paired and number.per_image):
+        rivals = [name for name in values if name != "original" and number.name in values[name]]
+        lower = -1 if number.higher_is_better else 1
         for first, second in itertools.combinations(rivals, 2):
-            test = sign_test(*(np.array(values[name][metric]) for name in (first, second)))
+            test = sign_test(
+                *(lower * np.array(values[name][number.name]) for name in (first, second))
+            )
             found.append(
                 {
-                    "metric": metric,
+                    "metric": number.name,
                     "first": first,
                     "second": second,
                     "first_wins": test.first,
@@ -168,7 +175,7 @@ def _pairs(measured: Measured, metrics: Mapping[str, Metric]) -> list[dict[str, 
     return found
 
 
-def _remarks(measured: Measured, metrics: Mapping[str, Metric]) -> list[str]:
+def _remarks(measured: Measured, metrics: Mapping[str, ColorMetric]) -> list[str]:
     notes = []
     n, out = len(measured.photos), len(measured.excluded)
     if out:

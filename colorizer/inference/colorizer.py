@@ -1,6 +1,5 @@
 """Load a model once, color many pictures."""
 
-import copy
 import os
 from collections.abc import Iterator
 from functools import partial
@@ -11,13 +10,22 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from colorizer.errors import UsageError
-from colorizer.inference.compose import compose, enlarge
-from colorizer.inference.network import Network, working_size
-from colorizer.inference.predict import LARGEST, look, look_again, predict_uncertainty
+from colorizer.inference.compose import compose, enlarge, resize
+from colorizer.inference.hints import Hints, read_hints
+from colorizer.inference.network import Network, pad, working_size
+from colorizer.inference.predict import (
+    LARGEST,
+    Seen,
+    look,
+    look_again,
+    over_picture,
+    predict_uncertainty,
+)
 from colorizer.inference.priors import palette_prior, variant_prior
+from colorizer.inference.propagate import follow
 from colorizer.options import DEFAULT_MODEL, ColorizeOptions
 from colorizer.pictures import header as pictures
-from colorizer.pictures.header import Picture, Source
+from colorizer.pictures.header import Page, Picture, Source
 from colorizer.pictures.lightness import lightness, split_alpha
 from colorizer.pictures.mark import SYSTEM
 
@@ -52,7 +60,8 @@ class Colorizer:
         chosen = ColorizeOptions.of(options)
         self._network = Network(model, chosen.threads)
         self._palette: np.ndarray | None = None
-        self._take(chosen)
+        self._hints = Hints()
+        self._take(chosen, ColorizeOptions())
 
     @property
     def size(self) -> int:
@@ -62,6 +71,23 @@ class Colorizer:
     def weights_sha256(self) -> str:
         """Of the weights in use."""
         return self._network.weights_sha256
+
+    @property
+    def hints(self) -> Hints:
+        """What is said of colors."""
+        return self._hints
+
+    @property
+    def flat(self) -> float | None:
+        """The lightness at which colors are shown; None is that of the picture."""
+        return FLAT if self.options.chroma_only else None
+
+    @property
+    def look_key(self) -> tuple[Any, ...]:
+        """Two that have it in common see the same in a picture."""
+        chosen = self.options
+        steering = chosen.temperature, chosen.variant, id(self._palette)
+        return self.weights_sha256, self.size, chosen.quality, *steering
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_network": self._network.folder}
@@ -79,20 +105,26 @@ class Colorizer:
         Raises:
             UsageError, ColorizerError: as for the constructor.
         """
-        other = copy.copy(self)
-        other._take(self.options.changed(changes), self.options.palette)
+        other = object.__new__(type(self))  # copy.copy would pickle, and load the model again
+        other.__dict__ |= self.__dict__
+        other._take(self.options.changed(changes), self.options)
         return other
 
-    def _take(self, options: ColorizeOptions, known_palette: Source | None = None) -> None:
-        """Work with these options, if the model can."""
+    def _take(self, options: ColorizeOptions, before: ColorizeOptions) -> None:
+        """Work with these options, if the model can; what was read for those before stays."""
         network, palette = self._network, options.palette
         self._require(options.temperature is None or network.has_temperature, "temperature")
         self._require(palette is None or network.has_prior, "palette")
         self._require(options.variant == 1 or network.has_prior, "variants")
         if palette is None:
             self._palette = None
-        elif palette is not known_palette:
+        elif palette is not before.palette:
             self._palette = palette_prior(palette, network.training_prior(), options.max_pixels)
+        if options.hints is None:
+            self._hints = Hints()
+        elif options.hints is not before.hints:
+            self.require_features("hints")
+            self._hints = read_hints(options.hints)
         self.options = options
 
     def colorize(self, source: Source) -> np.ndarray:
@@ -203,6 +235,26 @@ class Colorizer:
             notes += more
         return picture
 
+    def suggest(self, source: Source, x: float, y: float, n: int = 9) -> list[str]:
+        """The likeliest colors at a place of a picture, by the model, for its lightness there.
+
+        Args:
+            source: as for `colorize`.
+            x, y: the place in the upright picture, 0..1 from the left and from the top.
+            n: how many.
+
+        Returns:
+            Colors as "#rrggbb", as hints take them, the likeliest first; fewer than `n` where
+            the lightness has not so many, as black and white have but one.
+
+        Raises:
+            UsageError: a place outside; a model that predicts no distribution.
+            ColorizerError: as for `colorize`.
+        """
+        from colorizer.inference.preview import Preview
+
+        return Preview(source, self.options.max_pixels).suggest(self, x, y, n)
+
     def _colored_pages(
         self, picture: Picture, path: Path, notes: list[str]
     ) -> Iterator["OutputPage"]:
@@ -212,6 +264,8 @@ class Colorizer:
 
         bits = output.bits_of(path, picture.bits)
         count = max(1, len(picture.pages))
+        if (last := self._hints.last_page) > count:
+            raise UsageError(f"{picture} has no page {last}, of which the hints speak")
         if count > 1 and not output.holds_pages(path):
             notes.append(f"{picture} has {count} pages; only the first is colored")
             count = 1
@@ -235,26 +289,71 @@ class Colorizer:
     ) -> tuple["pyvips.Image", "pyvips.Image", bool]:
         """The colored page and its original, both lazy; and whether that had colors."""
         sides = picture.pages[page] if picture.pages else picture
-        size = working_size(sides.width, sides.height, self.size)
-        prior, temperature = self._prior(), self.options.temperature
-        predict = partial(self._network, temperature=temperature, prior=prior)
-        if self.options.quality == "fast":
-            small, has_color = pictures.thumbnail(picture, page, size)
-            slope, offset = look(small, predict)
-        else:
-            width, height = (max(1, round(side * LARGEST)) for side in size)
-            small, has_color = pictures.thumbnail(picture, page, (width, height))
-            slope, offset = look_again(small, size, predict)
+        small, has_color = pictures.thumbnail(picture, page, self.look_size(sides))
+        hints = self._hints.on(page + 1)
+        if hints.layer is not None:
+            hints.layer.check_fits(sides.width, sides.height)
+        seen = self.see(small, sides, with_features=bool(hints))
+        slope, offset = self.steer(seen, hints)
         original = pictures.decode(picture, page)
         colored = compose(
             lightness(original),
             slope,
             offset,
             bits=bits,
-            vividness=self.options.vividness,
-            flat=FLAT if self.options.chroma_only else None,
+            flat=self.flat,
         )
         return colored, original, has_color
+
+    def look_size(self, sides: Picture | Page) -> tuple[int, int]:
+        """Width and height of the copy of a picture of this size that `see` takes."""
+        size = working_size(sides.width, sides.height, self.size)
+        if self.options.quality == "fast":
+            return size
+        width, height = (max(1, round(side * LARGEST)) for side in size)
+        return width, height
+
+    def see(self, small: np.ndarray, sides: Picture | Page, *, with_features: bool = False) -> Seen:
+        """Run the network.
+
+        Args:
+            small: (H, W), 0..100, of `look_size`.
+            sides: of the picture which it is a copy of.
+            with_features: also find out what hints need.
+        """
+        predict = partial(self._network, temperature=self.options.temperature, prior=self._prior())
+        if self.options.quality == "fast":
+            slope, offset = look(small, predict)
+        else:
+            size = working_size(sides.width, sides.height, self.size)
+            slope, offset = look_again(small, size, predict)
+            small = resize(small, *size[::-1])[..., 0]
+        if not with_features:
+            return Seen(small, slope, offset)
+        features = self._network.features(pad(small))
+        return Seen(small, slope, offset, over_picture(features, small))
+
+    def steer(self, seen: Seen, hints: Hints) -> tuple[np.ndarray, np.ndarray]:
+        """Slope and offset as they are composed: as vivid as asked for, and as hints say."""
+        slope, offset = (values * self.options.vividness for values in (seen.slope, seen.offset))
+        if not hints or seen.features is None:
+            return slope, offset
+        return follow(seen.L, slope, offset, seen.features, hints)
+
+    def distribution(self, small: np.ndarray) -> np.ndarray:
+        """The probability of each of `gamut.bins` all over a picture: (h, w, Q).
+
+        Args:
+            small: (H, W), 0..100, at the working size.
+        """
+        network, prior = self._network, self._prior()
+        logits = over_picture(network.logits(pad(small)), small).astype(np.float64)
+        even = 1 / logits.shape[-1]
+        logits += network.moderation * np.log(0.5 * network.training_prior() + 0.5 * even)
+        if prior is not None:
+            logits += np.log(np.maximum(prior, 1e-12))
+        shares = np.exp(logits - logits.max(-1, keepdims=True))
+        return shares / shares.sum(-1, keepdims=True)
 
     def _uncertainty(self, picture: Picture) -> "pyvips.Image":
         """One float band, 0..1, at full size."""
@@ -279,9 +378,19 @@ class Colorizer:
                 f" {what}; leave it out, or choose a model with the head `distribution`"
             )
 
+    def require_features(self, what: str) -> None:
+        """Raise UsageError if the model's graph does not tell what hints and suggestions need."""
+        self._require(self._network.has_prior, what)
+        if not self._network.has_features:
+            raise UsageError(
+                f"the model folder {self._network.folder.path} is older than {what}: make it anew"
+                " with `colorizer export FOLDER FOLDER`"
+            )
+
     def _signature(self) -> tuple[str, str]:
         """The model and what it was told, for the metadata."""
-        told = ", ".join([f"size {self.size}", *self.options.noted()])
+        hinted = [str(self._hints)] if self._hints else []
+        told = ", ".join([f"size {self.size}", *self.options.noted(), *hinted])
         system = f"{SYSTEM} {self._network.name}, {told}"
         return system, f"{_version()}, weights sha256 {self._network.weights_sha256}"
 

@@ -1,6 +1,10 @@
 """The network as a function: from a small lightness to chroma (ONNX Runtime)."""
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,7 +48,7 @@ class Network:
         folder: the model folder.
         name: of the model, from its `config.yaml`.
         size: its default working size.
-        temperature: its default, where it predicts a distribution.
+        temperature, moderation: its defaults, where it predicts a distribution.
         weights_sha256: of `weights.safetensors`, checked.
 
     Raises:
@@ -56,7 +60,9 @@ class Network:
     ) -> None:
         self.folder = ModelFolder.find(folder)
         self.name, self.size = self.folder.name, self.folder.size
-        self.temperature = float(self.folder.config["inference"].get("temperature", 1.0))
+        defaults = self.folder.config["inference"]
+        self.temperature = float(defaults.get("temperature", 1.0))
+        self.moderation = float(defaults.get("moderation", 0.0))
         self._ones = np.ones(len(gamut.bins()), np.float32)
         self.weights_sha256 = self.folder.weights_sha256
         self._session = _start_session(self.folder, threads)
@@ -77,6 +83,11 @@ class Network:
     def has_uncertainty(self) -> bool:
         """Whether the model says how sure it is."""
         return "uncertainty" in self._outputs
+
+    @property
+    def has_features(self) -> bool:
+        """Whether the graph tells what hints and suggestions need; older exports do not."""
+        return {"features", "logits"} <= self._outputs
 
     def training_prior(self) -> np.ndarray:
         """The share of each of `gamut.bins` in the training photos; (Q,), sums to 1.
@@ -103,7 +114,23 @@ class Network:
         Raises:
             ColorizerError: ONNX Runtime failed, or the result is not finite.
         """
-        return self._run("ab", L, temperature, prior)
+        return self._run(["ab"], L, temperature, prior)[0]
+
+    def features(self, L: np.ndarray) -> np.ndarray:
+        """What the decoder saw, its last map: (C, h, w) float32.
+
+        Raises:
+            ColorizerError: as for the call.
+        """
+        return self._run(["features"], L, None, None)[0]
+
+    def logits(self, L: np.ndarray) -> np.ndarray:
+        """The distribution over `gamut.bins`, before moderation: (Q, h, w) float32.
+
+        Raises:
+            ColorizerError: as for the call.
+        """
+        return self._run(["logits"], L, None, None)[0]
 
     def uncertainty(self, L: np.ndarray, *, prior: np.ndarray | None = None) -> np.ndarray:
         """How undecided the model is: the entropy of its distribution, as a share of the highest.
@@ -117,21 +144,25 @@ class Network:
         Raises:
             ColorizerError: as for the call.
         """
-        return self._run("uncertainty", L, None, prior)[0]
+        return self._run(["uncertainty"], L, None, prior)[0][0]
 
     def _run(
-        self, output: str, L: np.ndarray, temperature: float | None, prior: np.ndarray | None
-    ) -> np.ndarray:
+        self,
+        outputs: list[str],
+        L: np.ndarray,
+        temperature: float | None,
+        prior: np.ndarray | None,
+    ) -> list[np.ndarray]:
         feed = {"L": np.asarray(L, np.float32)[None, None]}
         if self.has_temperature:
             feed["temperature"] = np.array(temperature or self.temperature, np.float32)
         if self.has_prior:
             feed["prior"] = self._ones if prior is None else np.asarray(prior, np.float32)
         try:
-            values = self._session.run([output], feed)[0][0]
+            values = [found[0] for found in self._session.run(outputs, feed)]
         except Exception as error:  # its exceptions share no other base class
             raise ColorizerError(f"the model {self.name} failed: {_first_line(error)}") from error
-        if not np.isfinite(values).all():
+        if not all(np.isfinite(found).all() for found in values):
             raise ColorizerError(
                 f"the model {self.name} predicted no finite chroma; is it trained?"
             )
@@ -147,13 +178,25 @@ def _start_session(folder: ModelFolder, threads: int | None) -> "onnxruntime.Inf
     options.enable_cpu_mem_arena = False  # sizes differ from picture to picture
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # libvips is next
     try:
-        return onnxruntime.InferenceSession(
-            folder.graph, options, providers=["CPUExecutionProvider"]
-        )
+        with _utf8_path(folder.graph) as path:
+            return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions share no other base class
         raise ColorizerError(
             f"damaged model folder: {folder.graph} does not load ({_first_line(error)}); {RENEW}"
         ) from error
+
+
+@contextmanager
+def _utf8_path(path: Path) -> Iterator[Path]:
+    """A way to a file that ONNX Runtime can go, whatever bytes the names of its folders are of."""
+    try:
+        str(path).encode()
+        yield path
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory() as folder:
+            link = Path(folder, "model")
+            link.symlink_to(path.parent.resolve(), target_is_directory=True)
+            yield link / path.name
 
 
 def _first_line(error: Exception) -> str:

@@ -1,19 +1,36 @@
 """From the small lightness of a picture to what coloring it takes, by one look or by several."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from colorizer.inference.compose import fit_chroma, resize
-from colorizer.inference.network import Network, pad
+from colorizer.inference.network import MULTIPLE, Network, pad
 
-__all__ = ["LARGEST", "look", "look_again", "predict_uncertainty"]
+__all__ = ["LARGEST", "Seen", "look", "look_again", "over_picture", "predict_uncertainty"]
 
 _SIZES = (1.0, 0.75, 1.25)
 LARGEST = max(_SIZES)
 """The largest size at which `look_again` looks, as a multiple of the working size."""
 
 Predict = Callable[[np.ndarray], np.ndarray]  # a padded lightness -> ab
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What was found out about a picture at the working size.
+
+    Attributes:
+        L: (H, W), 0..100.
+        slope, offset: (H, W, 2) each: the coloring, see `fit_chroma`.
+        features: (h, w, C), of the decoder, where hints need them.
+    """
+
+    L: np.ndarray
+    slope: np.ndarray
+    offset: np.ndarray
+    features: np.ndarray | None = None
 
 
 def look(L: np.ndarray, predict: Predict) -> tuple[np.ndarray, np.ndarray]:
@@ -56,6 +73,27 @@ def look_again(
             total += resize(found, height, width)
     slope, offset = np.split(total / (2 * len(_SIZES)), 2, -1)
     return slope, offset
+
+
+def over_picture(values: np.ndarray, L: np.ndarray) -> np.ndarray:
+    """What a network gave for `pad(L)`, bilinear on a grid of its own spacing that covers `L`.
+
+    Args:
+        values: (C, h, w).
+        L: (H, W), before padding.
+
+    Returns:
+        (h', w', C) float32, with h' / h as H is to the padded height.
+    """
+    for axis, side in ((1, L.shape[0]), (2, L.shape[1])):
+        cells = values.shape[axis] * side / (side + -side % MULTIPLE)  # that cover the picture
+        count = max(1, round(cells))
+        at = ((np.arange(count) + 0.5) * cells / count - 0.5).clip(0, values.shape[axis] - 1)
+        low = at.astype(int)
+        high = np.minimum(low + 1, values.shape[axis] - 1)
+        share = (at - low).reshape([-1 if i == axis else 1 for i in range(3)]).astype(np.float32)
+        values = values.take(low, axis) * (1 - share) + values.take(high, axis) * share
+    return np.ascontiguousarray(values.transpose(1, 2, 0))
 
 
 def predict_uncertainty(L: np.ndarray, network: Network, prior: np.ndarray | None) -> np.ndarray:

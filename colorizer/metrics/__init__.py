@@ -9,12 +9,17 @@ from colorizer.errors import UsageError
 from colorizer.metrics import color, perceptual, pixel  # noqa: F401  (registers them)
 from colorizer.registry import METRICS
 
-__all__ = ["create_metrics", "list_metrics"]
+__all__ = ["create_metrics", "list_metrics", "measured_by_default"]
 
 
 def list_metrics() -> list[str]:
     """The names that `create_metrics` knows, sorted."""
     return list(METRICS)
+
+
+def measured_by_default() -> list[str]:
+    """The names of all metrics, in the order in which they are shown."""
+    return sorted(METRICS, key=lambda name: (getattr(METRICS[name], "order", 100), name))
 
 
 def create_metrics(names: Iterable[str] | Mapping[str, Mapping[str, Any]]) -> MetricCollection:

@@ -1,4 +1,4 @@
-"""What a metric is: numbers with a name, a unit and a direction, and a mean over images."""
+"""What a metric is: numbers that say where they belong, and a mean over images."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from torchmetrics import Metric
 from colorizer.color.tensors import Picture
 from colorizer.errors import UsageError
 
-__all__ = ["ImageMean", "Number", "check_pair", "named"]
+__all__ = ["ColorMetric", "ImageMean", "Number", "check_pair", "named"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,10 @@ class Number:
         unit: such as "dB"; empty for a pure number.
         higher_is_better: None where the number describes and does not judge.
         per_image: whether it also has a value for a single image.
+        main: whether it is in the first table, which a terminal shows too; all are in the second.
+        plotted: whether the distribution over images is drawn, if it has values for them.
+        ranked: whether images may be ranked by it, if it has values for them and judges.
+        paired: whether models are compared by it image by image (sign tests).
     """
 
     name: str
@@ -32,6 +36,10 @@ class Number:
     unit: str = ""
     higher_is_better: bool | None = False
     per_image: bool = True
+    main: bool = True
+    plotted: bool = True
+    ranked: bool = True
+    paired: bool = False
 
 
 def check_pair(prediction: Picture, target: Picture) -> None:
@@ -44,17 +52,34 @@ def check_pair(prediction: Picture, target: Picture) -> None:
         )
 
 
-class ImageMean(Metric):
-    """Base of metrics that follow from a mean over images: a sum and a count.
+class ColorMetric(Metric):
+    """Base of all metrics: what they say of themselves.
 
-    The sum is kept in float32, which every device has, and so is what its rounding lost.
-
-    Subclasses name their `numbers`, the first of which is the metric's own, and answer `per_image`;
-    those whose numbers are not that mean itself also answer `finish`.
+    Subclasses name their `numbers`, the first of which is the metric's own.
     """
 
     full_state_update = False
     numbers: ClassVar[tuple[Number, ...]]
+    order: ClassVar[int] = 100
+    """Metrics are measured and shown in this order, from 0 on; equal ones by name."""
+    weights: ClassVar[str | None] = None
+    """The keyword that says where the weights of a network come from; without them the metric is
+    left out of an evaluation that does not name it."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "numbers" in cls.__dict__:
+            cls.higher_is_better = cls.numbers[0].higher_is_better
+
+
+class ImageMean(ColorMetric):
+    """Base of metrics that follow from a mean over images: a sum and a count.
+
+    The sum is kept in float32, which every device has, and so is what its rounding lost.
+
+    Subclasses answer `per_image`; those whose numbers are not that mean itself also `finish`.
+    """
+
     columns: ClassVar[int | None] = None
     """How many values `per_image` gives for each image; None: as many as `numbers`."""
     total: Tensor
@@ -67,11 +92,6 @@ class ImageMean(Metric):
         self.add_state("total", zeros, dist_reduce_fx="sum")
         self.add_state("lost", zeros, dist_reduce_fx="sum")
         self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        if "numbers" in cls.__dict__:
-            cls.higher_is_better = cls.numbers[0].higher_is_better
 
     @abstractmethod
     def per_image(self, prediction: Picture, target: Picture) -> Tensor:

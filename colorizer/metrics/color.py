@@ -62,7 +62,8 @@ def _cos(degrees: Tensor) -> Tensor:
 class DeltaE(ImageMean):
     """Mean over images of the mean CIEDE2000 difference of their pixels (see `ciede2000`)."""
 
-    numbers = (Number("delta_e", "ΔE CIEDE2000"),)
+    numbers = (Number("delta_e", "ΔE CIEDE2000", paired=True),)
+    order = 21
 
     def per_image(self, prediction: Picture, target: Picture) -> Tensor:
         each = ciede2000(prediction.L, prediction.ab, target.L, target.ab)
@@ -85,13 +86,25 @@ class Colorfulness(ImageMean):
 
     numbers = tuple(
         number
-        for name, form in (("colorfulness", ""), ("colorfulness_abs", " (abs)"))
+        for name, form, known in (("colorfulness", "", True), ("colorfulness_abs", " (abs)", False))
         for number in (
-            Number(name, f"Colorfulness{form}", "", None),
-            Number(f"{name}_difference_of_means", f"Δ colorfulness{form}", per_image=False),
-            Number(f"{name}_mean_difference", f"Colorfulness error{form}"),
+            Number(name, f"Colorfulness{form}", "", None, main=known, plotted=known),
+            Number(
+                f"{name}_difference_of_means",
+                f"Δ colorfulness{form}",
+                per_image=False,
+                main=known,
+            ),
+            Number(
+                f"{name}_mean_difference",
+                f"Colorfulness error{form}",
+                main=False,
+                plotted=False,
+                ranked=known,
+            ),
         )
     )
+    order = 30
 
     def per_image(self, prediction: Picture, target: Picture) -> Tensor:
         columns = []
@@ -128,8 +141,14 @@ class ChromaHistogram(ImageMean):
 
     numbers = (
         Number("chroma_histogram", "Chroma histogram distance"),
-        Number("chroma_histogram_pooled", "Chroma histogram distance, pooled", per_image=False),
+        Number(
+            "chroma_histogram_pooled",
+            "Chroma histogram distance, pooled",
+            per_image=False,
+            main=False,
+        ),
     )
+    order = 31
     columns = 1 + 2 * len(bins())
 
     def per_image(self, prediction: Picture, target: Picture) -> Tensor:

@@ -5,13 +5,15 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 from torchmetrics.image.kid import poly_kernel
 
-from colorizer.backbones import weights as backbones
+from colorizer.backbones import alexnet as alexnets
+from colorizer.backbones import inception as inceptions
+from colorizer.backbones import vgg
+from colorizer.backbones.frozen import Backbone
 from colorizer.color.tensors import Picture
 from colorizer.errors import UsageError
-from colorizer.metrics.base import ImageMean, Number, check_pair, named
+from colorizer.metrics.base import ColorMetric, ImageMean, Number, check_pair, named
 from colorizer.registry import METRICS
 
 __all__ = ["FID", "LPIPS", "FrechetVGG16", "SetDistance", "frechet_distance", "kernel_distance"]
@@ -33,11 +35,12 @@ class LPIPS(ImageMean):
     Metric" (2018); linear heads as in the package `lpips`, from torchmetrics.
     """
 
-    numbers = (Number("lpips", "LPIPS"),)
+    numbers = (Number("lpips", "LPIPS", paired=True),)
+    order, weights = 20, "alexnet"
 
     def __init__(self, alexnet: str = "imagenet") -> None:
         super().__init__()
-        self.backbone = backbones.alexnet_lpips(alexnet)
+        self.backbone = alexnets.alexnet_lpips(alexnet)
 
     def per_image(self, prediction: Picture, target: Picture) -> Tensor:
         height, width = target.L.shape[-2:]
@@ -48,20 +51,18 @@ class LPIPS(ImageMean):
         return self.backbone(prediction.rgb, target.rgb).reshape(-1, 1)
 
 
-class SetDistance(Metric):
+class SetDistance(ColorMetric):
     """Base of distances between the features of all predictions and of all originals.
 
     The first of `numbers` is the Frechet distance, the second the kernel distance. The features
     of every picture are kept, and gathered from all processes.
     """
 
-    full_state_update = False
-    higher_is_better = False
     numbers: ClassVar[tuple[Number, Number]]
     ours: list[Tensor]
     real: list[Tensor]
 
-    def __init__(self, backbone: backbones.Backbone) -> None:
+    def __init__(self, backbone: Backbone) -> None:
         super().__init__()
         self.backbone = backbone
         self.add_state("ours", [], dist_reduce_fx="cat")
@@ -112,9 +113,10 @@ class FID(SetDistance):
         Number("fid", "FID", per_image=False),
         Number("kid", "KID", per_image=False),
     )
+    order, weights = 22, "inception"
 
     def __init__(self, inception: str = "download") -> None:
-        super().__init__(backbones.inception(inception))
+        super().__init__(inceptions.inception(inception))
 
     def features(self, picture: Picture) -> Tensor:
         return self.backbone((picture.rgb.float() * 255).round().to(torch.uint8))
@@ -128,7 +130,7 @@ class FrechetVGG16(SetDistance):
     antialiased). Comparable only with itself.
 
     Args:
-        vgg16: "imagenet" (torchvision's weights, downloaded once), the path of a .safetensors
+        vgg16: "imagenet" (torchvision's weights, from timm's hub, once), the path of a .safetensors
             file with torchvision's names, or "random", for tests.
 
     Raises: UsageError where the weights cannot be had.
@@ -139,9 +141,10 @@ class FrechetVGG16(SetDistance):
         Number("frechet_vgg16", "Fréchet distance, VGG16", per_image=False),
         Number("kernel_vgg16", "Kernel distance, VGG16", per_image=False),
     )
+    order, weights = 23, "vgg16"
 
     def __init__(self, vgg16: str = "imagenet") -> None:
-        super().__init__(backbones.vgg16(vgg16))
+        super().__init__(vgg.vgg16_means(vgg16))
 
     def features(self, picture: Picture) -> Tensor:
         return self.backbone(picture.rgb)

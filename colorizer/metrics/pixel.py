@@ -37,7 +37,8 @@ def _decibels(squared_error: Tensor) -> Tensor:
 class MSE(ImageMean):
     """Mean over images of the mean squared error in sRGB, 0..1."""
 
-    numbers = (Number("mse", "MSE"),)
+    numbers = (Number("mse", "MSE", main=False, plotted=False, ranked=False),)
+    order = 13
 
     def per_image(self, prediction: Picture, target: Picture) -> Tensor:
         return _squared_error(prediction.rgb, target.rgb).mean(1, keepdim=True)
@@ -52,6 +53,7 @@ class PSNR(ImageMean):
     """
 
     numbers = (Number("psnr", "PSNR", "dB", True),)
+    order = 10
 
     def per_image(self, prediction: Picture, target: Picture) -> Tensor:
         return _decibels(_squared_error_8bit(prediction, target))
@@ -64,7 +66,8 @@ class PooledPSNR(ImageMean):
     Never more than the mean of the images' own ratios (`psnr`), as a bad image counts more.
     """
 
-    numbers = (Number("psnr_pooled", "PSNR, pooled", "dB", True, per_image=False),)
+    numbers = (Number("psnr_pooled", "PSNR, pooled", "dB", True, per_image=False, main=False),)
+    order = 11
 
     def per_image(self, prediction: Picture, target: Picture) -> Tensor:
         return _squared_error_8bit(prediction, target)
@@ -86,6 +89,7 @@ class SSIM(ImageMean):
     """
 
     numbers = (Number("ssim", "SSIM", "", True),)
+    order = 12
 
     def per_image(self, prediction: Picture, target: Picture) -> Tensor:
         height, width = target.L.shape[-2:]
@@ -112,10 +116,11 @@ class ChannelwiseL2(ImageMean):
     """
 
     numbers = (
-        Number("channelwise_l2", "L2 of a + L2 of b", "Lab"),
-        Number("channelwise_l2_a", "L2 of a", "Lab"),
-        Number("channelwise_l2_b", "L2 of b", "Lab"),
+        Number("channelwise_l2", "L2 of a + L2 of b", "Lab", main=False, ranked=False),
+        Number("channelwise_l2_a", "L2 of a", "Lab", main=False, plotted=False, ranked=False),
+        Number("channelwise_l2_b", "L2 of b", "Lab", main=False, plotted=False, ranked=False),
     )
+    order = 14
     columns = 2
 
     def per_image(self, prediction: Picture, target: Picture) -> Tensor:

@@ -14,7 +14,7 @@ from colorizer.pictures import embed
 from colorizer.pictures.header import reason
 from colorizer.pictures.metadata import Metadata
 from colorizer.pictures.opening import vips_path
-from colorizer.support.temporary import temporary, whole
+from colorizer.support.files import temporary, whole
 
 if TYPE_CHECKING:
     import pyvips

@@ -9,22 +9,25 @@ import tarfile
 import numpy as np
 import pytest
 import torch
+from markupsafe import escape
 from PIL import Image
 from scipy.stats import binomtest
 from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio
 
-from colorizer import create_model
+from colorizer import create_model, registry
 from colorizer.cli import main
 from colorizer.data.photos import find_photos
 from colorizer.errors import ColorizerError, UnknownNameError, UsageError
 from colorizer.evaluation import evaluate
 from colorizer.evaluation.contenders import contenders, on_device
 from colorizer.evaluation.protocol import as_picture, gray_of, read_original
-from colorizer.evaluation.report.tables import cell
+from colorizer.evaluation.report.tables import cell, markdown
 from colorizer.evaluation.statistics import bootstrap, jackknife, sign_test
 from colorizer.export import export
 from colorizer.inference.colorizer import Colorizer
+from colorizer.metrics.base import ImageMean, Number
+from colorizer.metrics.perceptual import SetDistance
 from tests.drawn import landscape
 from tests.model_folder import write_model_folder
 
@@ -158,6 +161,51 @@ def test_the_page_stands_alone(report, data):
         assert text in page
     ids = re.findall(r'class=strip id="(p\d+)"', page)
     assert len(ids) == len(set(ids)) == 5
+
+
+def test_a_new_metric_is_in_every_table_and_report(model, data, tmp_path, monkeypatch):
+    """By what it says of itself alone."""
+
+    class Saturation(ImageMean):
+        numbers = (Number("saturation", "Made-up saturation", "Lab", False, paired=True),)
+
+        def per_image(self, prediction, target):
+            return prediction.ab.norm(dim=1).mean((1, 2))[:, None]
+
+    class Seen(SetDistance):
+        numbers = (Number("seen", "Seen", per_image=False),)
+        weights = "alexnet"
+
+        def __init__(self, alexnet: str = "imagenet") -> None:
+            raise AssertionError("it has no weights")
+
+    monkeypatch.setitem(registry.METRICS._constructors, "saturation", Saturation)
+    monkeypatch.setitem(registry.METRICS._constructors, "seen", Seen)
+    result = evaluate([model], str(data), tmp_path, device="cpu", limit=3)
+    assert "| Made-up saturation (Lab)\N{NO-BREAK SPACE}↓ |" in markdown(result)
+    assert any(pair["metric"] == "saturation" for pair in result["pairs"])
+    assert any(note.startswith("seen is left out") for note in result["notes"])
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    main, rest = page.split("All numbers")
+    assert "<button>Made-up saturation" in main
+    assert "<small>saturation</small>" in rest
+    assert "Made-up saturation (Lab), lower is better" in rest  # a plot
+    assert '<option value="saturation">' in rest
+    assert "saturation" in (tmp_path / "pictures.csv").read_text().splitlines()[0]
+
+
+def test_what_users_call_things_is_text(model, tmp_path):
+    """Never markup, and never filled in."""
+    names = ["{{ result }}.png", "<b>{{picks}}<b>.png", "a&'\".png"]
+    for i, name in enumerate(names):
+        Image.fromarray(landscape(i, 40, 40)).save(tmp_path / name)
+    report = tmp_path / "report"
+    evaluate([f"<i>{{{{spread}}}}={model}"], str(tmp_path), report, metrics=["psnr"], device="cpu")
+    page = (report / "report.html").read_text(encoding="utf-8")
+    for name in (*names, "<i>{{spread}}"):
+        assert escape(name) in page
+    assert "<b>{{" not in page
+    assert "<i>{{" not in page
 
 
 def test_the_same_again_is_the_same(report, model, data):

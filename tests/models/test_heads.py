@@ -1,13 +1,19 @@
 """The two heads: the annealed mean beside the formula, its limits, and the uncertainty."""
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from colorizer.color.gamut import bins, class_weights
-from colorizer.models.heads import AbHead, DistributionHead, create_head
+from colorizer.errors import UnknownNameError, UsageError
+from colorizer.export import export
+from colorizer.models import create_model
+from colorizer.models.heads import AbHead, DistributionHead, Head, create_head
+from colorizer.registry import HEADS
 
 Q = len(bins())
 
@@ -148,3 +154,47 @@ def test_full_moderation_takes_the_rebalancing_of_the_loss_back():
     fitted = (truth * torch.tensor(class_weights(seen))[:, None, None]).log()
     mean = torch.einsum("nqhw,qc->nchw", truth, head.bins)
     torch.testing.assert_close(head.decode(fitted, 1.0), mean, atol=1e-3, rtol=0)
+
+
+def test_a_head_of_ones_own_is_a_class_and_a_name(tmp_path, monkeypatch):
+    """Its control is an input of the graph, what it tells an output, its option in the config."""
+
+    class Tinted(Head):
+        name = "tinted"
+
+        def __init__(self, in_channels, stride=4):
+            super().__init__(in_channels, 2, stride)
+            self.gain = 3.0
+
+        def controls(self):
+            return {"tint": torch.zeros(2)}
+
+        def options(self):
+            return {"gain": self.gain}
+
+        def decode(self, raw, tint=None):
+            ab = self.gain * raw.float()
+            return ab if tint is None else ab + tint.view(1, 2, 1, 1)
+
+        def outputs(self, raw, **controls):
+            return {**super().outputs(raw, **controls), "doubt": raw.float().square()}
+
+    monkeypatch.setitem(HEADS._constructors, "tinted", Tinted)
+    model = create_model("constantnet", head="tinted", width=2)
+    folder = export(model, tmp_path / "net", settings={})
+    graph = onnxruntime.InferenceSession(folder / "model.onnx")
+    assert [value.name for value in graph.get_inputs()] == ["L", "tint"]
+    assert [value.name for value in graph.get_outputs()] == ["ab", "doubt", "features"]
+    L, tint = np.full((1, 1, 8, 9), 40, np.float32), np.array([5, -7], np.float32)
+    plain, tinted = (graph.run(["ab"], {"L": L, "tint": t})[0] for t in (0 * tint, tint))
+    np.testing.assert_allclose(tinted - plain, tint[:, None, None] + 0 * plain, atol=1e-4)
+    assert yaml.safe_load((folder / "config.yaml").read_text())["inference"]["gain"] == 3.0
+    model.head.set_option("gain", 2.0)
+    assert model.head.gain == 2.0
+    with pytest.raises(UsageError, match=r"temperature 1: the head 'tinted' takes gain"):
+        model.head.set_option("temperature", 1)
+
+
+def test_an_unknown_head_is_answered_with_the_nearest():
+    with pytest.raises(UnknownNameError, match=r"did you mean 'distribution'"):
+        create_head("distributon", 8, 4)

@@ -193,6 +193,16 @@ KILLED = """if True:
 """
 
 
+def test_a_photo_may_be_called_like_a_part_of_the_report(tmp_path) -> None:
+    (tmp_path / "tree").mkdir()
+    photo(1).save(tmp_path / "tree" / "{{settings}}.png")
+    photo(2).convert("L").save(tmp_path / "tree" / "{{counts}}.png")
+    colorizer.prepare(tmp_path / "tree", tmp_path / "out", size=64, workers=1)
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "{{settings}}.png" in page
+    assert "{{counts}}.png" in page
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 @pytest.mark.parametrize(
     ("count", "when"), [(0, "before"), (1, "after"), (2, "before"), (3, "after"), (8, "before")]

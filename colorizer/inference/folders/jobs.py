@@ -146,11 +146,15 @@ def report_path(
     return Path(out) / ("report.csv" if count == 1 else f"report-{own}-of-{count}.csv")
 
 
-def one_picture(jobs: list[Job]) -> Path:
-    """The picture that all jobs are about; raises UsageError if they are about several."""
+def one_picture(jobs: list[Job], what: str) -> Path:
+    """The picture that all jobs are about; raises UsageError if they are about several.
+
+    Args:
+        what: is asked for, which needs it: "an uncertainty map is".
+    """
     sources = {job.source for job in jobs if not job.passed}
     if len(sources) > 1:
-        raise UsageError(f"an uncertainty map is of one photo; these are {len(sources)}")
+        raise UsageError(f"{what} of one photo; these are {len(sources)}")
     return sources.pop()
 
 

@@ -1,0 +1,277 @@
+"""What a user says of colors: points, strokes, a layer, and regions that are left alone.
+
+All places are relative to the upright picture: (0, 0) is its upper left corner, (1, 1) the lower
+right one. Of a color only the chroma counts; lightness is the picture's own.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from colorizer.errors import ColorizerError, UsageError
+from colorizer.inference.compose import enlarge
+from colorizer.inference.priors import lab_of_light
+from colorizer.pictures import header as pictures
+from colorizer.pictures.lightness import linear_light, split_alpha
+from colorizer.support.nearest import did_you_mean
+
+__all__ = ["VERSION", "Hint", "Hints", "Layer", "Region", "read_hints"]
+
+VERSION = 1
+"""Of the JSON that `read_hints` reads."""
+
+MOST_PLACES = 20_000  # of all hints and regions together
+_LAYER_SIDE = 1024  # pixels; a larger layer is shrunk to it
+_ASPECT = 0.02  # by which a layer may differ from the picture
+
+Place = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Hint:
+    """A color at a point, or along a stroke of several points.
+
+    Attributes:
+        places: (x, y) each, 0..1; one is a point.
+        ab: chroma, Lab units; (0, 0) keeps the place neutral.
+        page: of a file of several, from 1 on.
+    """
+
+    places: tuple[Place, ...]
+    ab: tuple[float, float]
+    page: int = 1
+
+
+@dataclass(frozen=True)
+class Region:
+    """A polygon that is left alone: kept gray, or as predicted whatever the hints say.
+
+    Attributes:
+        corners: (x, y) each, 0..1; three or more.
+        keep: "gray" or "predicted".
+        page: as of a hint.
+    """
+
+    corners: tuple[Place, ...]
+    keep: Literal["gray", "predicted"]
+    page: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A picture of hints, as an image editor paints them.
+
+    Attributes:
+        ab: (h, w, 2), Lab units, where it is opaque.
+        opaque: (h, w), the share of fully opaque pixels, 0..1.
+        aspect: width by height of the picture it was read from.
+        name: of its file.
+    """
+
+    ab: np.ndarray
+    opaque: np.ndarray
+    aspect: float
+    name: str
+
+    def check_fits(self, width: int, height: int) -> None:
+        """Raise UsageError if a picture of this size has another aspect."""
+        if abs(self.aspect / (width / height) - 1) > _ASPECT + 1 / min(width, height):
+            raise UsageError(
+                f"{self.name}: the layer of hints is {self.aspect:.3f} times as wide as high, the"
+                f" picture {width / height:.3f} times; make it from the upright picture"
+            )
+
+
+@dataclass(frozen=True)
+class Hints:
+    """All that is said of one picture; later hints lie over earlier ones.
+
+    A layer is about the first page.
+    """
+
+    points: tuple[Hint, ...] = ()
+    regions: tuple[Region, ...] = ()
+    layer: Layer | None = None
+
+    @property
+    def last_page(self) -> int:
+        """The highest page that anything is said of."""
+        return max([1, *(one.page for one in (*self.points, *self.regions))])
+
+    def on(self, page: int) -> "Hints":
+        """Those on one page, from 1 on."""
+        return Hints(
+            tuple(hint for hint in self.points if hint.page == page),
+            tuple(region for region in self.regions if region.page == page),
+            self.layer if page == 1 else None,
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.points or self.regions or self.layer)
+
+    def __str__(self) -> str:
+        counts = {
+            "hint": len(self.points),
+            "layer of hints": int(self.layer is not None),
+            "region left alone": len(self.regions),
+        }
+        told = [f"{n} {what.replace('hint', 'hints', n > 1)}" for what, n in counts.items() if n]
+        return " and ".join(told).replace("layer of hints", "layer") or "no hints"
+
+
+def read_hints(source: Any) -> Hints:
+    """Read hints from wherever they are.
+
+    Args:
+        source: `Hints`; a list of hints, each a mapping with `at: [x, y]` or `stroke: [[x, y],
+            ...]` and `color: "#rrggbb"`, or with `region: [[x, y], ...]` and `keep: "gray"` or
+            `"predicted"`, and either with `page: n`; a mapping `{"version": 1, "hints": [...]}`;
+            the path of a JSON file of such a mapping; or the path of a picture with transparency,
+            whose fully opaque pixels are hints.
+
+    Raises:
+        UsageError: something else, or a wrong value; the message says which hint.
+        ColorizerError: a file that cannot be read.
+    """
+    if isinstance(source, Hints):
+        return source
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        head = _read_head(path)
+        if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
+            return _of_json(path)
+        return Hints(layer=_read_layer(path))
+    return _of_mapping(source, "hints")
+
+
+def _of_json(path: Path) -> Hints:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ColorizerError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageError(f"{path} is no valid JSON: {error}") from error
+    return _of_mapping(found, str(path))
+
+
+def _of_mapping(found: Any, name: str) -> Hints:
+    if isinstance(found, Mapping):
+        version = found.get("version")
+        if version != VERSION:
+            raise UsageError(f"{name}: version is {version!r}; this Colorizer reads {VERSION}")
+        _check_names(found, ("version", "hints"), name)
+        found = found.get("hints")
+    if not isinstance(found, Iterable) or isinstance(found, str | bytes):
+        raise UsageError(f"{name}: accepted is a list of hints, or a file that holds one")
+    points, regions, count = [], [], 0
+    for number, entry in enumerate(found, 1):
+        where = f"{name}: hint {number}"
+        if isinstance(entry, Hint | Region):
+            one = entry
+        elif isinstance(entry, Mapping):
+            one = _region(entry, where) if "region" in entry else _hint(entry, where)
+        else:
+            raise UsageError(f"{where} is {entry!r}; accepted is a mapping with `at` and `color`")
+        if isinstance(one, Hint):
+            points.append(one)
+            count += len(one.places)
+        else:
+            regions.append(one)
+            count += len(one.corners)
+        if count > MOST_PLACES:
+            raise UsageError(f"{name}: more than {MOST_PLACES:,} places; draw with fewer")
+    return Hints(tuple(points), tuple(regions))
+
+
+def _hint(entry: Mapping[str, Any], where: str) -> Hint:
+    _check_names(entry, ("at", "stroke", "color", "page"), where)
+    if ("at" in entry) == ("stroke" in entry) or "color" not in entry:
+        raise UsageError(f"{where}: needs `color`, and either `at` or `stroke`")
+    places = [entry["at"]] if "at" in entry else entry["stroke"]
+    return Hint(_places(places, 1, where), _ab(entry["color"], where), _page(entry, where))
+
+
+def _region(entry: Mapping[str, Any], where: str) -> Region:
+    _check_names(entry, ("region", "keep", "page"), where)
+    keep = entry.get("keep", "predicted")
+    if keep not in ("gray", "predicted"):
+        raise UsageError(f"{where}: keep is {keep!r}; accepted are gray and predicted")
+    return Region(_places(entry["region"], 3, where), keep, _page(entry, where))
+
+
+def _page(entry: Mapping[str, Any], where: str) -> int:
+    page = entry.get("page", 1)
+    if not isinstance(page, int) or page < 1:
+        raise UsageError(f"{where}: page is {page!r}; accepted are whole numbers from 1 on")
+    return page
+
+
+def _check_names(entry: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
+    for name in entry:
+        if name not in known:
+            hint = did_you_mean(str(name), known) or f"; accepted: {', '.join(known)}"
+            raise UsageError(f"{where}: there is no {name!r}{hint}")
+
+
+def _places(found: Any, least: int, where: str) -> tuple[Place, ...]:
+    try:
+        values = np.asarray(found, float)
+    except (TypeError, ValueError):
+        values = np.empty(0)
+    if values.ndim != 2 or values.shape[1] != 2 or len(values) < least:
+        raise UsageError(f"{where}: accepted are places [x, y], at least {least}")
+    if not ((values >= 0) & (values <= 1)).all():  # also not: nan
+        raise UsageError(f"{where}: x and y are shares of the upright picture, from 0 to 1")
+    return tuple(map(tuple, values.tolist()))
+
+
+def _ab(color: Any, where: str) -> tuple[float, float]:
+    if not isinstance(color, str) or not re.fullmatch("#[0-9a-fA-F]{6}", color):
+        raise UsageError(f"{where}: color is {color!r}; accepted is #rrggbb, such as #8a2f2b")
+    rgb = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)
+    if np.ptp(rgb) == 0:
+        return 0.0, 0.0  # exactly neutral
+    a, b = lab_of_light(linear[None])[0, 1:].tolist()
+    return a, b
+
+
+def _read_head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(16)
+    except FileNotFoundError as error:
+        raise ColorizerError(f"there is no file of hints {path}") from error
+    except OSError as error:
+        raise ColorizerError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _read_layer(path: Path) -> Layer:
+    """The layer, shrunk by averaging over the fully opaque pixels."""
+    picture = pictures.read(path)
+    with pictures.reading(path):
+        image = pictures.decode(picture).copy_memory()
+        alpha = split_alpha(image)[1]
+        if alpha is None:
+            raise UsageError(
+                f"{path} has no transparency, so all of it would be a hint; give a PNG that is"
+                " transparent where nothing is said"
+            )
+        opaque = (alpha == (255 if alpha.format == "uchar" else 65535)) / 255
+        if image.bands < 4:
+            image = image[0].bandjoin([image[0], image[0], alpha]).copy(interpretation="srgb")
+        scale = min(1, _LAYER_SIDE / max(image.width, image.height))
+        size = [max(1, round(side * scale)) for side in (image.width, image.height)]
+        small = enlarge((linear_light(image) * opaque).bandjoin(opaque), *size).numpy()
+    share = small[..., 3].clip(0, 1).astype(np.float64)
+    if share.max() < 1e-3:
+        raise UsageError(f"{path} has no fully opaque pixel, so it says nothing")
+    light = small[..., :3] / np.maximum(share, 1e-6)[..., None]
+    ab = lab_of_light(light.reshape(-1, 3).clip(0, 1))[:, 1:].reshape(*share.shape, 2)
+    return Layer(ab, share, picture.width / picture.height, path.name)

@@ -1,0 +1,135 @@
+"""A picture that is colored again and again while its options change."""
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from colorizer.errors import UsageError
+from colorizer.inference.compose import compose, enlarge
+from colorizer.inference.predict import Seen
+from colorizer.inference.suggest import likeliest
+from colorizer.options import MAX_PIXELS
+from colorizer.pictures import header as pictures
+from colorizer.pictures.header import Source
+from colorizer.pictures.lightness import lightness
+
+if TYPE_CHECKING:
+    import pyvips
+
+    from colorizer.inference.colorizer import Colorizer
+
+__all__ = ["Preview"]
+
+SIDE = 1600  # pixels
+KEPT = 3  # ways of looking at the picture, whose results are kept
+
+
+class Preview:
+    """The first page of a picture, decoded once, to be colored small.
+
+    The coloring is that of the full size: the same network at the same working size, the same
+    hints; only what it is laid over has fewer pixels.
+
+    Args:
+        source: as for `Colorizer.colorize`.
+        max_pixels: a larger picture is refused.
+        side: the longer side of what is shown, at most.
+
+    Attributes:
+        picture: its header.
+        width, height: of what is shown.
+
+    Raises:
+        ColorizerError: the picture cannot be read.
+    """
+
+    def __init__(self, source: Source, max_pixels: int = MAX_PIXELS, side: int = SIDE) -> None:
+        self.picture = pictures.read(source, max_pixels)
+        sides = self.picture.width, self.picture.height
+        scale = min(1, side / max(sides))
+        self.width, self.height = (max(1, round(scale * s)) for s in sides)
+        self.has_color = False  # known when it was looked at
+        self._shown: pyvips.Image | None = None
+        self._small: dict[tuple[int, int], np.ndarray] = {}
+        self._seen: OrderedDict[tuple, Seen] = OrderedDict()
+
+    def colorize(self, colorizer: "Colorizer", shrink: int = 1) -> np.ndarray:
+        """Color it as `colorizer` is told to.
+
+        Args:
+            shrink: show it so many times smaller, for a quicker answer.
+
+        Returns:
+            (height, width, 3) uint8, sRGB.
+
+        Raises:
+            ColorizerError: the file is damaged, or the network failed.
+        """
+        hints = colorizer.hints.on(1)
+        if hints.layer is not None:
+            hints.layer.check_fits(self.picture.width, self.picture.height)
+        slope, offset = colorizer.steer(self._look(colorizer, bool(hints)), hints)
+        L = self._lightness()
+        if shrink > 1:
+            L = enlarge(L, max(1, L.width // shrink), max(1, L.height // shrink))
+        return compose(L, slope, offset, bits=8, flat=colorizer.flat).numpy()
+
+    def gray(self) -> np.ndarray:
+        """(height, width, 3) uint8: the picture without color, for comparison."""
+        nothing = np.zeros((1, 1, 2))
+        return compose(self._lightness(), nothing, nothing, bits=8).numpy()
+
+    def suggest(self, colorizer: "Colorizer", x: float, y: float, n: int = 9) -> list[str]:
+        """As `Colorizer.suggest`."""
+        if not (0 <= x <= 1 and 0 <= y <= 1):
+            raise UsageError(f"there is no place ({x}, {y}); accepted are shares from 0 to 1")
+        colorizer.require_features("suggestions")
+        small = self._thumbnail(colorizer.with_options(quality="fast").look_size(self.picture))
+        shares = colorizer.distribution(small)
+        colors = likeliest(_at(shares, x, y), float(_at(small, x, y)), n)
+        return [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in colors]
+
+    def lightness_at(self, x: float, y: float) -> float:
+        """L of the place as it is shown."""
+        L = self._lightness()
+        return float(L(min(int(x * L.width), L.width - 1), min(int(y * L.height), L.height - 1))[0])
+
+    def _look(self, colorizer: "Colorizer", with_features: bool) -> Seen:
+        key = colorizer.look_key
+        seen = self._seen.get(key)
+        if seen is None or (with_features and seen.features is None):
+            small = self._thumbnail(colorizer.look_size(self.picture))
+            seen = colorizer.see(small, self.picture, with_features=with_features)
+            self._seen[key] = seen
+        self._seen.move_to_end(key)
+        while len(self._seen) > KEPT:
+            self._seen.popitem(last=False)
+        return seen
+
+    def _thumbnail(self, size: tuple[int, int]) -> np.ndarray:
+        if size not in self._small:
+            small, self.has_color = pictures.thumbnail(self.picture, 0, size)
+            self._small = {**self._small, size: small}
+        return self._small[size]
+
+    def _lightness(self) -> "pyvips.Image":
+        if self._shown is None:
+            import pyvips
+
+            shrink = 1
+            while self.picture.loader == "jpegload" and shrink < 8:
+                if self.picture.width < 2 * shrink * self.width:
+                    break
+                shrink *= 2
+            with pictures.reading(self.picture.source):
+                image = pictures.decode(self.picture, 0, shrink)
+                L = enlarge(lightness(image), self.width, self.height).numpy()
+            self._shown = pyvips.Image.new_from_array(L.clip(0, 100))
+        return self._shown
+
+
+def _at(values: np.ndarray, x: float, y: float) -> np.ndarray:
+    """Values (h, w, ...) at a place, 0..1, of the nearest cell."""
+    height, width = values.shape[:2]
+    return values[min(int(y * height), height - 1), min(int(x * width), width - 1)]

@@ -1,0 +1,293 @@
+"""From a few hints to chroma everywhere: to places alike, and along the edges of the picture.
+
+First each hint's difference from the prediction is carried to places alike in lightness, in the
+decoder's features, in predicted color and in position. Then an edge-aware least-squares problem on
+the grid spreads it (as Levin et al., "Colorization using Optimization", 2004), and is solved
+directly, row by row, so that the result does not hang on a tolerance. Nothing is trained for it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from colorizer.inference.compose import fit_chroma, resize
+from colorizer.inference.hints import Hints
+
+__all__ = ["Marks", "follow", "mark", "spread"]
+
+LIGHTNESS, COLOR, DISTANCE = 25.0, 15.0, 0.5  # differences that count as 1: L, ab, long sides
+REACH = 0.7  # of likeness, in those units
+RIDGE = 0.1  # hints that contradict each other in alike places share
+EDGE = 5.0  # of lightness, over which a difference of chroma costs little
+OWN_EDGES = 0.5  # trust in the prediction's own differences of chroma, where hints reach
+PULL = 1e-3  # towards what likeness says, beside 1 between neighbors
+HOLD = 100.0  # of a hint on its own cell
+BRUSH = 1 / 32  # of the short side: how far a hint holds around it, where it is as light, a little
+DAB = 2.0  # pixels of the working size, of the hint itself
+UNLIKE, ALIKE = 1e-3, 0.05  # likeness to the nearest hint below which nothing, above which all
+FINEST = 64  # cells of the short side, at most, on which the problem is solved
+MOST_CARRIED = 256  # cells whose difference is carried; the others of long strokes only hold
+
+
+@dataclass(frozen=True, eq=False)
+class Marks:
+    """Hints on a grid.
+
+    Attributes:
+        hold: (h, w), weight of what is said; 0 where nothing is.
+        ab: (h, w, 2), what is said, Lab units.
+        change: (h, w), 0..1: 0 where the prediction is kept.
+        color: (h, w), 0..1: 0 where it stays gray.
+    """
+
+    hold: np.ndarray
+    ab: np.ndarray
+    change: np.ndarray
+    color: np.ndarray
+
+
+def mark(hints: Hints, height: int, width: int) -> Marks:
+    """Draw hints on a grid of cells that covers the picture; later ones lie over earlier ones."""
+    hold, ab = np.zeros((height, width)), np.zeros((height, width, 2))
+    if hints.layer is not None:
+        opaque = hints.layer.opaque[..., None]
+        small = resize(np.concatenate([hints.layer.ab * opaque, opaque], -1), height, width)
+        share = small[..., 2].clip(0, 1).astype(np.float64)
+        said = share > 1e-3  # of a cell
+        ab[said] = small[said, :2] / share[said, None]
+        hold[said] = 1
+    for hint in hints.points:
+        places = np.array(hint.places)
+        x, y = _along(places * (width, height)).T
+        at = np.minimum(y.astype(int), height - 1), np.minimum(x.astype(int), width - 1)
+        hold[at], ab[at] = 1, hint.ab
+    keep = {kind: np.ones((height, width)) for kind in ("gray", "predicted")}
+    for region in hints.regions:
+        keep[region.keep] *= 1 - _inside(np.array(region.corners), height, width)
+    return Marks(hold, ab, keep["predicted"] * keep["gray"], keep["gray"])
+
+
+def spread(L: np.ndarray, ab: np.ndarray, features: np.ndarray, marks: Marks) -> np.ndarray:
+    """By how much to change a prediction so that it follows the hints.
+
+    Args:
+        L: (h, w), 0..100, on the grid of `marks`.
+        ab: (h, w, 2), predicted, Lab units.
+        features: (h, w, C), of the decoder.
+
+    Returns:
+        (h, w, 2), Lab units; exactly 0 where no hint is alike.
+    """
+    height, width = L.shape
+    said = np.flatnonzero(marks.hold)
+    if not len(said):
+        return np.zeros((height, width, 2))
+    places = _embed(L, ab, features)
+    difference = (marks.ab - ab).reshape(-1, 2)
+    some = said[:: -(-len(said) // MOST_CARRIED)]
+    likeness = _likeness(places, places[some])  # (h * w, hints)
+    weights = np.linalg.solve(likeness[some] + RIDGE * np.eye(len(some)), difference[some])
+    carried = (likeness @ weights).reshape(height, width, 2)
+    nearest = likeness.max(1).reshape(height, width)
+
+    weight, pulled = _brush(L, marks.hold, marks.ab - ab)
+    hold = PULL + weight
+    wanted = PULL * carried + pulled
+    across = np.exp(-(np.diff(L, axis=1) ** 2) / (2 * EDGE**2))
+    down = np.exp(-(np.diff(L, axis=0) ** 2) / (2 * EDGE**2))
+    for axis, weight in ((1, across), (0, down)):
+        distrust = (1 - OWN_EDGES) * weight[..., None] * np.diff(ab, axis=axis)
+        before = np.pad(distrust, [(int(i == axis), 0) for i in (0, 1)] + [(0, 0)])
+        after = np.pad(distrust, [(0, int(i == axis)) for i in (0, 1)] + [(0, 0)])
+        wanted += after - before
+    solved = _solve(hold, across, down, wanted)
+    fade = (np.log(np.maximum(nearest, 1e-30) / UNLIKE) / np.log(ALIKE / UNLIKE)).clip(0, 1)
+    return solved * (fade * fade * (3 - 2 * fade))[..., None]
+
+
+def follow(
+    L: np.ndarray, slope: np.ndarray, offset: np.ndarray, features: np.ndarray, hints: Hints
+) -> tuple[np.ndarray, np.ndarray]:
+    """Change a coloring so that it follows hints.
+
+    Args:
+        L: (H, W), 0..100, at the working size.
+        slope, offset: (H, W, 2) each, the coloring, see `fit_chroma`.
+        features: (h, w, C), of the decoder, over the same area.
+        hints: what is said.
+
+    Returns:
+        slope and offset: as they came in, changed.
+    """
+    scale = min(1.0, FINEST / min(features.shape[:2]))
+    height, width = (max(1, round(side * scale)) for side in features.shape[:2])
+    marks = mark(hints, height, width)
+    small_L = resize(L, height, width)[..., 0].astype(np.float64)
+    now = resize(slope * L[..., None] + offset, height, width).astype(np.float64)
+    kinds = features / np.maximum(np.linalg.norm(features, axis=-1, keepdims=True), 1e-6)
+    if scale < 1:
+        kinds = resize(kinds, height, width)
+    change = spread(small_L, now, kinds, marks) * marks.change[..., None]
+    more_slope, more_offset = fit_chroma(L, change.transpose(2, 0, 1))
+    slope, offset = slope + more_slope, offset + more_offset
+    slope, offset = _exactly(L, slope, offset, hints)
+    if hints.regions:
+        keep = resize(marks.color, *L.shape)
+        slope, offset = slope * keep, offset * keep
+    return slope, offset
+
+
+def _along(places: np.ndarray) -> np.ndarray:
+    """Points along a line through places, in cells, no more than half a cell apart."""
+    if len(places) == 1:
+        return places
+    pieces = []
+    for start, end in pairwise(places):
+        steps = 1 + int(2 * np.abs(end - start).max())
+        pieces.append(start + (end - start) * np.arange(steps)[:, None] / steps)
+    return np.concatenate([*pieces, places[-1:]])
+
+
+def _inside(corners: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The share of each cell that lies in a polygon, by the even-odd rule on 4 x 4 samples."""
+    y = (np.arange(4 * height)[:, None] + 0.5) / (4 * height)
+    x = (np.arange(4 * width) + 0.5) / (4 * width)
+    inside = np.zeros((4 * height, 4 * width), bool)
+    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, 0), strict=True):
+        if y0 != y1:
+            crosses = (y0 > y) != (y1 > y)
+            inside ^= crosses & (x < x0 + (y - y0) * (x1 - x0) / (y1 - y0))
+    return inside.reshape(height, 4, width, 4).mean((1, 3))
+
+
+def _embed(L: np.ndarray, ab: np.ndarray, features: np.ndarray) -> np.ndarray:
+    """(h * w, K): distances between these tell how unlike two places are."""
+    height, width = L.shape
+    y, x = np.mgrid[:height, :width] / (DISTANCE * max(height, width))
+    parts = [L[..., None] / LIGHTNESS, ab / COLOR, features, y[..., None], x[..., None]]
+    return np.concatenate(parts, -1).reshape(height * width, -1)
+
+
+def _likeness(places: np.ndarray, others: np.ndarray) -> np.ndarray:
+    distance2 = (places**2).sum(1)[:, None] + (others**2).sum(1) - 2 * places @ others.T
+    return np.exp(-distance2.clip(0) / (2 * REACH**2))
+
+
+def _brush(
+    L: np.ndarray, hold: np.ndarray, difference: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The weight of hints on and around their cells, and what they pull to, times that weight."""
+    rows, columns = np.nonzero(hold)
+    weight = HOLD * hold
+    pulled = weight[..., None] * difference
+    sigma = max(0.5, BRUSH * min(L.shape))
+    for at, own, share in _around(L, rows, columns, sigma, int(2 * sigma)):
+        np.add.at(weight, at, share)
+        np.add.at(pulled, at, share[:, None] * difference[rows[own], columns[own]])
+    return weight, pulled
+
+
+def _solve(hold: np.ndarray, across: np.ndarray, down: np.ndarray, wanted: np.ndarray):
+    """Minimize `sum hold x^2 - 2 wanted x` and weighted squared differences between neighbors.
+
+    The matrix is block tridiagonal, a block for each row of the grid: elimination downwards, then
+    substitution upwards. Rows are along the shorter side.
+    """
+    height, width = hold.shape
+    if width > height:
+        return _solve(hold.T, down.T, across.T, wanted.swapaxes(0, 1)).swapaxes(0, 1)
+    diagonal = hold.copy()
+    diagonal[:, :-1] += across
+    diagonal[:, 1:] += across
+    diagonal[:-1] += down
+    diagonal[1:] += down
+    rest, inverses, at = wanted.copy(), [], np.arange(width)
+    for row in range(height):
+        block = np.diag(diagonal[row])
+        block[at[:-1], at[1:]] = block[at[1:], at[:-1]] = -across[row]
+        if row:
+            above = down[row - 1]
+            block -= above[:, None] * inverses[-1] * above
+            rest[row] += above[:, None] * (inverses[-1] @ rest[row - 1])
+        inverses.append(np.linalg.inv(block))
+    found = np.empty_like(rest)
+    found[-1] = inverses[-1] @ rest[-1]
+    for row in range(height - 2, -1, -1):
+        found[row] = inverses[row] @ (rest[row] + down[row][:, None] * found[row + 1])
+    return found
+
+
+def _exactly(
+    L: np.ndarray, slope: np.ndarray, offset: np.ndarray, hints: Hints, rounds: int = 3
+) -> tuple[np.ndarray, np.ndarray]:
+    """Slope and offset that, at each place of a hint, give exactly what it says, at any lightness.
+
+    Of the four pixels between which full size will interpolate, those as light as the place take
+    the most. Where hints share pixels they are approached in rounds.
+    """
+    height, width = L.shape
+    places, wanted = [np.empty((0, 2))], [np.empty((0, 2))]
+    for hint in hints.points:
+        found = _along(np.array(hint.places) * (width, height)) - 0.5
+        places.append(found)
+        wanted.append(np.broadcast_to(hint.ab, found.shape))
+    x, y = np.concatenate(places).clip(0, (width - 1, height - 1)).T
+    target = np.concatenate(wanted)
+    left, top = x.astype(int), y.astype(int)
+    right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
+    at = np.stack([top, top, bottom, bottom]), np.stack([left, right, left, right])  # (4, hints)
+    fx, fy = x - left, y - top
+    share = np.stack([(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy])
+    near = np.exp(-((L[at] - (share * L[at]).sum(0)) ** 2) / (2 * EDGE**2)) + 1e-6
+    way = share * near / (share * share * near).sum(0)
+
+    slope, offset = _dab(L, slope, offset, np.rint(y).astype(int), np.rint(x).astype(int), target)
+    offset[at] += slope[at] * L[at][..., None]  # chroma that does not follow lightness there
+    slope[at] = 0
+    count = np.zeros(L.shape)
+    np.add.at(count, at, share > 0.01)
+    for _ in range(rounds):
+        lacking = target - (share[..., None] * offset[at]).sum(0)
+        total = np.zeros_like(offset)
+        np.add.at(total, at, way[..., None] * lacking)
+        offset += total / np.maximum(count, 1)[..., None]
+    return slope, offset
+
+
+def _dab(
+    L: np.ndarray,
+    slope: np.ndarray,
+    offset: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    target: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """A soft dab of each hint's own color on the pixels around it that are as light."""
+    most, total, sums = np.zeros(L.shape), np.zeros(L.shape), np.zeros_like(offset)
+    for at, own, share in _around(L, rows, columns, DAB, int(3 * DAB)):
+        np.maximum.at(most, at, share)
+        np.add.at(total, at, share)
+        np.add.at(sums, at, share[:, None] * target[own])
+    mean = sums / np.maximum(total, 1e-9)[..., None]
+    left = (1 - most)[..., None]
+    return slope * left, offset * left + most[..., None] * mean
+
+
+def _around(
+    L: np.ndarray, rows: np.ndarray, columns: np.ndarray, sigma: float, reach: int
+) -> Iterator[tuple[tuple[np.ndarray, np.ndarray], np.ndarray, np.ndarray]]:
+    """For each way to go from places: where that leads, from which of them, and how near it is.
+
+    Nearness, 0..1, is that of position and of lightness.
+    """
+    height, width = L.shape
+    for down in range(-reach, reach + 1):
+        for right in range(-reach, reach + 1):
+            y, x = rows + down, columns + right
+            own = np.flatnonzero((y >= 0) & (y < height) & (x >= 0) & (x < width))
+            at = y[own], x[own]
+            far = (down * down + right * right) / (2 * sigma**2)
+            unlike = (L[at] - L[rows[own], columns[own]]) ** 2 / (2 * EDGE**2)
+            yield at, own, np.exp(-far - unlike)

@@ -1,0 +1,63 @@
+"""The likeliest colors at a place, as a user would want to choose from them."""
+
+import numpy as np
+
+from colorizer.color import gamut
+from colorizer.inference.compose import RGB_TO_XYZ
+from colorizer.inference.priors import lab_of_light
+
+__all__ = ["in_gamut", "likeliest"]
+
+APART = 14.0  # Lab units between two suggestions, if so many colors are to be had
+BLUR = 6.0  # Lab units; the bins are 10 apart
+_FROM_WHITE = np.linalg.inv(RGB_TO_XYZ) * RGB_TO_XYZ.sum(1)
+
+
+def likeliest(shares: np.ndarray, L: float, n: int) -> np.ndarray:
+    """Distinct colors of one lightness, the likeliest first.
+
+    The distribution is smoothed, each bin is moved into the gamut of the lightness, and the
+    highest is taken again and again, less its neighborhood.
+
+    Args:
+        shares: (Q,), the probability of each of `gamut.bins`.
+        L: lightness of the place, 0..100.
+        n: how many.
+
+    Returns:
+        (n, 3) uint8, sRGB; fewer where the lightness has not so many colors, as white has one.
+    """
+    smooth = gamut.smooth_prior(shares, BLUR).astype(np.float64)
+    light = _mixed(L, gamut.bins())
+    ab = lab_of_light(light)[:, 1:]
+    chosen: list[int] = []
+    for apart in (APART, APART / 2, APART / 4):
+        for i in np.argsort(-smooth, kind="stable"):
+            if len(chosen) == n:
+                break
+            if all(((ab[i] - ab[j]) ** 2).sum() >= apart**2 for j in chosen):
+                chosen.append(int(i))
+    chosen.sort(key=lambda i: -smooth[i])
+    return _coded(light[chosen])
+
+
+def in_gamut(L: float, ab: np.ndarray) -> np.ndarray:
+    """What colors (N, 2) are at a lightness, mixed with its gray where needed: (N, 3) uint8."""
+    return _coded(_mixed(L, ab))
+
+
+def _mixed(L: float, ab: np.ndarray) -> np.ndarray:
+    """Linear sRGB (N, 3): the nearest to each color on its way to the gray of the luminance."""
+    fy = (L + 16) / 116
+    f = np.stack([fy + ab[:, 0] / 500, np.full(len(ab), fy), fy - ab[:, 1] / 200], -1)
+    xyz = np.where(f > 0.2068966, f**3, (f - 16 / 116) / 7.787)
+    Y = xyz[:, 1:2].clip(0, 1)
+    away = xyz @ _FROM_WHITE.T - Y
+    above = (1 - Y) / np.maximum(away.max(1, keepdims=True), 1e-9)
+    below = Y / np.maximum(-away.min(1, keepdims=True), 1e-9)
+    return (Y + np.minimum(np.minimum(above, below), 1) * away).clip(0, 1)
+
+
+def _coded(linear: np.ndarray) -> np.ndarray:
+    coded = np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear)
+    return np.rint(255 * coded).astype(np.uint8)
