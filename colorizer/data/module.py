@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -170,9 +171,11 @@ class PhotoModule(LightningDataModule):
 
     def _find(self) -> tuple[list[Photo], list[Photo]]:
         """Training and validation photos."""
-        photos = find_photos(self.settings.train)
+        kept = self.settings.cache
+        cache = None if kept in (None, "auto") else Path(kept).expanduser() / "shards"
+        photos = find_photos(self.settings.train, cache)
         if self.settings.validation is not None:
-            return photos, find_photos(self.settings.validation)
+            return photos, find_photos(self.settings.validation, cache)
         count = max(1, round(self.settings.holdout * len(photos)))
         if count == len(photos):
             raise ColorizerError(

@@ -8,6 +8,7 @@ import numpy as np
 
 from colorizer.data.decode import decode_bytes
 from colorizer.errors import ColorizerError
+from colorizer.support.stores import expand_braces, is_remote
 
 __all__ = ["SUFFIXES", "Photo", "decode", "find_photos"]
 
@@ -31,16 +32,27 @@ class Photo:
             return file.read(self.length)
 
 
-def find_photos(location: str | Path) -> list[Photo]:
+def find_photos(location: str | Path, cache: Path | None = None) -> list[Photo]:
     """All photos at `location`, sorted by name.
 
     Args:
         location: a folder (searched to any depth for photos and for .tar shards), a shard, or a
-            pattern of those such as `photos/train_*.tar`.
+            pattern of those such as `photos/train_*.tar` or `photos/train_{000..009}.tar`; or the
+            address of shards in a store, such as `s3://bucket/train_{000..999}.tar`.
+        cache: a folder for shards of a store; None is one in the user's cache.
 
     Raises:
         ColorizerError: nothing lies there, or nothing that is a photo.
     """
+    if is_remote(location):
+        from colorizer.data.cache import user_cache
+        from colorizer.data.remote import fetch_shards
+
+        shards = fetch_shards(str(location), cache or user_cache() / "shards")
+        return [photo for url, path in shards for photo in _shard_members(path, url)]
+    places = expand_braces(str(location))
+    if len(places) > 1:
+        return [photo for place in places for photo in find_photos(place)]
     place = Path(location).expanduser()
     if any(sign in place.name for sign in "*?["):
         found = sorted(place.parent.glob(place.name))
@@ -64,16 +76,17 @@ def find_photos(location: str | Path) -> list[Photo]:
     return photos
 
 
-def _shard_members(path: Path) -> list[Photo]:
+def _shard_members(path: Path, name: str | None = None) -> list[Photo]:
+    name = name or str(path)
     try:
         with tarfile.open(path, "r:") as shard:
             return [
-                Photo(f"{path}/{member.name}", path, member.offset_data, member.size)
+                Photo(f"{name}/{member.name}", path, member.offset_data, member.size)
                 for member in shard
                 if member.isfile() and PurePosixPath(member.name).suffix.lower() in SUFFIXES
             ]
     except tarfile.TarError as error:
-        raise ColorizerError(f"{path} is not an uncompressed tar shard: {error}") from error
+        raise ColorizerError(f"{name} is not an uncompressed tar shard: {error}") from error
 
 
 def decode(photo: Photo, short_side: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from colorizer.errors import ColorizerError
 from colorizer.film.extra import require_cv2
 from colorizer.inference.compose import RGB_TO_XYZ
 
-__all__ = ["Coding", "chroma_planes", "coding_of", "lightness_at", "luma"]
+__all__ = ["Coding", "chroma_of", "chroma_planes", "coding_of", "lightness_at", "luma"]
 
 BT709, BT601 = (0.2126, 0.0722), (0.299, 0.114)  # weights of red and blue in luma
 _MATRICES = {1: BT709, 4: (0.30, 0.11), 5: BT601, 6: BT601, 7: (0.212, 0.087)}
@@ -114,6 +114,15 @@ def luma(frame: Any, coding: Coding) -> np.ndarray:
     if re.match(r"p[024]1", name):  # left-aligned in 16 bits
         values = values >> (16 - coding.bits)
     return values.astype(_dtype(coding.bits))
+
+
+def chroma_of(frame: Any, coding: Coding) -> float:
+    """How far a decoded frame is from gray, on average: in steps of 8 bits."""
+    if coding.across == coding.down == 1 and coding.has_luma and len(frame.planes) < 3:
+        return 0.0
+    small = frame.reformat(width=32, height=32, format="yuv444p")
+    planes = [np.frombuffer(plane, np.uint8).astype(float) for plane in small.planes[1:]]
+    return float(np.mean([np.abs(plane - 128).mean() for plane in planes]))
 
 
 def lightness_at(luma: np.ndarray, coding: Coding) -> np.ndarray:

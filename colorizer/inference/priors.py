@@ -13,7 +13,7 @@ from colorizer.pictures import header as pictures
 from colorizer.pictures.header import COLORED, Picture, Source
 from colorizer.pictures.lightness import linear_light
 
-__all__ = ["palette_prior", "prior_of_colors", "reference_ab", "variant_prior"]
+__all__ = ["palette_prior", "reference_ab", "variant_prior"]
 
 SIDE = 256  # pixels, of the copy of a reference whose colors are counted
 EVEN = 0.3  # share of the even distribution in a ratio of two palettes, which bounds it
@@ -43,17 +43,7 @@ def palette_prior(reference: Source, typical: np.ndarray, max_pixels: int) -> np
         UsageError: it has no colors.
     """
     ab = reference_ab(pictures.read(reference, max_pixels))
-    return prior_of_colors(gamut.histogram(ab), typical)
-
-
-def prior_of_colors(histogram: np.ndarray, typical: np.ndarray) -> np.ndarray:
-    """Prefer colors by how often they are, as `palette_prior` does for those of a photo.
-
-    Args:
-        histogram: (Q,), how many pixels have the color of each bin.
-        typical: as for `palette_prior`.
-    """
-    share = gamut.smooth_prior(histogram, BLUR)
+    share = gamut.smooth_prior(gamut.histogram(ab), BLUR)
     typical = gamut.smooth_prior(typical, BLUR)
     even = EVEN / len(typical)
     prior = (((1 - EVEN) * share + even) / ((1 - EVEN) * typical + even)) ** FORCE
