@@ -8,6 +8,7 @@ import numpy as np
 
 from colorizer.data.decode import decode_bytes
 from colorizer.errors import ColorizerError
+from colorizer.support.machine import user_cache
 from colorizer.support.stores import expand_braces, is_remote
 
 __all__ = ["SUFFIXES", "Photo", "decode", "find_photos"]
@@ -45,7 +46,6 @@ def find_photos(location: str | Path, cache: Path | None = None) -> list[Photo]:
         ColorizerError: nothing lies there, or nothing that is a photo.
     """
     if is_remote(location):
-        from colorizer.data.cache import user_cache
         from colorizer.data.remote import fetch_shards
 
         shards = fetch_shards(str(location), cache or user_cache() / "shards")
