@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -136,11 +137,11 @@ def _progress(total: int) -> tqdm:
 def _key(photos: Sequence[Photo], short_side: int) -> str:
     """Changes with any photo's name, place, size or time, and with how it is decoded."""
     digest = hashlib.sha256(f"{_FORMAT} {short_side}".encode())
-    files: dict[Path, str] = {}
+    files: dict[str, str] = {}
     for photo in photos:
         if photo.path not in files:
-            about = photo.path.stat()
-            files[photo.path] = f"{photo.path.absolute()} {about.st_size} {about.st_mtime_ns}"
+            about = os.stat(photo.path)
+            files[photo.path] = f"{os.path.abspath(photo.path)} {about.st_size} {about.st_mtime_ns}"
         line = f"\n{files[photo.path]} {photo.name} {photo.offset}"
         digest.update(line.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:32]

@@ -14,13 +14,14 @@ from PIL import Image
 
 from colorizer.color import gamut
 from colorizer.errors import ColorizerError
+from colorizer.pictures.finding import Source
 from colorizer.pictures.opening import MAX_PIXELS
 from colorizer.preparation.chart import chroma_chart
 from colorizer.preparation.decode import MAX_ASPECT, decode
 from colorizer.preparation.doctor import REASONS, UNREADABLE
 from colorizer.preparation.journal import Journal
+from colorizer.preparation.names import name_hash
 from colorizer.preparation.shards import read_members, write_file
-from colorizer.preparation.sources import Source, relevance
 from colorizer.preparation.summary import SHOWN, Summary
 
 __all__ = ["write_report"]
@@ -122,7 +123,7 @@ def _page(
 def _shown(summary: Summary, reason: str) -> list[tuple[str, str]]:
     """Name and detail of some pictures, an unbiased sample that stays the same."""
     found = [(name, detail) for name, (own, detail) in summary.rejected.items() if own == reason]
-    return sorted(found, key=lambda entry: relevance(entry[0]))[:SHOWN]
+    return sorted(found, key=lambda entry: name_hash(entry[0]))[:SHOWN]
 
 
 def _original(reason: str, detail: str) -> str:
