@@ -23,6 +23,7 @@ from colorizer.data.photos import decode, find_photos
 from colorizer.data.resident import ResidentPhotos
 from colorizer.data.streaming import StreamedPhotos
 from colorizer.pictures.finding import find_sources
+from tests.device import device
 from tests.drawn import landscape
 
 
@@ -185,7 +186,7 @@ def test_squares_cut_at_once_are_those_cut_one_by_one(seed: int, size: int) -> N
     squares = random_squares(photos.sizes[chosen], rng.random((7, 4)), (0.1, 1.0))
     one, other = (
         photos.squares(chosen, squares, size),
-        photos._squares_at_once(chosen, squares, size),
+        photos.to(device())._squares_at_once(chosen, squares, size).cpu(),
     )
     assert (one.int() - other.int()).abs().max() <= 1
 
