@@ -1,4 +1,5 @@
 import io
+import os
 import shutil
 import tarfile
 from pathlib import Path
@@ -15,7 +16,7 @@ from colorizer import ColorizerError, UsageError
 from colorizer.color import gamut
 from colorizer.config import DataSettings
 from colorizer.data.augment import center_squares, random_squares
-from colorizer.data.cache import Decoded, decode_all
+from colorizer.data.cache import Decoded, _decode_each, decode_all
 from colorizer.data.loader import BatchLoader
 from colorizer.data.module import PhotoModule
 from colorizer.data.photos import decode, find_photos
@@ -371,3 +372,39 @@ def test_no_training_photos_is_an_error_that_names_the_setting(tmp_path: Path) -
     Image.new("RGB", (40, 40)).save(tmp_path / "only.png")
     with pytest.raises(ColorizerError, match=r"at least two"):
         PhotoModule(DataSettings(train=str(tmp_path))).setup()
+
+
+def test_the_cache_drops_what_was_used_longest_ago(photos: Path, tmp_path: Path, monkeypatch):
+    found = find_photos(photos)
+    sizes = []
+    for i, short_side in enumerate((20, 21, 22)):
+        decode_all(found, short_side, tmp_path)
+        folder = max(tmp_path.glob("*/index.json"), key=lambda path: path.stat().st_mtime_ns).parent
+        os.utime(folder / "index.json", (i, i))
+        sizes.append((folder, sum(path.stat().st_size for path in folder.iterdir())))
+    decode_all(found, 20, tmp_path)  # the first is used again
+    total = shutil.disk_usage(tmp_path).total
+    monkeypatch.setattr("colorizer.data.cache._SHARE", (sizes[0][1] + 3 * sizes[1][1]) / total)
+    decode_all(found, 23, tmp_path)
+    assert sizes[0][0].exists()
+    assert not sizes[1][0].exists()
+    monkeypatch.setattr("colorizer.data.cache._SHARE", 0)
+    decode_all(found, 24, tmp_path)  # the newest stays, however large
+    assert len(list(tmp_path.glob("*/index.json"))) == 1
+
+
+def test_few_decoded_photos_are_in_memory_at_once(photos: Path, monkeypatch):
+    begun, most = [], []
+    plain = decode
+    monkeypatch.setattr("colorizer.data.cache.cores", lambda: 2)
+    monkeypatch.setattr(
+        "colorizer.data.cache.decode", lambda *about: (begun.append(about), plain(*about))[1]
+    )
+
+    class Kept(list):
+        def append(self, part):
+            most.append(len(begun) - len(self))
+            super().append(part)
+
+    _decode_each(3 * find_photos(photos), 20, Kept().append)
+    assert max(most) <= 2 * 2 + 1
