@@ -54,7 +54,8 @@ class DataSettings:
             memory, decoded once for all runs; "streaming": nowhere, each is decoded anew each
             epoch; "auto": resident if they fit.
         cache: the folder that keeps decoded photos for the next run; "auto" is one in the user's
-            cache, None keeps nothing.
+            cache, None keeps nothing. When a new set makes it larger than a fifth of its disk, the
+            sets that were used longest ago are removed.
         workers: threads that prepare batches where photos are not resident on the training device;
             None leaves one core to the training and takes the others.
         crop: side in pixels of the squares that the network is trained on.

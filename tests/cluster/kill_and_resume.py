@@ -25,7 +25,7 @@ from colorizer.cli import main as colorizer_main
 from colorizer.cluster.parts import merge
 from colorizer.inference.colorizer import Colorizer
 from colorizer.support import stores
-from colorizer.support.temporary import whole
+from colorizer.support.files import whole
 
 FAULTS = 0.1  # of all requests
 LATENCY = 0.01  # seconds, at most
