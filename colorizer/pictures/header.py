@@ -26,8 +26,8 @@ __all__ = [
     "Page",
     "Picture",
     "Source",
-    "decode",
     "further_channels",
+    "open_page",
     "read",
     "reading",
     "reason",
@@ -243,7 +243,7 @@ def _is_avif(source: Path | bytes) -> bool:
         return b"avi" in file.read(max(0, min(size, 256) - 4))
 
 
-def decode(picture: Picture, page: int = 0, shrink: int = 1) -> "pyvips.Image":
+def open_page(picture: Picture, page: int = 0, shrink: int = 1) -> "pyvips.Image":
     """The pixels of a page, upright, as they are coded in the file, with all metadata; lazy.
 
     Colors first, then transparency, which they are not multiplied by; nothing else.
@@ -312,13 +312,13 @@ def salvaged(picture: Picture) -> tuple[Picture, tuple[str, ...]]:
             if picture.loader == "jpegload":
                 _check_jpeg(picture)
             for page in pages:
-                decode(picture, page).avg()
+                open_page(picture, page).avg()
         return picture, ()
     except ColorizerError as error:
         tolerant = replace(picture, is_damaged=True)
         with reading(picture.source):
             for page in pages:
-                decode(tolerant, page).avg()
+                open_page(tolerant, page).avg()
         note = f"{error}; what could be decoded is colored, the rest is gray or wrong"
         return tolerant, (note,)
 
@@ -343,7 +343,7 @@ def thumbnail(picture: Picture, page: int, size: tuple[int, int]) -> tuple[np.nd
     with reading(picture.source):
         if picture.loader == "jpegload" and not picture.is_damaged:
             _check_jpeg(picture)
-        image = decode(picture, page, shrink)
+        image = open_page(picture, page, shrink)
         small = enlarge(lightness(image).bandjoin(color_spread(image)), width, height).numpy()
     return small[..., 0].clip(0, 100), float(small[..., 1].mean()) > COLORED
 
