@@ -17,7 +17,7 @@ __all__ = [
     "check",
     "crop_at",
     "last_crop",
-    "working_size",
+    "size_as_trained",
 ]
 
 
@@ -54,7 +54,8 @@ class DataSettings:
             memory, decoded once for all runs; "streaming": nowhere, each is decoded anew each
             epoch; "auto": resident if they fit.
         cache: the folder that keeps decoded photos for the next run; "auto" is one in the user's
-            cache, None keeps nothing.
+            cache, None keeps nothing. When a new set makes it larger than a fifth of its disk, the
+            sets that were used longest ago are removed.
         workers: threads that prepare batches where photos are not resident on the training device;
             None leaves one core to the training and takes the others.
         crop: side in pixels of the squares that the network is trained on.
@@ -228,7 +229,7 @@ def crop_at(data: DataSettings, progress: float) -> int:
     return data.grow[max(begun)] if begun else data.crop
 
 
-def working_size(data: DataSettings) -> int:
+def size_as_trained(data: DataSettings) -> int:
     """The short side, in pixels, at which a network sees things as large as in its training."""
     return max(32, 32 * round(last_crop(data) / (sum(data.scale) / 2) / 32))
 

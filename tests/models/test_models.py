@@ -1,9 +1,7 @@
-"""The contract of a model, for every entry of the registry and for the example in the docs."""
+"""The contract of a model, for every entry of the registry."""
 
-import importlib.util
 import math
 from functools import cache
-from pathlib import Path
 
 import pytest
 import torch
@@ -12,7 +10,6 @@ import torch.nn.functional as F
 from colorizer.errors import UnknownNameError, UsageError
 from colorizer.models import create_model, list_models
 from colorizer.models.decoders import Decoder, Upsample
-from colorizer.registry import MODELS
 from tests.device import device
 
 HEADS = ("distribution", "ab")
@@ -153,25 +150,6 @@ def test_same_seed_same_model(name, options):
 @pytest.mark.parametrize(("name", "options"), list(cases()))
 def test_pictures_of_a_batch_are_independent(name, options):
     check_batch(evaluated(name, tuple(options.items())))
-
-
-def test_example_of_the_docs(tmp_path):
-    text = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")
-    file = tmp_path / "tinynet.py"
-    file.write_text(text.split("```python\n")[1].split("```")[0], encoding="utf-8")
-    spec = importlib.util.spec_from_file_location("tinynet", file)
-    try:
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
-        for head in HEADS:
-            options = {"head": head, "width": 8}
-            model = create_model("tinynet", **options)
-            check_gradients(model, 2, 61, 83)
-            check_batch(model.eval())
-            check_shapes(model, model(lightness(1, 1, 1)), 1, 1, 1)
-            check_state_dict("tinynet", options)
-            check_seed("tinynet", options)
-    finally:
-        MODELS._constructors.pop("tinynet", None)
 
 
 def test_base_model_has_a_million_parameters():
