@@ -1,13 +1,15 @@
 """The first reading of a film: its times, its shots, and the palette of each."""
 
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from colorizer.color import gamut
 from colorizer.film import flow
+from colorizer.film.hints import Tracker
 from colorizer.film.painter import Painter
 from colorizer.film.source import Frame
 
@@ -33,6 +35,8 @@ class Plan:
         priors: (S, Q) float32, a factor on each color bin, for each shot; (S, 0) for none.
         damage: a sentence for each place that could not be read.
         colored: whether the film has colors of its own.
+        hints: number of a frame -> index and places of what is said there.
+        notes: sentences on the hints.
     """
 
     pts: np.ndarray
@@ -40,6 +44,13 @@ class Plan:
     priors: np.ndarray
     damage: tuple[str, ...] = ()
     colored: bool = False
+    hints: dict[int, list[tuple[int, np.ndarray]]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def hints_begin(self, index: int) -> bool:
+        """Whether something is said of a frame that is not said of the one before, of one shot."""
+        here, before = ({i for i, _ in self.hints.get(number, ())} for number in (index, index - 1))
+        return bool(here - before) and index not in self.starts
 
     def prior(self, index: int) -> np.ndarray | None:
         """Of the shot that a frame belongs to."""
@@ -57,14 +68,26 @@ class Plan:
                 priors=self.priors,
                 damage=np.array(self.damage, dtype=np.str_),
                 colored=self.colored,
+                hints=json.dumps(
+                    {
+                        index: [(i, places.tolist()) for i, places in found]
+                        for index, found in self.hints.items()
+                    }
+                ),
+                notes=np.array(self.notes, dtype=np.str_),
             )
         work.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> "Plan":
         with np.load(path) as held:
-            damage = tuple(str(line) for line in held["damage"])
-            return cls(held["pts"], held["starts"], held["priors"], damage, bool(held["colored"]))
+            hints = {
+                int(index): [(i, np.array(places)) for i, places in found]
+                for index, found in json.loads(str(held["hints"])).items()
+            }
+            damage, notes = (tuple(map(str, held[name])) for name in ("damage", "notes"))
+            arrays = held["pts"], held["starts"], held["priors"]
+            return cls(*arrays, damage, bool(held["colored"]), hints, notes)
 
 
 def look_through(
@@ -73,8 +96,10 @@ def look_through(
     typical: np.ndarray | None,
     base: np.ndarray | None,
     damage: list[str],
+    tracker: Tracker,
+    tick: float,
 ) -> Plan:
-    """Read a film once: find its cuts, and from some frames of each shot the shot's palette.
+    """Read a film once: find its cuts, from some frames of each shot its palette, follow hints.
 
     Args:
         frames: all of them.
@@ -82,6 +107,8 @@ def look_through(
         typical: (Q,), shares of the color bins in the training photos; None: no palettes.
         base: (Q,), a factor on each bin that counts in all shots, or None.
         damage: what `frames` could not decode, filled while they are read.
+        tracker: follows the hints.
+        tick: seconds in a step of the presentation times.
     """
     pts: list[int] = []
     starts: list[int] = []
@@ -97,13 +124,15 @@ def look_through(
 
     for frame in frames:
         grid = painter.lightness(frame)[1]
-        if last is None or flow.is_cut(grid, last):
+        cut = last is None or flow.is_cut(grid, last)
+        if cut:
             close()
             shot = _Samples()
             starts.append(frame.index)
         shot.add(grid)
         chroma = max(chroma, frame.chroma)
         pts.append(frame.pts)
+        tracker.add(frame.index, (frame.pts - pts[0]) * tick, painter.upright(grid), cut)
         last = grid
     close()
     return Plan(
@@ -112,6 +141,8 @@ def look_through(
         np.array(priors, np.float32) if priors else np.zeros((len(starts), 0), np.float32),
         tuple(damage),
         chroma > COLORED,
+        tracker.found,
+        tuple(tracker.lost()),
     )
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import fsspec
 import numpy as np
+from colorizer.support.temporary import whole
 from fsspec.implementations.local import LocalFileSystem
 from PIL import Image
 
@@ -25,7 +26,6 @@ from colorizer.cli import main as colorizer_main
 from colorizer.cluster.parts import merge
 from colorizer.inference.colorizer import Colorizer
 from colorizer.support import stores
-from colorizer.support.temporary import whole
 
 FAULTS = 0.1  # of all requests
 LATENCY = 0.01  # seconds, at most
