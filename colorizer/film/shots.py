@@ -21,7 +21,8 @@ SAMPLES = 8
 COLORED = 3.0  # steps of 8 bits, above which a film counts as colored
 BLUR = 10.0  # Lab units, of a palette
 EVEN = 0.3  # share of the even distribution in both palettes that are compared
-FORCE = 0.25  # power of their ratio; at 0.5 one film in three lost 6 % of its chroma
+FORCE = 0.5  # power of their ratio
+BALANCE = 0.5, 2.0  # bounds of the factor that keeps the chroma
 GRAY = 12.0  # Lab units of chroma, up to which a color counts as gray
 
 
@@ -167,13 +168,20 @@ class _Samples:
 def _palette(answers: list[np.ndarray], typical: np.ndarray, base: np.ndarray | None) -> np.ndarray:
     """Factors on the color bins that lean to the hues of a shot: (Q,).
 
-    How much of it is gray stays as it is: only colors are weighed against each other.
+    Only colors are weighed against each other, and so much against gray that the shot's mean
+    chroma stays what it is.
     """
     ab = np.concatenate([answer.reshape(-1, 2) for answer in answers])
     share, usual = (gamut.smooth_prior(h, BLUR) for h in (gamut.histogram(ab), typical))
     even = EVEN / len(typical)
     lean = (((1 - EVEN) * share + even) / ((1 - EVEN) * usual + even)) ** FORCE
-    colored = np.linalg.norm(gamut.bins(), axis=1) > GRAY
-    lean[colored] *= share[colored].sum() / (share * lean)[colored].sum()
+    chroma = np.linalg.norm(gamut.bins(), axis=1)
+    colored = chroma > GRAY
     lean[~colored] = 1
+    leaning = share * lean
+    # the mean of `chroma` under `leaning`, its colored part times `balance`, is that under `share`
+    over = chroma - (share * chroma).sum() / share.sum()
+    above, below = (leaning * over)[colored].sum(), -(leaning * over)[~colored].sum()
+    balance = below / above if min(above, below) > 0 else 1.0
+    lean[colored] *= np.clip(balance, *BALANCE)
     return lean if base is None else lean * base
