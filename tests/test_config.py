@@ -52,11 +52,6 @@ def test_squares_grow_at_their_shares_of_the_training() -> None:
     assert working_size(data) == 320
 
 
-def test_a_model_needs_a_name() -> None:
-    with pytest.raises(UsageError, match=r"name"):
-        check(Settings(model={"head": "ab"}))
-
-
 @pytest.mark.parametrize(
     ("crop", "scale", "size"),
     [(128, (0.6, 1.0), 160), (96, (0.5, 1.0), 128), (32, (1.0, 1.0), 32), (256, (1.0, 1.0), 256)],

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from colorizer.color.gamut import RGB_TO_XYZ, WHITE
+from colorizer.color.lab import RGB_TO_XYZ, WHITE
 
 __all__ = [
     "Picture",

@@ -68,6 +68,7 @@ class PhotoModule(LightningDataModule):
             )
         self.settings, self.seed = settings, seed
         self.device, self.ranks, self.rank = device, ranks, rank
+        self._notes: list[str] = []
         self._own: dict[str, Photos] = {}  # this process's share
 
     def setup(self, stage: str | None = None) -> None:
@@ -83,6 +84,7 @@ class PhotoModule(LightningDataModule):
             return
         photos, held_out = self._find()
         memory = self._memory([*photos, *held_out])
+        self.place = "; ".join([self.place, *self._notes])
         self._on_device = memory is not None and memory.type != "cpu"
         self.train = self._open(photos, memory)
         self.validation = self._open(held_out, memory)
@@ -173,9 +175,9 @@ class PhotoModule(LightningDataModule):
         """Training and validation photos."""
         kept = self.settings.cache
         cache = None if kept in (None, "auto") else Path(kept).expanduser() / "shards"
-        photos = find_photos(self.settings.train, cache)
+        photos = find_photos(self.settings.train, cache, self._notes)
         if self.settings.validation is not None:
-            return photos, find_photos(self.settings.validation, cache)
+            return photos, find_photos(self.settings.validation, cache, self._notes)
         count = max(1, round(self.settings.holdout * len(photos)))
         if count == len(photos):
             raise ColorizerError(

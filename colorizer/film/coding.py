@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from colorizer.color import lab
 from colorizer.errors import ColorizerError
 from colorizer.film.extra import require_cv2
-from colorizer.inference.compose import RGB_TO_XYZ
 
 __all__ = ["Coding", "chroma_of", "chroma_planes", "coding_of", "lightness_at", "luma"]
 
@@ -22,12 +22,7 @@ _MATRICES = {1: BT709, 4: (0.30, 0.11), 5: BT601, 6: BT601, 7: (0.212, 0.087)}
 _UNSPECIFIED = 2
 _PLANAR = re.compile(r"(yuv[aj]?4\d\dp|gray|nv|p[024]1)")
 _PACKED = {"yuyv422": "yuv422p", "uyvy422": "yuv422p", "yvyu422": "yuv422p", "uyyvyy411": "yuv411p"}
-
-_FROM_WHITE = np.linalg.inv(RGB_TO_XYZ) * RGB_TO_XYZ.sum(1)  # X/Xn, Y, Z/Zn -> linear RGB
-# Y, X/Xn, Z/Zn -> how far linear RGB lies from the gray of luminance Y; its rows sum to 0
-_FROM_GRAY = np.stack(
-    [-_FROM_WHITE[:, 0] - _FROM_WHITE[:, 2], _FROM_WHITE[:, 0], _FROM_WHITE[:, 2]], 1
-).astype(np.float32)
+_FROM_GRAY = lab.FROM_GRAY.astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -180,7 +175,7 @@ def _differences(
     fy = (L + 16) / 116
     f = np.stack([fy, fy + ab[..., 0] / 500, fy - ab[..., 1] / 200])
     f = f.astype(np.float32).reshape(3, -1)
-    yxz = np.where(f > 0.2068966, f * f * f, (f - 16 / 116) / 7.787)
+    yxz = lab.f_to_xyz(f)
     lean = _FROM_GRAY @ yxz  # linear RGB less the gray of the same luminance
     lean *= _share(yxz[0], lean)
     encoded = _encode(yxz[0] + lean)
@@ -208,16 +203,14 @@ def _encode(linear: np.ndarray) -> np.ndarray:
 @cache
 def _encode_table() -> np.ndarray:
     linear = np.linspace(0, 1, 16384) ** 2
-    encoded = np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear)
-    return encoded.astype(np.float32)
+    return lab.light_to_srgb(linear).astype(np.float32)
 
 
 @cache
 def _lightness_table(bits: int, full: bool) -> np.ndarray:
     black, span, _ = _range(bits, full)
     gray = ((np.arange(2**bits) - black) / span).clip(0, 1)
-    Y = np.where(gray > 0.04045, ((gray + 0.055) / 1.055) ** 2.4, gray / 12.92)
-    return np.where(Y > 0.008856, 116 * np.cbrt(Y) - 16, 116 * 7.787 * Y).astype(np.float32)
+    return lab.lightness_of(lab.srgb_to_light(gray)).astype(np.float32)
 
 
 def _range(bits: int, full: bool) -> tuple[float, float, int]:

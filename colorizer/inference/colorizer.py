@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from colorizer.errors import UsageError
-from colorizer.inference.compose import compose, enlarge, resize
+from colorizer.inference.compose import compose
 from colorizer.inference.hints import Hints, read_hints
 from colorizer.inference.network import Network, pad, working_size
 from colorizer.inference.predict import (
@@ -27,6 +27,7 @@ from colorizer.options import DEFAULT_MODEL, ColorizeOptions
 from colorizer.pictures import header as pictures
 from colorizer.pictures.header import Page, Picture, Source
 from colorizer.pictures.lightness import lightness, split_alpha
+from colorizer.pictures.resize import enlarge, resize
 
 if TYPE_CHECKING:
     import pyvips

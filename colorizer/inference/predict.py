@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from colorizer.inference.compose import fit_chroma, resize
+from colorizer.inference.compose import fit_chroma
 from colorizer.inference.network import MULTIPLE, Network, pad
+from colorizer.pictures.resize import resize
 
 __all__ = ["LARGEST", "Seen", "look", "look_again", "over_picture", "predict_uncertainty"]
 

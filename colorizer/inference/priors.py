@@ -7,11 +7,12 @@ color is multiplied everywhere in the picture.
 import numpy as np
 
 from colorizer.color import gamut
+from colorizer.color.lab import RGB_WHITE, light_to_lab
 from colorizer.errors import UsageError
-from colorizer.inference.compose import RGB_TO_XYZ, enlarge
 from colorizer.pictures import header as pictures
 from colorizer.pictures.header import COLORED, Picture, Source
 from colorizer.pictures.lightness import linear_light
+from colorizer.pictures.resize import enlarge
 
 __all__ = ["palette_prior", "reference_ab", "variant_prior"]
 
@@ -65,14 +66,7 @@ def reference_ab(picture: Picture) -> np.ndarray:
     light = light.reshape(-1, 3).clip(0, 1).astype(np.float64)
     if np.ptp(light, 1).mean() < COLORED / 4:  # linear light of a color is darker than its code
         raise UsageError(f"{picture} has no colors, so it is no palette; choose a photo in color")
-    return lab_of_light(light)[:, 1:]
-
-
-def lab_of_light(light: np.ndarray) -> np.ndarray:
-    """Linear sRGB, (N, 3), 0..1 -> CIE Lab (N, 3)."""
-    xyz = light @ RGB_TO_XYZ.T / RGB_TO_XYZ.sum(1)
-    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
-    return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], -1)
+    return light_to_lab(light, RGB_WHITE)[:, 1:]
 
 
 def variant_prior(variant: int) -> np.ndarray:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from colorizer.errors import ColorizerError, UsageError
-from colorizer.inference.compose import enlarge
 from colorizer.pictures import jpeg, tiff
 from colorizer.pictures.chunks import PngTold, read_png
 from colorizer.pictures.lightness import color_spread, has_unusable_profile, lightness
 from colorizer.pictures.opening import MAX_PIXELS, check_size, name_of, open_image, sniff
+from colorizer.pictures.resize import enlarge
 from colorizer.pictures.tiff import Channels, Frame
 
 if TYPE_CHECKING:

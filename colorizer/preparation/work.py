@@ -10,10 +10,10 @@ from PIL import Image
 from colorizer.color import gamut
 from colorizer.errors import ColorizerError
 from colorizer.options import PrepareOptions
+from colorizer.pictures.finding import Source, is_picture
 from colorizer.preparation.decode import decode
 from colorizer.preparation.doctor import SMALLEST, UNREADABLE, Finding, examine, lab
 from colorizer.preparation.duplicates import Signature, digest, signature
-from colorizer.preparation.sources import Source, is_picture
 
 __all__ = ["Examined", "look_at"]
 

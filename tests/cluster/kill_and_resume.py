@@ -18,7 +18,6 @@ from pathlib import Path
 
 import fsspec
 import numpy as np
-from colorizer.support.temporary import whole
 from fsspec.implementations.local import LocalFileSystem
 from PIL import Image
 
@@ -26,6 +25,7 @@ from colorizer.cli import main as colorizer_main
 from colorizer.cluster.parts import merge
 from colorizer.inference.colorizer import Colorizer
 from colorizer.support import stores
+from colorizer.support.files import whole
 
 FAULTS = 0.1  # of all requests
 LATENCY = 0.01  # seconds, at most

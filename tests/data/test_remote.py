@@ -77,5 +77,5 @@ def test_what_is_no_set_of_shards(store, bucket, tmp_path):
     with pytest.raises(ColorizerError, match=r"are trained on from \.tar shards"):
         find_photos(f"{bucket}/set/none_*.tar", tmp_path)
     store.write("bad.tar", b"no tar" * 200)
-    with pytest.raises(ColorizerError, match=r"set/bad\.tar is not an uncompressed tar shard"):
+    with pytest.raises(ColorizerError, match=r"set/bad\.tar: it is no uncompressed tar"):
         find_photos(f"{store.url}/bad.tar", tmp_path)

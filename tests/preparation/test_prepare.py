@@ -23,8 +23,9 @@ from colorizer.cli import main
 from colorizer.color import gamut
 from colorizer.data.photos import decode as decode_photo
 from colorizer.data.photos import find_photos
+from colorizer.pictures.finding import find_sources, is_picture
 from colorizer.preparation.decode import decode
-from colorizer.preparation.sources import find_sources, is_picture, key_of
+from colorizer.preparation.names import key_of
 from tests.drawn import landscape
 
 
