@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from colorizer.color.tensors import Picture, Target, rgb_to_lab
+from colorizer.color.tensors import LabBatch, Target, rgb_to_lab
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.evaluation.protocol import FILM_METRICS
 from colorizer.film.extra import require_cv2
@@ -54,7 +54,7 @@ class _Row:
         self.warp.update(L, ab, cut)
         self.consistency.update(ab, cut)
         chroma = torch.from_numpy(np.ascontiguousarray(ab, np.float32)).permute(2, 0, 1)[None]
-        prediction = Picture(target.L, chroma)
+        prediction = LabBatch(target.L, chroma)
         for metric in self.metrics.values():
             metric.update(prediction, target)
 

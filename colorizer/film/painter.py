@@ -11,7 +11,7 @@ from colorizer.film.source import Film, Frame
 from colorizer.inference.compose import fit_chroma
 from colorizer.inference.hints import Hints
 from colorizer.inference.network import pad, working_size
-from colorizer.inference.predict import look, over_picture
+from colorizer.inference.predict import over_picture, predict_chroma
 from colorizer.inference.propagate import follow
 
 __all__ = ["GRID", "Painter", "Seen"]
@@ -112,7 +112,7 @@ class Painter:
         smaller = self._working[0] < size[0]
         how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
         seen = cv2.resize(upright, self._working, interpolation=how)
-        slope, offset = look(seen, lambda padded: self._predict(padded, prior))
+        slope, offset = predict_chroma(seen, lambda padded: self._predict(padded, prior))
         slope, offset = slope * self._vividness, offset * self._vividness
         if hints and self._features:
             features = over_picture(self._features(pad(seen)), seen)
