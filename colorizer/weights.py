@@ -8,13 +8,13 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from colorizer.data.cache import user_cache
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.export import COUNTER, export
 from colorizer.model_folder import CONFIG, ModelFolder
 from colorizer.models import ColorModel, create_model
 from colorizer.models.encoders import read_tensors
 from colorizer.support.files import sha256
+from colorizer.support.machine import user_cache
 
 __all__ = [
     "export_weights",

@@ -1,1 +1,1 @@
-"""Pretrained networks that losses and metrics look through."""
+"""Frozen networks that losses and metrics look through, and the one reader of their weights."""

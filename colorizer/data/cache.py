@@ -2,14 +2,9 @@
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +13,11 @@ from tqdm import tqdm
 
 from colorizer.data.photos import Photo, decode
 from colorizer.errors import ColorizerError
+from colorizer.support.files import whole_folder
+from colorizer.support.machine import cores, user_cache
+from colorizer.support.pool import in_order
 
-__all__ = ["Decoded", "cache_folder", "decode_all", "user_cache"]
+__all__ = ["Decoded", "cache_folder", "decode_all"]
 
 _FORMAT = 1  # raised when decoding changes, so that photos are decoded anew
 _PIXELS, _INDEX = "pixels.u8", "index.json"
@@ -47,12 +45,6 @@ def cache_folder(setting: str | None) -> Path | None:
     if setting != "auto":
         return None if setting is None else Path(setting).expanduser()
     return user_cache() / "decoded"
-
-
-def user_cache() -> Path:
-    """Where this user's programs keep what they can make again."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or "~/.cache"
-    return Path(base).expanduser() / "colorizer"
 
 
 def decode_all(photos: Sequence[Photo], short_side: int, cache: Path | None) -> Decoded:
@@ -125,17 +117,15 @@ def _decode_each(
             return error
 
     names, sizes, failures = [], [], []
-    waiting = iter(photos)
-    with ThreadPoolExecutor(os.cpu_count()) as pool, _progress(len(photos)) as bar:
-        while chunk := list(islice(waiting, 1024)):
-            for photo, result in zip(chunk, pool.map(attempt, chunk), strict=True):
-                bar.update()
-                if isinstance(result, ColorizerError):
-                    failures.append(str(result))
-                    continue
-                names.append(photo.name)
-                sizes.append(result.shape[:2])
-                keep(result)
+    with _progress(len(photos)) as bar:
+        for photo, result in zip(photos, in_order(attempt, photos, cores()), strict=True):
+            bar.update()
+            if isinstance(result, ColorizerError):
+                failures.append(str(result))
+                continue
+            names.append(photo.name)
+            sizes.append(result.shape[:2])
+            keep(result)
     return names, sizes, failures
 
 
@@ -174,18 +164,13 @@ def _map(folder: Path) -> Decoded | None:
 
 def _write(photos: Sequence[Photo], short_side: int, folder: Path) -> None:
     """Decode into a temporary folder, which becomes `folder` when it is whole."""
-    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with whole_folder(folder, last=_INDEX) as work:
         with (work / _PIXELS).open("wb") as file:
             names, sizes, failures = _decode_each(
                 photos, short_side, lambda rgb: file.write(rgb.tobytes())
             )
         index = {"names": names, "sizes": sizes, "failures": failures}
         (work / _INDEX).write_text(json.dumps(index), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)  # what is there is not whole
-        work.rename(folder)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _as_sizes(sizes: Sequence[Sequence[int]]) -> np.ndarray:

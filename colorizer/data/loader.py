@@ -1,10 +1,6 @@
 """One epoch of photos as batches of squares."""
 
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from torch import Tensor
@@ -12,6 +8,8 @@ from torch import Tensor
 from colorizer.data.augment import Where
 from colorizer.data.resident import ResidentPhotos
 from colorizer.data.streaming import StreamedPhotos
+from colorizer.support.machine import cores
+from colorizer.support.pool import in_order
 
 __all__ = ["BatchLoader", "Photos", "default_workers"]
 
@@ -58,7 +56,7 @@ class BatchLoader:
 
     def __iter__(self) -> Iterator[Tensor]:
         left = range(self.done(), len(self))
-        return map(self.batch, left) if not self.workers else self._ahead(left)
+        return in_order(self.batch, left, self.workers)
 
     def batch(self, index: int) -> Tensor:
         """The batch of this index."""
@@ -77,20 +75,7 @@ class BatchLoader:
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Does nothing, see `state_dict`."""
 
-    def _ahead(self, batches: Iterable[int]) -> Iterator[Tensor]:
-        """In order, while threads make the next ones."""
-        waiting = iter(batches)
-        pool = ThreadPoolExecutor(self.workers, "photos")
-        try:
-            running = deque(pool.submit(self.batch, i) for i in islice(waiting, 2 * self.workers))
-            while running:
-                ready = running.popleft().result()
-                running.extend(pool.submit(self.batch, i) for i in islice(waiting, 1))
-                yield ready
-        finally:
-            pool.shutdown(cancel_futures=True)
-
 
 def default_workers(ranks: int = 1) -> int:
     """All cores but one, shared by the processes of this machine; at least one."""
-    return max(1, (os.cpu_count() or 1) // ranks - 1)
+    return max(1, cores() // ranks - 1)

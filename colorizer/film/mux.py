@@ -14,7 +14,7 @@ from colorizer.film.codecs import Target, VideoWriter, add_video, describe
 from colorizer.film.extra import require_av
 from colorizer.film.shots import Plan
 from colorizer.film.source import Film, sentence
-from colorizer.support.temporary import temporary, whole
+from colorizer.support.files import temporary, whole
 
 __all__ = ["FilmFile", "verify"]
 

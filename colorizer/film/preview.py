@@ -15,7 +15,7 @@ from colorizer.film.painter import Painter, Seen
 from colorizer.film.source import Film, clip, sentence
 from colorizer.film.steady import Steady
 from colorizer.options import FilmOptions
-from colorizer.support.temporary import whole
+from colorizer.support.files import whole
 
 __all__ = ["CLIPS", "SECONDS", "write_preview"]
 

@@ -24,7 +24,7 @@ from colorizer.film.versions import versions
 from colorizer.inference.network import Network
 from colorizer.inference.priors import palette_prior
 from colorizer.options import DEFAULT_MODEL, MAX_PIXELS, FilmOptions
-from colorizer.support.writing import write_whole
+from colorizer.support.files import write_whole
 
 __all__ = ["Result", "colorize_film", "make_painter", "workers_of"]
 

@@ -7,7 +7,10 @@ import torch
 from torch import Tensor
 from torchmetrics.image.kid import poly_kernel
 
-from colorizer.backbones import weights as backbones
+from colorizer.backbones import alexnet as alexnets
+from colorizer.backbones import inception as inceptions
+from colorizer.backbones import vgg
+from colorizer.backbones.frozen import Backbone
 from colorizer.color.tensors import Picture
 from colorizer.errors import UsageError
 from colorizer.metrics.base import ColorMetric, ImageMean, Number, check_pair, named
@@ -37,7 +40,7 @@ class LPIPS(ImageMean):
 
     def __init__(self, alexnet: str = "imagenet") -> None:
         super().__init__()
-        self.backbone = backbones.alexnet_lpips(alexnet)
+        self.backbone = alexnets.alexnet_lpips(alexnet)
 
     def per_image(self, prediction: Picture, target: Picture) -> Tensor:
         height, width = target.L.shape[-2:]
@@ -59,7 +62,7 @@ class SetDistance(ColorMetric):
     ours: list[Tensor]
     real: list[Tensor]
 
-    def __init__(self, backbone: backbones.Backbone) -> None:
+    def __init__(self, backbone: Backbone) -> None:
         super().__init__()
         self.backbone = backbone
         self.add_state("ours", [], dist_reduce_fx="cat")
@@ -113,7 +116,7 @@ class FID(SetDistance):
     order, weights = 22, "inception"
 
     def __init__(self, inception: str = "download") -> None:
-        super().__init__(backbones.inception(inception))
+        super().__init__(inceptions.inception(inception))
 
     def features(self, picture: Picture) -> Tensor:
         return self.backbone((picture.rgb.float() * 255).round().to(torch.uint8))
@@ -127,7 +130,7 @@ class FrechetVGG16(SetDistance):
     antialiased). Comparable only with itself.
 
     Args:
-        vgg16: "imagenet" (torchvision's weights, downloaded once), the path of a .safetensors
+        vgg16: "imagenet" (torchvision's weights, from timm's hub, once), the path of a .safetensors
             file with torchvision's names, or "random", for tests.
 
     Raises: UsageError where the weights cannot be had.
@@ -141,7 +144,7 @@ class FrechetVGG16(SetDistance):
     order, weights = 23, "vgg16"
 
     def __init__(self, vgg16: str = "imagenet") -> None:
-        super().__init__(backbones.vgg16(vgg16))
+        super().__init__(vgg.vgg16_means(vgg16))
 
     def features(self, picture: Picture) -> Tensor:
         return self.backbone(picture.rgb)

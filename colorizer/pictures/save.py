@@ -13,7 +13,7 @@ from colorizer.errors import ColorizerError, UsageError
 from colorizer.pictures import embed
 from colorizer.pictures.header import reason
 from colorizer.pictures.metadata import Metadata
-from colorizer.support.temporary import temporary, whole
+from colorizer.support.files import temporary, whole
 
 if TYPE_CHECKING:
     import pyvips

@@ -6,13 +6,15 @@ was killed, and is removed.
 """
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from filelock import FileLock, Timeout
+
 from colorizer.errors import ColorizerError, UsageError
-from colorizer.preparation.shards import write_whole
+from colorizer.preparation.shards import write_file
+from colorizer.support.files import remove_stale
 
 __all__ = ["FOLDER", "Journal", "shard_name"]
 
@@ -43,27 +45,27 @@ class Journal:
     def __init__(self, out: Path, settings: Mapping[str, Any]) -> None:
         self.out, self.folder = out, out / FOLDER
         self.settings = {"version": _VERSION, **settings}
-        self._lock: int | None = None
+        self._lock = FileLock(self.folder / ".lock", timeout=0)
         self._check_place()
 
     def __enter__(self) -> Self:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+            self._lock.acquire()
+        except Timeout as error:
+            raise ColorizerError(
+                f"another `colorizer prepare` is at work in {self.out}; wait"
+            ) from error
         except OSError as error:
             raise ColorizerError(f"{self.out} cannot be written: {error.strerror}") from error
-        if not _acquire(self._lock):
-            os.close(self._lock)
-            raise ColorizerError(f"another `colorizer prepare` is at work in {self.out}; wait")
         text = json.dumps(self.settings, indent=1)
         if not self._settings_file.exists():
-            write_whole(self._settings_file, lambda file: file.write(text.encode()))
+            write_file(self._settings_file, text.encode())
         self._clear_up()
         return self
 
     def __exit__(self, *reason: object) -> None:
-        if self._lock is not None:
-            os.close(self._lock)  # which releases it
+        self._lock.release()
 
     def read(self) -> Iterator[dict[str, Any]]:
         """The records, from the first on."""
@@ -79,7 +81,7 @@ class Journal:
     def add(self, record: Mapping[str, Any]) -> None:
         """Commit a chunk, whose shard, if any, is already written."""
         text = json.dumps(record, separators=(",", ":"))
-        write_whole(self._record(self.records), lambda file: file.write(text.encode("ascii")))
+        write_file(self._record(self.records), text.encode("ascii"))
         self.records += 1
         self.shards += record["shard"] is not None
 
@@ -130,23 +132,7 @@ class Journal:
                 self.shards += 1
         known = {shard_name(number) for number in range(self.shards)}
         for place in (self.out, self.folder):
-            for path in place.glob(".*.partial"):
-                path.unlink()
+            remove_stale(place)
         for path in self.out.glob("train_*.tar"):
             if path.name not in known:
                 path.unlink()
-
-
-def _acquire(handle: int) -> bool:
-    """Lock an open file, for as long as it is open; where that cannot be done, say that it was."""
-    try:
-        import fcntl
-    except ImportError:
-        return True
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # some network file systems know no locks
-        return True
-    return True

@@ -19,7 +19,7 @@ from colorizer.preparation.chart import chroma_chart
 from colorizer.preparation.decode import MAX_ASPECT, decode
 from colorizer.preparation.doctor import REASONS, UNREADABLE
 from colorizer.preparation.journal import Journal
-from colorizer.preparation.shards import read_members, write_whole
+from colorizer.preparation.shards import read_members, write_file
 from colorizer.preparation.sources import Source, relevance
 from colorizer.preparation.summary import SHOWN, Summary
 
@@ -50,11 +50,10 @@ def write_report(
     """
     out = journal.out
     data = json.dumps(_data(journal, summary), indent=1)
-    write_whole(out / "report.json", lambda file: file.write(data.encode("ascii")))
-    table = _table(summary)
-    write_whole(out / "rejected.csv", lambda file: file.write(table))
+    write_file(out / "report.json", data.encode("ascii"))
+    write_file(out / "rejected.csv", _table(summary))
     page = _page(journal, summary, title, photos, evaluation).encode("utf-8", "backslashreplace")
-    write_whole(out / "report.html", lambda file: file.write(page))
+    write_file(out / "report.html", page)
 
 
 def _data(journal: Journal, summary: Summary) -> dict[str, object]:

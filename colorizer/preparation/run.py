@@ -19,7 +19,9 @@ from colorizer.preparation.report import write_report
 from colorizer.preparation.shards import write_shard
 from colorizer.preparation.sources import Found, Source, find_sources, key_of, relevance
 from colorizer.preparation.summary import summarize
-from colorizer.preparation.work import Examined, in_order, look_at
+from colorizer.preparation.work import Examined, look_at
+from colorizer.support.machine import cores
+from colorizer.support.pool import in_order
 
 __all__ = ["PrepareResult", "prepare"]
 
@@ -76,7 +78,7 @@ def prepare(
         ColorizerError: there are no photos, or `out` cannot be written.
     """
     chosen = PrepareOptions.of(options)
-    against, workers = chosen.against, chosen.workers or os.cpu_count() or 1
+    against, workers = chosen.against, chosen.workers or cores()
     place, folder = Path(photos).expanduser(), Path(out).expanduser()
     _check_places(place, folder)
     settings = {
@@ -124,7 +126,12 @@ def _index(
     index = PictureIndex()
     look = partial(look_at, options=options, doctor=False)
     sources = sorted(found.sources, key=lambda source: source.name)
-    bar = tqdm(in_order(look, sources, workers), "reading --against", len(sources), unit="file")
+    bar = tqdm(
+        in_order(look, sources, workers, 4 * workers),
+        "reading --against",
+        len(sources),
+        unit="file",
+    )
     with bar:
         for seen in bar:
             if seen.finding:
@@ -170,7 +177,7 @@ class _Run:
             chunk = self._new_chunk()
             # One at a time from the end of the list, which thereby shrinks.
             items = (order.pop() for _ in range(len(order)))
-            for seen in in_order(look, items, workers):
+            for seen in in_order(look, items, workers, 4 * workers):
                 bar.update()
                 result.new += 1
                 self._sort_in(chunk, seen, bar)

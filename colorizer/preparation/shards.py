@@ -1,48 +1,38 @@
 """Tar shards and other files, written whole or not at all."""
 
-import os
 import tarfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
 
 from colorizer.errors import ColorizerError
+from colorizer.support.files import whole
 
-__all__ = ["read_members", "write_shard", "write_whole"]
+__all__ = ["read_members", "write_file", "write_shard"]
 
 
-def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file under a temporary name, and rename it when it lies safely on the disk.
-
-    Raises:
-        ColorizerError: it cannot be written; what was there before is still there.
-    """
-    beside = path.with_name(f".{path.name}.partial")
+@contextmanager
+def _written(path: Path) -> Iterator[Path]:
+    """A temporary file to write; see `whole`."""
     try:
-        with beside.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-        _sync_folder(path.parent)
+        with whole(path) as work:
+            yield work
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise ColorizerError(
             f"{path} cannot be written: {error.strerror}; the same command goes on from here when"
             " that is mended"
         ) from error
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a renaming outlast a power cut, where folders can be synchronized."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all.
+
+    Raises:
+        ColorizerError: it cannot be written; what was there before is still there.
+    """
+    with _written(path) as work:
+        work.write_bytes(content)
 
 
 def write_shard(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
@@ -50,16 +40,15 @@ def write_shard(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
 
     Args:
         members: name and content of each.
+
+    Raises:
+        ColorizerError: as for `write_file`.
     """
-
-    def write(file: BinaryIO) -> None:
-        with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as shard:
-            for name, content in members:
-                entry = tarfile.TarInfo(name)  # its time, owner and rights are constants
-                entry.size = len(content)
-                shard.addfile(entry, BytesIO(content))
-
-    write_whole(path, write)
+    with _written(path) as work, tarfile.open(work, "w", format=tarfile.USTAR_FORMAT) as shard:
+        for name, content in members:
+            entry = tarfile.TarInfo(name)  # its time, owner and rights are constants
+            entry.size = len(content)
+            shard.addfile(entry, BytesIO(content))
 
 
 def read_members(path: Path, names: Iterable[str]) -> dict[str, bytes]:

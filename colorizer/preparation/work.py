@@ -1,11 +1,7 @@
 """One file after another: read, decoded, examined and encoded, several at a time, in order."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import TypeVar
 
 import numpy as np
 import pyvips
@@ -19,9 +15,7 @@ from colorizer.preparation.doctor import SMALLEST, UNREADABLE, Finding, examine,
 from colorizer.preparation.duplicates import Signature, digest, signature
 from colorizer.preparation.sources import Source, is_picture
 
-__all__ = ["Examined", "in_order", "look_at"]
-
-T, R = TypeVar("T"), TypeVar("R")
+__all__ = ["Examined", "look_at"]
 
 
 @dataclass(frozen=True)
@@ -101,24 +95,3 @@ def _webp(rgb: np.ndarray, quality: int) -> bytes:
     file = BytesIO()
     Image.fromarray(rgb).save(file, "webp", quality=quality, method=4)
     return file.getvalue()
-
-
-def in_order(work: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
-    """`map(work, items)` by several threads, in order, a few items ahead and no more.
-
-    Threads suffice: reading, decoding, NumPy and encoding all leave Python alone.
-    """
-    if workers == 1:
-        yield from map(work, items)
-        return
-    ahead: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for item in items:
-                ahead.append(pool.submit(work, item))
-                if len(ahead) > 4 * workers:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-        finally:  # not wanted any more: an error, or Ctrl-C
-            pool.shutdown(wait=False, cancel_futures=True)

@@ -1,14 +1,33 @@
-"""Files and folders that appear whole or not at all, and stay after a power failure."""
+"""Files and folders that appear whole or not at all, and stay after a power failure.
+
+What is unfinished lies under a hidden name beside what it will become, locked for as long as its
+process lives; so that the rest of a killed run can be told from the work of a running one.
+"""
 
 import hashlib
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["sha256", "whole_folder"]
+try:
+    import fcntl
+except ImportError:  # Windows, which moves no file that is open
+    fcntl = None
+
+__all__ = [
+    "commit",
+    "remove_stale",
+    "sha256",
+    "temporary",
+    "whole",
+    "whole_folder",
+    "write_whole",
+]
+
+_PREFIX = ".colorizer-"
 
 
 def sha256(path: Path) -> str:
@@ -18,36 +37,127 @@ def sha256(path: Path) -> str:
 
 
 @contextmanager
+def temporary(destination: Path, suffix: str = "", folder: bool = False) -> Iterator[Path]:
+    """A new hidden file, or folder, in the folder of the destination, removed at the end.
+
+    Raises:
+        OSError: no space, no permission.
+    """
+    path = destination.with_name(f"{_PREFIX}{uuid.uuid4().hex}{suffix}")
+    handle = None
+    try:
+        if folder:
+            path.mkdir()
+        else:
+            path.touch(exist_ok=False)
+        if fcntl is not None:
+            handle = os.open(path, os.O_RDONLY)
+            _lock(handle)
+        yield path
+    finally:
+        if handle is not None:
+            os.close(handle)
+        if folder:
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole(destination: Path) -> Iterator[Path]:
+    """A temporary file to write, which becomes the destination if nothing is raised.
+
+    Raises:
+        OSError: as for `temporary`.
+    """
+    with temporary(destination, destination.suffix) as path:
+        yield path
+        if destination.exists():
+            path.chmod(destination.stat().st_mode & 0o777)
+        commit(path, destination)
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file, as `whole`; text as UTF-8."""
+    with whole(path) as work:
+        work.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+@contextmanager
 def whole_folder(destination: Path, last: str = "") -> Iterator[Path]:
-    """A temporary folder to fill, which becomes the destination if nothing is raised.
+    """A temporary folder to fill with files, which becomes the destination if nothing is raised.
 
     Of a destination that exists, the files are replaced and others left alone; the one called
     `last`, without which the folder counts as none, is gone meanwhile and comes last.
 
     Raises:
-        OSError: no space, no permission.
+        OSError: as for `temporary`.
     """
     destination.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{destination.name}-", dir=destination.parent))
-    try:
+    with temporary(destination, folder=True) as work:
         yield work
         umask = os.umask(0)
         os.umask(umask)
-        work.chmod(0o777 & ~umask)  # temporary folders, and safetensors files, are the owner's only
         for path in work.iterdir():
-            path.chmod(0o666 & ~umask)
+            path.chmod(0o666 & ~umask)  # safetensors files are for the owner only
             _sync(path)
         if not destination.exists():
             work.rename(destination)
+            _sync_folder(destination.parent)
             return
         if last:
             (destination / last).unlink(missing_ok=True)
         for path in sorted(work.iterdir(), key=lambda path: path.name == last):
             path.replace(destination / path.name)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        _sync_folder(destination)
+
+
+def commit(path: Path, destination: Path) -> None:
+    """Give a finished file its name, once its bytes are on the disk: no power failure leaves less.
+
+    Raises:
+        OSError: no space, no permission.
+    """
+    _sync(path)
+    path.replace(destination)
+    _sync_folder(destination.parent)
+
+
+def remove_stale(folder: Path) -> None:
+    """Remove what killed runs have left in a folder; what a running one writes stays."""
+    if fcntl is None:
+        return
+    for path in folder.glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # gone meanwhile, or not ours: no reason to stop
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                if _lock(handle):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+            finally:
+                os.close(handle)
+
+
+def _lock(handle: int) -> bool:
+    """Lock a file or folder if it is free; False if it is not, or if its disk knows no locks."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _sync(path: Path) -> None:
     with path.open("r+b") as file:
         os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a renaming outlast a power failure, where folders can be synchronized."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems refuse
+            os.fsync(handle)
+    finally:
+        os.close(handle)

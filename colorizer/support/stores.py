@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.extras import extra
-from colorizer.support.temporary import remove_stale, whole
+from colorizer.support.files import remove_stale, whole
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem

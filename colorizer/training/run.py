@@ -30,7 +30,7 @@ from colorizer.losses import WeightedSum, create_loss
 from colorizer.models import ColorModel, create_model
 from colorizer.registry import MODELS
 from colorizer.support.allocator import keep_freed_memory
-from colorizer.support.writing import write_whole
+from colorizer.support.files import write_whole
 from colorizer.training.baseline import gray_baseline
 from colorizer.training.batch_size import fit_batch
 from colorizer.training.callbacks import (

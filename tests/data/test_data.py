@@ -50,7 +50,7 @@ def test_missing_and_empty_places_are_named(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no photo")
     with pytest.raises(ColorizerError, match=r"no photos at .*nowhere"):
         find_photos(tmp_path / "nowhere")
-    with pytest.raises(ColorizerError, match=r"a folder of \.jpeg"):
+    with pytest.raises(ColorizerError, match="a folder of "):
         find_photos(tmp_path)
     (tmp_path / "bad.tar").write_bytes(b"no tar" * 200)
     with pytest.raises(ColorizerError, match=r"bad\.tar is not an uncompressed tar"):

@@ -20,7 +20,7 @@ from colorizer.inference.folders.jobs import Job, plan, report_path, shard
 from colorizer.inference.folders.memory import Budget
 from colorizer.inference.folders.run import run, threads_of, workers_of
 from colorizer.pictures.header import Picture
-from colorizer.support.temporary import temporary
+from colorizer.support.files import temporary
 from tests.model_folder import write_model_folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -281,7 +281,7 @@ def test_what_cannot_be_written_becomes_png(tmp_path):
 
 
 def test_memory_is_shared(colorizer, tmp_path, monkeypatch):
-    monkeypatch.setattr(memory, "_taken", lambda: 800 * 10**6)  # not what other tests left
+    monkeypatch.setattr(memory, "memory_taken", lambda: 800 * 10**6)  # not what other tests left
     photos = many(tmp_path / "in", 8)
     result = run(plan([photos], tmp_path / "out"), colorizer, workers=4, memory=1000)
     assert (len(result.done), result.notes) == (8, [])
@@ -294,7 +294,7 @@ def picture(width: int, height: int, loader: str = "jpegload") -> Picture:
 
 
 def test_pictures_too_large_for_the_bound(colorizer, monkeypatch):
-    monkeypatch.setattr(memory, "_taken", lambda: 50 * 10**6)
+    monkeypatch.setattr(memory, "memory_taken", lambda: 50 * 10**6)
     large = colorizer.with_options(size=512, threads=8)
     jpeg = Path("out.jpg")
     whole = memory.estimate(picture(8000, 8000), jpeg, 512, 8) // 10**6 + 101
@@ -312,7 +312,7 @@ def test_pictures_too_large_for_the_bound(colorizer, monkeypatch):
 
 
 def test_without_a_bound_nothing_is_refused(colorizer, monkeypatch):
-    monkeypatch.setattr(memory, "_installed", lambda: 100 * 10**6)
+    monkeypatch.setattr(memory, "memory_installed", lambda: 100 * 10**6)
     large = picture(8000, 8000, "webpload")
     budget = Budget(None, colorizer)
     with budget.share(large, Path("out.webp")) as (options, notes):
@@ -328,7 +328,7 @@ def test_without_a_bound_nothing_is_refused(colorizer, monkeypatch):
 
 
 def test_pictures_wait_for_each_other(colorizer, monkeypatch):
-    monkeypatch.setattr(memory, "_taken", lambda: -50 * 10**6)
+    monkeypatch.setattr(memory, "memory_taken", lambda: -50 * 10**6)
     most, running, lock = [0], [0], threading.Lock()
     need = memory.estimate(picture(500, 500), Path("a.jpg"), colorizer.size, 1)
     budget = Budget(2 * need // 10**6 + 1, colorizer)

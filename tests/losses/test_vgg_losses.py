@@ -10,7 +10,8 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import save_file
 from torch import nn
 
-from colorizer.backbones.vgg import LAYERS, VGG16Features, vgg16_features
+from colorizer.backbones import vgg
+from colorizer.backbones.vgg import LAYERS, vgg16_features
 from colorizer.color.tensors import Prediction, Target
 from colorizer.errors import UsageError
 from colorizer.losses import create_loss
@@ -32,8 +33,7 @@ def plain_vgg(features):
             layers += [nn.Conv2d(inputs, width, 3, padding=1), nn.ReLU()]
             inputs = width
     model = nn.Sequential(*layers)
-    state = {key.removeprefix("features."): value for key, value in features._tensors.items()}
-    model.load_state_dict(state)  # every key, and no other
+    model.load_state_dict(features.network.state_dict())  # every key, and no other
 
     def run(rgb):
         mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
@@ -46,6 +46,16 @@ def plain_vgg(features):
         return found
 
     return run
+
+
+def tensors(source):
+    """The weights of a source, by torchvision's names; five blocks."""
+    return {f"features.{k}": v for k, v in vgg._network(source)[0].state_dict().items()}
+
+
+def forget():
+    vgg16_features.cache_clear()
+    vgg._network.cache_clear()
 
 
 def test_features_are_vgg16s():
@@ -78,28 +88,27 @@ def test_vgg16_is_shared_and_kept_out_of_state_and_parameters():
     assert copy.deepcopy(loss).members["perceptual"].features is vgg16_features("random")
     assert not list(loss.parameters())
     assert not loss.state_dict()
-    assert not any(t.requires_grad for t in vgg16_features("random")._tensors.values())
+    assert not any(p.requires_grad for p in vgg16_features("random").network.parameters())
 
 
 def test_vgg16_from_a_file(tmp_path):
-    random = vgg16_features("random")
-    stored = {key: value.half() for key, value in random._tensors.items()}
+    stored = {key: value.half() for key, value in tensors("random").items()}
     save_file(stored | {"classifier.0.bias": torch.zeros(3)}, tmp_path / "vgg.safetensors")
-    loaded = vgg16_features(str(tmp_path / "vgg.safetensors"))
-    for key, value in loaded._tensors.items():
+    for key, value in tensors(str(tmp_path / "vgg.safetensors")).items():
         assert torch.equal(value, stored[key].float())
     del stored["features.21.bias"]
-    with pytest.raises(UsageError, match=r"features\.21\.bias is nothing, VGG16 has \(512,\)"):
-        VGG16Features(stored)
+    save_file(stored, tmp_path / "less.safetensors")
+    with pytest.raises(UsageError, match=r"features\.21\.bias is missing, not \(512,\)"):
+        vgg16_features(str(tmp_path / "less.safetensors"))
 
 
 def test_vgg16_refuses_with_the_ways_out(tmp_path, monkeypatch):
     def offline(*_):
         raise LocalEntryNotFoundError("no connection")
 
-    monkeypatch.setattr("colorizer.backbones.vgg.hub_answers", lambda: True)
+    monkeypatch.setattr("colorizer.backbones.weights.hub_answers", lambda: True)
     monkeypatch.setattr("huggingface_hub.hf_hub_download", offline)
-    vgg16_features.cache_clear()
+    forget()
     with pytest.raises(UsageError, match=r"either connect once .* or set vgg16 to the path"):
         create_loss({"perceptual": 1.0})
     with pytest.raises(UsageError, match=r"'nowhere\.safetensors': no such file; accepted are"):
@@ -124,9 +133,9 @@ def unreachable(monkeypatch):
     monkeypatch.setattr("huggingface_hub.hf_hub_download", refuse)
     monkeypatch.setattr("urllib.request.getproxies", dict)
     monkeypatch.setattr("socket.create_connection", unroutable)
-    vgg16_features.cache_clear()
+    forget()
     yield
-    vgg16_features.cache_clear()
+    forget()
 
 
 @pytest.mark.usefixtures("unreachable")
@@ -143,10 +152,10 @@ def test_vgg16_offline_comes_from_the_hubs_cache(tmp_path, monkeypatch):
     (place / "refs").mkdir(parents=True)
     (place / "refs" / "main").write_text("c0ffee")
     (place / "snapshots" / "c0ffee").mkdir(parents=True)
-    weights = vgg16_features("random")._tensors
+    weights = tensors("random")
     save_file(weights, place / "snapshots" / "c0ffee" / "model.safetensors")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    found = vgg16_features()._tensors
+    found = tensors("imagenet")
     assert found.keys() == weights.keys()
     assert all(torch.equal(found[key], weights[key]) for key in weights)
 

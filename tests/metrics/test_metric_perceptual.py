@@ -12,7 +12,9 @@ import torch
 from scipy.linalg import sqrtm
 from torchmetrics.image.kid import poly_kernel
 
-from colorizer.backbones import weights as backbones
+from colorizer.backbones.alexnet import alexnet_lpips
+from colorizer.backbones.inception import inception
+from colorizer.backbones.vgg import _network, vgg16_means
 from colorizer.color.tensors import Picture, rgb_to_lab
 from colorizer.errors import UsageError
 from colorizer.metrics import create_metrics
@@ -69,23 +71,23 @@ def test_a_set_of_one_is_refused(distance):
 
 
 def test_vgg16_takes_any_size():
-    backbone = backbones.vgg16("random")
+    backbone = vgg16_means("random")
     assert backbone(torch.rand(1, 3, 40, 70)).shape == (1, 512)
     assert "untrained" in backbone.about
 
 
 def test_inception_takes_any_size():
     pytest.importorskip("torch_fidelity")
-    backbone = backbones.inception("random")
+    backbone = inception("random")
     picture = torch.randint(0, 256, (1, 3, 40, 70), dtype=torch.uint8)
     assert backbone(picture).shape == (1, 2048)
 
 
 def test_inception_from_a_file(tmp_path):
     pytest.importorskip("torch_fidelity")
-    first = backbones.inception("random")
+    first = inception("random")
     torch.save(first.network.state_dict(), tmp_path / "inception.pth")
-    second = backbones.inception(str(tmp_path / "inception.pth"))
+    second = inception(str(tmp_path / "inception.pth"))
     picture = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8)
     assert torch.equal(first(picture), second(picture))
     assert "sha256" in second.about
@@ -95,8 +97,8 @@ def test_backbones_leave_the_random_state_alone():
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    backbones.alexnet_lpips.__wrapped__("random")
-    backbones.vgg16.__wrapped__("random")
+    alexnet_lpips.__wrapped__("random")
+    _network.__wrapped__("random")
     assert torch.equal(torch.rand(3), expected)
 
 
@@ -132,7 +134,7 @@ def test_lpips_refuses_tiny_pictures():
 
 @pytest.mark.skipif("COLORIZER_ALEXNET" not in os.environ, reason="needs COLORIZER_ALEXNET")
 def test_lpips_of_two_pictures_is_the_packages():
-    backbone = backbones.alexnet_lpips(os.environ["COLORIZER_ALEXNET"])
+    backbone = alexnet_lpips(os.environ["COLORIZER_ALEXNET"])
     x, y = (
         torch.from_numpy(landscape(seed, 96, 112)).permute(2, 0, 1)[None] / 255 for seed in (0, 1)
     )
@@ -154,5 +156,5 @@ def test_vgg16_features_are_torchvisions():
     )
     with torch.no_grad():
         expected = network[:30]((rgb - mean) / std).mean((2, 3))
-    found = backbones.vgg16(os.environ["COLORIZER_VGG16"])(rgb)
+    found = vgg16_means(os.environ["COLORIZER_VGG16"])(rgb)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)

@@ -8,7 +8,8 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from colorizer.backbones import weights as backbones
+from colorizer.backbones import inception, vgg
+from colorizer.backbones.frozen import Backbone
 from colorizer.color.tensors import Picture, Target, rgb_to_lab
 from colorizer.errors import UnknownNameError, UsageError
 from colorizer.metrics import create_metrics, list_metrics
@@ -38,9 +39,9 @@ def small_networks(monkeypatch):
         scale = 255 if rgb.dtype == torch.uint8 else 1
         return torch.relu(network(rgb.float() / scale)).mean((2, 3))
 
-    for name in ("vgg16", "inception"):
-        backbone = backbones.Backbone("small", layer.requires_grad_(False), forward)
-        monkeypatch.setattr(backbones, name, lambda source, backbone=backbone: backbone)
+    backbone = Backbone("small", layer.requires_grad_(False), forward)
+    monkeypatch.setattr(vgg, "vgg16_means", lambda source: backbone)
+    monkeypatch.setattr(inception, "inception", lambda source: backbone)
 
 
 def pair(n=5, noise=0.1):

@@ -14,7 +14,6 @@ from colorizer.data.module import PhotoModule
 from colorizer.errors import ColorizerError
 from colorizer.losses import create_loss
 from colorizer.models import create_model
-from colorizer.support import machine as memory
 from colorizer.training import batch_size
 from colorizer.training.batch_size import fit_batch, largest_batch, search
 from colorizer.training.task import ColorTask
@@ -36,31 +35,6 @@ def test_search_finds_the_largest_that_fits(room: int, most: int) -> None:
     assert found == max(allowed, default=0)
     assert max(asked) <= most
     assert len(asked) == len(set(asked)) <= 24
-
-
-# ---- memory
-
-
-def test_available_memory_is_told_or_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert 10**7 < memory.available(torch.device("cpu")) < 10**14
-
-    def absent(*_: object) -> None:
-        raise OSError
-
-    monkeypatch.setattr(Path, "read_text", absent)
-    assert 10**7 < memory.available(torch.device("cpu")) < 10**14
-    monkeypatch.setattr("os.sysconf", absent)
-    assert memory.available(torch.device("cpu")) == 4 * 1024**3
-
-
-def test_a_container_bounds_the_memory(tmp_path: Path) -> None:
-    assert memory._left_to_container(tmp_path) == float("inf")
-    (tmp_path / "memory.max").write_text("1000\n")
-    (tmp_path / "memory.current").write_text("900\n")
-    (tmp_path / "memory.stat").write_text("anon 500\ninactive_file 300\n")
-    assert memory._left_to_container(tmp_path) == 400
-    (tmp_path / "memory.max").write_text("max\n")
-    assert memory._left_to_container(tmp_path) == float("inf")
 
 
 # ---- a GPU

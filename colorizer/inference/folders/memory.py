@@ -1,8 +1,6 @@
 """Keep what many pictures take together within a bound, by estimates on the high side."""
 
 import ctypes
-import os
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.network import working_size
 from colorizer.pictures.header import Picture
+from colorizer.support.machine import cores, memory_installed, memory_taken
 
 __all__ = ["Budget", "estimate"]
 
@@ -76,10 +75,10 @@ class Budget:
         self._colorizer = colorizer
         self._used = 0
         self._changed = threading.Condition()
-        self._free = _installed() // 2
+        self._free = memory_installed() // 2
         if memory is not None:
             _return_what_is_freed()
-            taken = _taken() + _KEPT
+            taken = memory_taken() + _KEPT
             self._free = memory * MB - taken
             if self._free < _FIXED:
                 least = -(-(taken + 2 * _FIXED) // (10 * MB)) * 10
@@ -108,7 +107,7 @@ class Budget:
     def _fit(
         self, picture: Picture, destination: Path
     ) -> tuple[int, dict[str, Any], tuple[str, ...]]:
-        size, threads = self._colorizer.size, self._colorizer.options.threads or os.cpu_count() or 1
+        size, threads = self._colorizer.size, self._colorizer.options.threads or cores()
         need = estimate(picture, destination, self._scaled(size), threads)
         if self._memory is None:
             return min(need, self._free), {}, ()
@@ -146,20 +145,3 @@ def _return_what_is_freed() -> None:
         return
     mallopt(_MMAP_THRESHOLD, MB)
     mallopt(_ARENA_MAX, 4)
-
-
-def _installed() -> int:
-    """Bytes of memory that the machine has; without end where the system does not tell."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return sys.maxsize
-
-
-def _taken() -> int:
-    """Bytes that this process has in memory; a usual number where the system does not tell."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return 100 * MB

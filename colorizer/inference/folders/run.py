@@ -3,10 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from functools import partial
-from itertools import islice
 
 from colorizer.errors import UsageError
 from colorizer.inference.colorizer import Colorizer
@@ -14,7 +11,9 @@ from colorizer.inference.folders.jobs import Job
 from colorizer.inference.folders.memory import Budget
 from colorizer.inference.folders.report import Report, Result
 from colorizer.pictures import header as pictures
-from colorizer.support.temporary import remove_stale
+from colorizer.support.files import remove_stale
+from colorizer.support.machine import cores
+from colorizer.support.pool import as_done
 
 __all__ = ["run", "threads_of", "workers_of"]
 
@@ -62,7 +61,9 @@ def run(
         skipped = len(result.skipped)
         bar = tqdm(total=len(jobs), initial=skipped, unit="picture", disable=len(jobs) < 2)
         with bar:
-            for job, notes, failure, size, seconds in _work(todo, workers, colorizer, budget):
+            color = partial(_color, colorizer=colorizer, budget=budget)
+            threads = workers if min(workers, len(todo)) > 1 else 0
+            for job, notes, failure, size, seconds in as_done(color, todo, threads):
                 bar.update()
                 result.notes += notes
                 if failure is None:
@@ -79,38 +80,15 @@ def run(
 
 def workers_of(workers: int | None, count: int) -> int:
     """How many pictures to have in work; where nothing is asked for, one on each core."""
-    return max(1, min(_cores(), count)) if workers is None else workers
+    return max(1, min(cores(), count)) if workers is None else workers
 
 
 def threads_of(workers: int) -> int | None:
     """Threads for each of several workers: the cores are shared; None, all, for one worker."""
-    return None if workers <= 1 else max(1, _cores() // workers)
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return None if workers <= 1 else max(1, cores() // workers)
 
 
 Outcome = tuple[Job, tuple[str, ...], Exception | None, str, float]
-
-
-def _work(jobs: list[Job], workers: int, colorizer: Colorizer, budget: Budget) -> Iterator[Outcome]:
-    """Outcomes as they come; no more jobs are started than workers, so that Ctrl-C is quick."""
-    color = partial(_color, colorizer=colorizer, budget=budget)
-    if workers == 1 or len(jobs) < 2:
-        yield from map(color, jobs)
-        return
-    waiting = iter(jobs)
-    with ThreadPoolExecutor(workers) as pool:
-        running = {pool.submit(color, job) for job in islice(waiting, workers)}
-        while running:
-            finished, running = wait(running, return_when=FIRST_COMPLETED)
-            running |= {pool.submit(color, job) for job in islice(waiting, len(finished))}
-            for future in finished:
-                yield future.result()
 
 
 def _color(job: Job, colorizer: Colorizer, budget: Budget) -> Outcome:

@@ -1,7 +1,5 @@
 """Checkpoints: written whole, often enough, and when the training is told to stop."""
 
-import hashlib
-import os
 import re
 import signal
 import sys
@@ -17,6 +15,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from colorizer.errors import ColorizerError
+from colorizer.support.files import commit, sha256
 
 __all__ = ["Checkpoints", "StoppedError", "newest_checkpoint"]
 
@@ -132,10 +131,8 @@ class Checkpoints(Checkpoint):
         work = self.folder / "unfinished.tmp"
         trainer.save_checkpoint(work)
         if trainer.is_global_zero:
-            with work.open("rb+") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-                os.fsync(file.fileno())
-            work.replace(self.folder / f"step-{trainer.global_step:09d}-{digest[:16]}.ckpt")
+            name = f"step-{trainer.global_step:09d}-{sha256(work)[:16]}.ckpt"
+            commit(work, self.folder / name)
             for old in list(_newest_first(self.folder))[KEPT:]:
                 old.unlink()
         self._saved = time.monotonic()
@@ -148,9 +145,7 @@ def newest_checkpoint(folder: Path) -> Path | None:
     """
     for path in _newest_first(folder):
         match = _NAME.fullmatch(path.name)
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if match and digest.startswith(match[1]):
+        if match and sha256(path).startswith(match[1]):
             return path
         warnings.warn(f"{path} is damaged and is passed over", stacklevel=2)
     return None

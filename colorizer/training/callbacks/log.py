@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from colorizer.support.writing import write_whole
+from colorizer.support.files import write_whole
 
 __all__ = ["EpochLog", "epoch_rows"]
 
