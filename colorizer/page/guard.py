@@ -73,7 +73,8 @@ class Guard:
         given = scope["path"].removeprefix("/").partition("/")[0]
         if not secrets.compare_digest(given.encode(), self.token.encode()):
             return refusal(
-                403, "the address lacks the page's token; open the one that `colorizer serve` printed"
+                403,
+                "the address lacks the page's token; open the one that `colorizer serve` printed",
             )
         origin = headers.get("origin")
         if origin is not None and origin.lower() not in (f"http://{host}", f"https://{host}"):

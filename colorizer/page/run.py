@@ -1,16 +1,15 @@
 """`colorizer serve`: start the page and open it."""
 
-import ipaddress
+import os
 import secrets
 import socket
 import sys
 import threading
 import webbrowser
-from pathlib import Path
 
-from colorizer.errors import ColorizerError, UsageError
-from colorizer.extras import installed
+from colorizer.errors import UsageError
 from colorizer.inference.colorizer import Colorizer
+from colorizer.options import ServeOptions
 from colorizer.page.folder import PrivateFolder
 from colorizer.page.studio import Studio
 
@@ -21,25 +20,12 @@ MOST_AT_ONCE = 96  # connections; the next is refused at once
 ROOM = 8 * 2**30  # bytes of all photos and results together
 
 
-def serve(
-    model: str,
-    *,
-    port: int = 0,
-    host: str = "127.0.0.1",
-    open_browser: bool = True,
-    max_pixels: int,
-    threads: int | None = None,
-) -> None:
-    """Serve the page until it is interrupted; prints its address.
+def serve(model: str | os.PathLike[str], options: ServeOptions) -> None:
+    """Serve the page until it is interrupted; prints its address, and opens it.
 
     Args:
         model: as for `Colorizer`.
-        port: 0 takes a free one.
-        host: the address to listen on; another than this machine's own lets others in that know
-            the token, and is said aloud.
-        open_browser: show the page in the user's browser.
-        max_pixels: larger photos are refused.
-        threads: as for `Colorizer`.
+        options: where, and how.
 
     Raises:
         UsageError: an address that cannot be listened on. ColorizerError: as for `Colorizer`.
@@ -49,8 +35,9 @@ def serve(
     from colorizer.page.guard import Guard
     from colorizer.page.server import create_app
 
-    engine = Colorizer(model, threads=threads, max_pixels=max_pixels)
-    listener = _listen(host, port)
+    host = options.host
+    engine = Colorizer(model, threads=options.threads, max_pixels=options.max_pixels)
+    listener = _listen(host, options.port)
     port = listener.getsockname()[1]
     token = secrets.token_urlsafe(24)
     is_local = host in ("127.0.0.1", "localhost", "::1")
@@ -60,7 +47,7 @@ def serve(
         hosts = [] if any_host else [*hosts, f"{_bracketed(host)}:{port}"]
     folder = PrivateFolder(ROOM)
     try:
-        app = Guard(create_app(Studio(engine, folder, max_pixels)), token, hosts)
+        app = Guard(create_app(Studio(engine, folder, options.max_pixels)), token, hosts)
         address = f"http://{_bracketed('127.0.0.1' if is_local else _shown(host))}:{port}/{token}/"
         if not is_local:
             print(
@@ -70,7 +57,7 @@ def serve(
             )
         print(f"Colorizer is at {address}", flush=True)
         print("Photos stay on this machine. Stop with Ctrl-C.", flush=True)
-        if open_browser:
+        if not options.no_browser:
             threading.Timer(0.5, webbrowser.open, [address]).start()
         config = uvicorn.Config(
             app,
@@ -82,3 +69,29 @@ def serve(
         uvicorn.Server(config).run(sockets=[listener])
     finally:
         folder.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    if os.name == "posix":  # elsewhere it would let another program share the port
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise UsageError(
+            f"cannot listen on {host}, port {port}: {error.strerror or error}; choose another"
+            " --port, or leave it out for a free one"
+        ) from error
+    return listener
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _shown(host: str) -> str:
+    """An address that others can open, where it listens on all."""
+    return socket.gethostname() if host in ("0.0.0.0", "::") else host

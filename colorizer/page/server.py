@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -96,6 +97,9 @@ def _answered(
             return refusal(404, str(error))
         except ColorizerError as error:
             return refusal(400, str(error))
+        except Exception as error:  # whatever it is, the page must be able to say something
+            traceback.print_exc()
+            return refusal(500, f"this went wrong inside: {type(error).__name__}: {error}")
 
     return handle
 
@@ -203,7 +207,7 @@ class _Page:
         shrink = 4 if told.get("size") == "thumbnail" else 2 if told.get("size") == "small" else 1
 
         def show() -> bytes:
-            engine = self.studio.told_to(told.get("settings") or {}, told.get("hints"))
+            engine = self.studio.told_to(told.get("settings", {}), told.get("hints"))
             return self.studio.show(request.path_params["id"], engine, shrink)
 
         return Response(await self.previews.run(show), media_type="image/jpeg")
@@ -212,7 +216,7 @@ class _Page:
         told = await _told(request)
 
         def suggest() -> dict[str, Any]:
-            engine = self.studio.told_to(told.get("settings") or {}, None)
+            engine = self.studio.told_to(told.get("settings", {}), None)
             x, y = (_number(told.get(name)) for name in "xy")
             return self.studio.suggest(request.path_params["id"], engine, x, y)
 
@@ -240,7 +244,9 @@ class _Page:
         task.add_done_callback(self.tasks.discard)
         return JSONResponse({"id": key}, 202)
 
-    async def _work(self, job: dict[str, Any], wanted: list[dict[str, Any]], extension: str) -> None:
+    async def _work(
+        self, job: dict[str, Any], wanted: list[dict[str, Any]], extension: str
+    ) -> None:
         def progress(done: int) -> None:
             job["done"] = done
 

@@ -110,13 +110,17 @@ class Studio:
             for key in list(self._results):
                 self.drop_result(key)
 
-    def told_to(self, settings: Mapping[str, Any], hints: Any) -> Colorizer:
+    def told_to(self, settings: Any, hints: Any) -> Colorizer:
         """The engine with what the page asks for.
 
         Raises:
             UsageError: an unknown setting, a value out of range, or wrong hints.
             UnknownPhotoError: the palette is no longer here.
         """
+        if not isinstance(settings, Mapping):
+            raise UsageError(f"settings are {settings!r}; accepted are names with values")
+        if not isinstance(hints, Mapping | list | None):  # a text would be the path of a file
+            raise UsageError(f"hints are {hints!r}; accepted is what the page saves")
         for name in settings:
             if name not in SETTINGS:
                 raise UsageError(f"the page sets no {name!r}{did_you_mean(name, SETTINGS)}")
@@ -143,8 +147,8 @@ class Studio:
         """The lightness of a place, and the likeliest colors there."""
         photo = self.photo(key)
         with photo.lock, _telling(photo):
-            L = photo.preview.lightness_at(x, y)
-            return {"L": L, "colors": photo.preview.suggest(engine, x, y)}
+            colors = photo.preview.suggest(engine, x, y)
+            return {"L": photo.preview.lightness_at(x, y), "colors": colors}
 
     def render(
         self,
@@ -211,7 +215,9 @@ class Studio:
         try:
             self.folder.check_room(0)
             with _telling(photo):
-                notes += [_unplaced(note, photo.file) for note in engine.colorize_file(photo.file, path)]
+                notes += [
+                    _unplaced(note, photo.file) for note in engine.colorize_file(photo.file, path)
+                ]
         except BaseException:
             self.folder.remove(path)
             raise
