@@ -126,7 +126,7 @@ def stages(options: argparse.Namespace, folder: Path) -> None:
         padded = chroma.pad(small)
         ab = network(padded)
         clock.append(time.perf_counter())
-        slope, offset = predict.look(small, lambda _, ab=ab: ab)
+        slope, offset = predict.predict_chroma(small, lambda _, ab=ab: ab)
         clock.append(time.perf_counter())
         decoded = picture.decode(read).copy_memory()
         clock.append(time.perf_counter())
@@ -200,7 +200,8 @@ def small_rgb(path: Path, width: int) -> np.ndarray:
 
 def enlarged(lab: np.ndarray) -> list[np.ndarray]:
     """Chroma at an eighth of the size, enlarged: nearest, bilinear, ours."""
-    from colorizer.inference.compose import fit_chroma, resize
+    from colorizer.inference.compose import fit_chroma
+    from colorizer.pictures.resize import resize
 
     height, width = (side // 8 for side in lab.shape[:2])
     ab = resize(lab[..., 1:], height, width)
@@ -275,7 +276,7 @@ def drift(options: argparse.Namespace, folder: Path) -> None:
 
 
 def shrink(values: np.ndarray, sides: tuple[int, int]) -> np.ndarray:
-    from colorizer.inference.compose import resize
+    from colorizer.pictures.resize import resize
 
     return resize(values, *sides)
 
@@ -317,7 +318,8 @@ def color_plain(source: str, destination: str, model: str) -> None:
     """The same steps on whole arrays."""
     from PIL import Image
 
-    from colorizer.inference.compose import RGB_TO_XYZ, fit_chroma
+    from colorizer.color.lab import RGB_TO_XYZ
+    from colorizer.inference.compose import fit_chroma
     from colorizer.inference.network import Network, pad, working_size
 
     Image.MAX_IMAGE_PIXELS = None

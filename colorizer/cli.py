@@ -291,6 +291,43 @@ def _export(args: Namespace) -> int:
     return 0
 
 
+def _calibrate_parser() -> Parser:
+    parser = Parser(
+        description="find the working size, temperature and moderation of a model on photos in "
+        "color, and write them into its folder"
+    )
+    parser.add_argument("model", metavar="MODEL", help="a model folder, or a shipped model's name")
+    parser.add_argument("--data", required=True, help="photos that it was not trained on")
+    parser.add_argument(
+        "-o", "--output", metavar="OUT", type=str | None, help="another model folder to write"
+    )
+    parser.add_argument(
+        "--alexnet",
+        type=str | None,
+        metavar="WEIGHTS",
+        help="the network behind LPIPS: a file, or `imagenet` to download it once "
+        "(without it CIEDE2000 decides)",
+    )
+    parser.add_argument("--limit", type=int, default=120, help="only so many photos, evenly spread")
+    for name, many in (("sizes", list[int]), ("temperatures", list[float])):
+        parser.add_argument(f"--{name}", type=many | None, help="to try, such as [192,256]")
+    parser.add_argument("--moderations", type=list[float] | None, help="to try, such as [0,0.5]")
+    return parser
+
+
+def _calibrate(args: Namespace) -> int:
+    calibration = training_side("colorizer.evaluation.calibration")
+    options = {name: value for name, value in args.as_dict().items() if value is not None}
+    result = calibration.calibrate(options.pop("model"), options.pop("data"), **options)
+    print(f"{result.photos} photos, whose own colorfulness is {result.original:.4g}\n\n{result}")
+    chosen = result.chosen
+    print(
+        f"\nsize {chosen.size}, temperature {chosen.temperature:g}, moderation "
+        f"{chosen.moderation:g}: written to {args.output or args.model}"
+    )
+    return 0
+
+
 def _evaluate_parser() -> Parser:
     parser = Parser(description="compare models on photos in color")
     parser.add_argument(
@@ -355,6 +392,7 @@ _VERBS: dict[str, tuple[Callable[[], Parser], Callable[[Namespace], int]]] = {
     "train": (_train_parser, _train),
     "evaluate": (_evaluate_parser, _evaluate),
     "prepare": (_prepare_parser, _prepare),
+    "calibrate": (_calibrate_parser, _calibrate),
     "export": (_export_parser, _export),
     "report": (_report_parser, _report),
     "list": (_list_parser, _list),

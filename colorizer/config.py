@@ -17,7 +17,7 @@ __all__ = [
     "check",
     "crop_at",
     "last_crop",
-    "working_size",
+    "size_as_trained",
 ]
 
 
@@ -45,7 +45,8 @@ class DataSettings:
 
     Args:
         train: a folder of photos (any depth), a tar shard, a folder of shards, or a pattern such as
-            `photos/train_*.tar`. There is no default data set.
+            `photos/train_*.tar`; or shards of a store: `s3://bucket/train_{000..999}.tar`. There
+            is no default data set.
         validation: likewise; without it `holdout` of the training photos are set aside.
         holdout: share of the training photos to validate on when `validation` is not set.
         size: short side in pixels at which photos are decoded and kept.
@@ -53,7 +54,8 @@ class DataSettings:
             memory, decoded once for all runs; "streaming": nowhere, each is decoded anew each
             epoch; "auto": resident if they fit.
         cache: the folder that keeps decoded photos for the next run; "auto" is one in the user's
-            cache, None keeps nothing.
+            cache, None keeps nothing. When a new set makes it larger than a fifth of its disk, the
+            sets that were used longest ago are removed.
         workers: threads that prepare batches where photos are not resident on the training device;
             None leaves one core to the training and takes the others.
         crop: side in pixels of the squares that the network is trained on.
@@ -190,7 +192,8 @@ class Settings:
     Args:
         init: start from all the weights of this: a shipped model's name, a model folder (whose
             model counts unless `model` names another) or a state dict.
-        model: its name, and any keyword of its constructor.
+        model: its name (default: colornet18, or what `init` holds), and any keyword of its
+            constructor.
         loss: name and weight of each loss, or its weight with any keywords of its constructor, such
             as `{huber: 1.0, contrastive: {weight: 0.1, mode: layers}}`.
         metrics: names of what is measured on the validation photos; or name and keywords of each
@@ -203,7 +206,7 @@ class Settings:
     """
 
     init: str | None = None
-    model: dict[str, Any] = field(default_factory=lambda: {"name": "colornet18"})
+    model: dict[str, Any] = field(default_factory=dict)
     loss: dict[str, Any] = field(default_factory=lambda: {"distribution": 1.0})
     metrics: list[str] | dict[str, dict[str, Any]] = field(
         default_factory=lambda: ["mse", "channelwise_l2", "psnr"]
@@ -226,7 +229,7 @@ def crop_at(data: DataSettings, progress: float) -> int:
     return data.grow[max(begun)] if begun else data.crop
 
 
-def working_size(data: DataSettings) -> int:
+def size_as_trained(data: DataSettings) -> int:
     """The short side, in pixels, at which a network sees things as large as in its training."""
     return max(32, 32 * round(last_crop(data) / (sum(data.scale) / 2) / 32))
 
@@ -275,6 +278,4 @@ def check(settings: Settings) -> dict[str, Any]:
     wrong = [name for name, holds in limits.items() if not holds]
     if wrong:
         raise UsageError(f"settings out of range: {'; '.join(wrong)}")
-    if "name" not in settings.model:
-        raise UsageError("settings: model needs a name, such as model.name=colornet18")
     return plain

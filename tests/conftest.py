@@ -8,9 +8,22 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.device import set_device
 from tests.drawn import landscape
 from tests.s3 import bucket, s3_server  # noqa: F401 - fixtures
 from tests.trainings import save
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--device",
+        default="cpu",
+        help="where the suites of colors, models, losses, metrics and photos compute",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    set_device(config.getoption("--device"))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -25,7 +25,7 @@ __all__ = ["connect", "on_ray"]
 
 _CPUS = 0.9  # of an actor: with whole ones, Ray's own tasks find no core, and wait in silence
 _RETRIES = 2  # of a block whose actor died
-_MOST_BLOCKS = 20_000
+_MOST_BLOCKS = 100_000
 
 
 def on_ray(

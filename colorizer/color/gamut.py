@@ -4,20 +4,12 @@ from functools import cache
 
 import numpy as np
 
+from colorizer.color.lab import light_to_lab, srgb_to_light
+
 __all__ = ["GRID", "bins", "class_weights", "histogram", "smooth_prior"]
 
 GRID = 10
 """Spacing of the bins in Lab units, as in Zhang et al., "Colorful Image Colorization" (2016)."""
-
-# sRGB (linear) to XYZ under D65, and the white point: as scikit-image has them.
-RGB_TO_XYZ = np.array(
-    [
-        [0.412453, 0.357580, 0.180423],
-        [0.212671, 0.715160, 0.072169],
-        [0.019334, 0.119193, 0.950227],
-    ]
-)
-WHITE = np.array([0.95047, 1.0, 1.08883])
 
 
 @cache
@@ -29,10 +21,7 @@ def bins() -> np.ndarray:
     """
     steps = np.arange(0, 256, 3) / 255  # 0 and 255 included; fine enough to hit every bin
     rgb = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3)
-    linear = np.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)
-    xyz = linear @ RGB_TO_XYZ.T / WHITE
-    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
-    ab = np.stack([500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], -1)
+    ab = light_to_lab(srgb_to_light(rgb))[:, 1:]
     centres = (np.unique(np.round(ab / GRID).astype(int), axis=0) * GRID).astype(np.float32)
     centres.setflags(write=False)
     return centres

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import shutil
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,9 +13,9 @@ import numpy as np
 from filelock import FileLock
 from tqdm import tqdm
 
-from colorizer.data.photos import Photo, decode
+from colorizer.data.photos import Photo, decode_photo
 from colorizer.errors import ColorizerError
-from colorizer.support.files import whole_folder
+from colorizer.support.files import remove_stale, whole_folder
 from colorizer.support.machine import cores, user_cache
 from colorizer.support.pool import in_order
 
@@ -21,6 +23,7 @@ __all__ = ["Decoded", "cache_folder", "decode_all"]
 
 _FORMAT = 1  # raised when decoding changes, so that photos are decoded anew
 _PIXELS, _INDEX = "pixels.u8", "index.json"
+_SHARE = 0.2  # of its disk that a cache may take
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,10 @@ def decode_all(photos: Sequence[Photo], short_side: int, cache: Path | None) -> 
             with FileLock(f"{folder}.lock"):
                 found = _map(folder)
                 if found is None:
+                    remove_stale(cache)
                     _write(photos, short_side, folder)
                     found = _map(folder)
+                    _make_room(cache, folder, int(_SHARE * shutil.disk_usage(cache).total))
             if found is not None:
                 return _checked(found)
         except OSError as error:
@@ -112,7 +117,7 @@ def _decode_each(
 
     def attempt(photo: Photo) -> np.ndarray | ColorizerError:
         try:
-            return decode(photo, short_side)
+            return decode_photo(photo, short_side)
         except ColorizerError as error:
             return error
 
@@ -136,11 +141,11 @@ def _progress(total: int) -> tqdm:
 def _key(photos: Sequence[Photo], short_side: int) -> str:
     """Changes with any photo's name, place, size or time, and with how it is decoded."""
     digest = hashlib.sha256(f"{_FORMAT} {short_side}".encode())
-    files: dict[Path, str] = {}
+    files: dict[str, str] = {}
     for photo in photos:
         if photo.path not in files:
-            about = photo.path.stat()
-            files[photo.path] = f"{photo.path.absolute()} {about.st_size} {about.st_mtime_ns}"
+            about = os.stat(photo.path)
+            files[photo.path] = f"{os.path.abspath(photo.path)} {about.st_size} {about.st_mtime_ns}"
         line = f"\n{files[photo.path]} {photo.name} {photo.offset}"
         digest.update(line.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:32]
@@ -155,6 +160,7 @@ def _map(folder: Path) -> Decoded | None:
             return Decoded(names, sizes, np.empty((0, 3), np.uint8), index["failures"])
         if (folder / _PIXELS).stat().st_size != 3 * rows:
             return None
+        os.utime(folder / _INDEX)  # when it was used last
         # Copy on write: torch wants memory that it may write to.
         pixels = np.memmap(folder / _PIXELS, np.uint8, "c", shape=(rows, 3))
         return Decoded(names, sizes, pixels, index["failures"])
@@ -171,6 +177,24 @@ def _write(photos: Sequence[Photo], short_side: int, folder: Path) -> None:
             )
         index = {"names": names, "sizes": sizes, "failures": failures}
         (work / _INDEX).write_text(json.dumps(index), encoding="utf-8")
+
+
+def _make_room(cache: Path, own: Path, most: int) -> None:
+    """Remove the sets that were used longest ago, while all together take more than `most` bytes.
+
+    What another training has mapped stays readable to it.
+    """
+    used = {folder: (folder / _INDEX).stat().st_mtime for folder in _sets(cache)}
+    taken = 0
+    for folder in sorted(used, key=used.__getitem__, reverse=True):
+        taken += sum(path.stat().st_size for path in folder.iterdir())
+        if taken > most and folder != own:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.with_name(f"{folder.name}.lock").unlink(missing_ok=True)
+
+
+def _sets(cache: Path) -> list[Path]:
+    return [index.parent for index in cache.glob(f"*/{_INDEX}") if index.parent.name[0] != "."]
 
 
 def _as_sizes(sizes: Sequence[Sequence[int]]) -> np.ndarray:

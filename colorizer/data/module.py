@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from colorizer.config import DataSettings, crop_at, last_crop
 from colorizer.data.augment import DRAWS, center_squares, random_squares
 from colorizer.data.cache import cache_folder, decode_all
 from colorizer.data.loader import BatchLoader, Photos, default_workers
-from colorizer.data.photos import Photo, decode, find_photos
+from colorizer.data.photos import Photo, decode_photo, find_photos
 from colorizer.data.resident import ResidentPhotos
 from colorizer.data.streaming import StreamedPhotos
 from colorizer.errors import ColorizerError, UsageError
@@ -67,6 +68,7 @@ class PhotoModule(LightningDataModule):
             )
         self.settings, self.seed = settings, seed
         self.device, self.ranks, self.rank = device, ranks, rank
+        self._notes: list[str] = []
         self._own: dict[str, Photos] = {}  # this process's share
 
     def setup(self, stage: str | None = None) -> None:
@@ -82,6 +84,7 @@ class PhotoModule(LightningDataModule):
             return
         photos, held_out = self._find()
         memory = self._memory([*photos, *held_out])
+        self.place = "; ".join([self.place, *self._notes])
         self._on_device = memory is not None and memory.type != "cpu"
         self.train = self._open(photos, memory)
         self.validation = self._open(held_out, memory)
@@ -170,9 +173,11 @@ class PhotoModule(LightningDataModule):
 
     def _find(self) -> tuple[list[Photo], list[Photo]]:
         """Training and validation photos."""
-        photos = find_photos(self.settings.train)
+        kept = self.settings.cache
+        cache = None if kept in (None, "auto") else Path(kept).expanduser() / "shards"
+        photos = find_photos(self.settings.train, cache, self._notes)
         if self.settings.validation is not None:
-            return photos, find_photos(self.settings.validation)
+            return photos, find_photos(self.settings.validation, cache, self._notes)
         count = max(1, round(self.settings.holdout * len(photos)))
         if count == len(photos):
             raise ColorizerError(
@@ -208,7 +213,7 @@ class PhotoModule(LightningDataModule):
         sizes = []
         for i in chosen:
             try:
-                sizes.append(decode(photos[i], self.settings.size).nbytes)
+                sizes.append(decode_photo(photos[i], self.settings.size).nbytes)
             except ColorizerError:  # will be named when it is its turn
                 continue
         return len(photos) * float(np.mean(sizes or [0]))

@@ -1,82 +1,90 @@
-"""Where training photos lie: folders of any depth, and WebDataset tar shards."""
+"""Where training photos lie: folders of any depth, WebDataset tar shards, stores of shards."""
 
-import tarfile
-from dataclasses import dataclass
+import os
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from colorizer.data.decode import decode_bytes
 from colorizer.errors import ColorizerError
+from colorizer.pictures.decode import decode_bytes
+from colorizer.pictures.finding import SUFFIXES, Found, Source, find_sources, is_picture
+from colorizer.support.machine import user_cache
+from colorizer.support.stores import expand_braces, is_remote
 
-__all__ = ["SUFFIXES", "Photo", "decode", "find_photos"]
+__all__ = ["Photo", "decode_photo", "find_photos"]
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".avif"})
-"""What counts as a photo, by its lower-case suffix."""
-
-
-@dataclass(frozen=True)
-class Photo:
-    """One photo: a file, or a member of an uncompressed tar shard."""
-
-    name: str
-    path: Path
-    offset: int = 0
-    length: int = -1
-
-    def read(self) -> bytes:
-        """The encoded bytes."""
-        with self.path.open("rb") as file:
-            file.seek(self.offset)
-            return file.read(self.length)
+Photo = Source
+"""One photo: a file, or a member of an uncompressed tar shard."""
 
 
-def find_photos(location: str | Path) -> list[Photo]:
-    """All photos at `location`, sorted by name.
+def find_photos(
+    location: str | Path, cache: Path | None = None, notes: list[str] | None = None
+) -> list[Photo]:
+    """All photos at `location`, sorted by name: what `colorizer prepare` would take for pictures.
 
     Args:
         location: a folder (searched to any depth for photos and for .tar shards), a shard, or a
-            pattern of those such as `photos/train_*.tar`.
+            pattern of those such as `photos/train_*.tar` or `photos/train_{000..009}.tar`; or the
+            address of shards in a store, such as `s3://bucket/train_{000..999}.tar`.
+        cache: a folder for shards of a store; None is one in the user's cache.
+        notes: gets sentences on what is left out.
 
     Raises:
-        ColorizerError: nothing lies there, or nothing that is a photo.
+        ColorizerError: nothing lies there, or nothing that is a photo, or not all can be searched.
     """
-    place = Path(location).expanduser()
-    if any(sign in place.name for sign in "*?["):
-        found = sorted(place.parent.glob(place.name))
-    elif place.is_dir():
-        found = sorted(path for path in place.rglob("*") if path.is_file())
-    else:
-        found = [place]
-    if not found or not found[0].exists():
-        raise ColorizerError(f"no photos at {location}: there is no such file or folder")
-    photos = []
-    for path in found:
-        if path.suffix.lower() == ".tar":
-            photos += _shard_members(path)
-        elif path.suffix.lower() in SUFFIXES:
-            photos.append(Photo(str(path), path))
+    if is_remote(location):
+        from colorizer.data.remote import fetch_shards
+
+        shards = fetch_shards(str(location), cache or user_cache() / "shards")
+        return [photo for url, path in shards for photo in _at(path, url, notes)]
+    places = [Path(place).expanduser() for place in expand_braces(str(location))]
+    return [photo for place in places for photo in _at(place, str(place), notes)]
+
+
+def _at(place: Path, known_as: str, notes: list[str] | None) -> list[Photo]:
+    """The photos of one place, whose names begin with what it is known as."""
+    found = find_sources(place)
+    root = place if place.is_dir() else place.parent
+
+    def full(name: str) -> str:
+        return os.path.join(root, name).replace(str(place), known_as, 1)
+
+    for name, reason in found.failed:
+        raise ColorizerError(f"{full(name)}: {reason}")
+    photos = [source for source in found.sources if _is_photo(source)]
+    if notes is not None:
+        notes += found.notes + _left_out(known_as, found, photos)
     if not photos:
         raise ColorizerError(
-            f"no photos at {location}: a folder of {', '.join(sorted(SUFFIXES))} files "
+            f"no photos at {known_as}: a folder of {', '.join(sorted(SUFFIXES))} files "
             "(any depth) or of .tar shards is needed"
         )
-    return photos
+    named = [replace(photo, name=full(photo.name)) for photo in photos]
+    return sorted(named, key=lambda photo: photo.path.split(os.sep))  # shards keep their order
 
 
-def _shard_members(path: Path) -> list[Photo]:
+def _is_photo(source: Source) -> bool:
+    if PurePosixPath(source.name).suffix.lower() in SUFFIXES:
+        return True
     try:
-        with tarfile.open(path, "r:") as shard:
-            return [
-                Photo(f"{path}/{member.name}", path, member.offset_data, member.size)
-                for member in shard
-                if member.isfile() and PurePosixPath(member.name).suffix.lower() in SUFFIXES
-            ]
-    except tarfile.TarError as error:
-        raise ColorizerError(f"{path} is not an uncompressed tar shard: {error}") from error
+        return is_picture(source.name, source.read(16))
+    except ColorizerError:
+        return False
 
 
-def decode(photo: Photo, short_side: int) -> np.ndarray:
+def _left_out(place: str, found: Found, photos: list[Photo]) -> list[str]:
+    taken = {photo.name for photo in photos}
+    others = [source.name for source in found.sources if source.name not in taken]
+    kinds = Counter(PurePosixPath(name).suffix.lower() or "without suffix" for name in others)
+    parts = [f"{count} {kind}" for kind, count in kinds.most_common(5)]
+    parts += [f"{found.hidden} hidden"] if found.hidden else []
+    count = len(others) + found.hidden
+    return [f"{count} files in {place} are no photos ({', '.join(parts)})"] if count else []
+
+
+def decode_photo(photo: Photo, short_side: int) -> np.ndarray:
     """Decode a photo to sRGB, upright, its short side at most `short_side` pixels.
 
     Returns:
@@ -87,5 +95,6 @@ def decode(photo: Photo, short_side: int) -> np.ndarray:
     """
     try:
         return decode_bytes(photo.read(), short_side)[0]
-    except (ColorizerError, OSError) as error:
-        raise ColorizerError(f"{photo.name} cannot be read: {error}") from error
+    except ColorizerError as error:
+        reason = str(error).removeprefix("it cannot be read: ")
+        raise ColorizerError(f"{photo.name} cannot be read: {reason}") from error

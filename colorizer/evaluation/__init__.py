@@ -55,7 +55,7 @@ def evaluate(
     chosen, notes = _create(wanted.metrics, {key: path for key, path in weights.items() if path})
     folder = None if report is None else _make(Path(report))
     rows = contenders(models, wanted.size, device)
-    photos = find_photos(data)
+    photos = find_photos(data, notes=notes)
     if limit is not None and limit < len(photos):
         photos = [photos[i] for i in np.linspace(0, len(photos) - 1, limit).astype(int)]
     measured = measure(photos, rows, chosen, protocol, device)

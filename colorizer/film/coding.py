@@ -11,23 +11,18 @@ from typing import Any
 
 import numpy as np
 
+from colorizer.color import lab
 from colorizer.errors import ColorizerError
 from colorizer.film.extra import require_cv2
-from colorizer.inference.compose import RGB_TO_XYZ
 
-__all__ = ["Coding", "chroma_planes", "coding_of", "lightness_at", "luma"]
+__all__ = ["Coding", "chroma_of", "chroma_planes", "coding_of", "lightness_at", "luma"]
 
 BT709, BT601 = (0.2126, 0.0722), (0.299, 0.114)  # weights of red and blue in luma
 _MATRICES = {1: BT709, 4: (0.30, 0.11), 5: BT601, 6: BT601, 7: (0.212, 0.087)}
 _UNSPECIFIED = 2
 _PLANAR = re.compile(r"(yuv[aj]?4\d\dp|gray|nv|p[024]1)")
 _PACKED = {"yuyv422": "yuv422p", "uyvy422": "yuv422p", "yvyu422": "yuv422p", "uyyvyy411": "yuv411p"}
-
-_FROM_WHITE = np.linalg.inv(RGB_TO_XYZ) * RGB_TO_XYZ.sum(1)  # X/Xn, Y, Z/Zn -> linear RGB
-# Y, X/Xn, Z/Zn -> how far linear RGB lies from the gray of luminance Y; its rows sum to 0
-_FROM_GRAY = np.stack(
-    [-_FROM_WHITE[:, 0] - _FROM_WHITE[:, 2], _FROM_WHITE[:, 0], _FROM_WHITE[:, 2]], 1
-).astype(np.float32)
+_FROM_GRAY = lab.FROM_GRAY.astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -116,6 +111,15 @@ def luma(frame: Any, coding: Coding) -> np.ndarray:
     return values.astype(_dtype(coding.bits))
 
 
+def chroma_of(frame: Any, coding: Coding) -> float:
+    """How far a decoded frame is from gray, on average: in steps of 8 bits."""
+    if coding.across == coding.down == 1 and coding.has_luma and len(frame.planes) < 3:
+        return 0.0
+    small = frame.reformat(width=32, height=32, format="yuv444p")
+    planes = [np.frombuffer(plane, np.uint8).astype(float) for plane in small.planes[1:]]
+    return float(np.mean([np.abs(plane - 128).mean() for plane in planes]))
+
+
 def lightness_at(luma: np.ndarray, coding: Coding) -> np.ndarray:
     """L of every pixel of luma: (H, W) float32, 0..100; luma is read as gray in sRGB."""
     table = _lightness_table(coding.bits, coding.full)
@@ -171,7 +175,7 @@ def _differences(
     fy = (L + 16) / 116
     f = np.stack([fy, fy + ab[..., 0] / 500, fy - ab[..., 1] / 200])
     f = f.astype(np.float32).reshape(3, -1)
-    yxz = np.where(f > 0.2068966, f * f * f, (f - 16 / 116) / 7.787)
+    yxz = lab.f_to_xyz(f)
     lean = _FROM_GRAY @ yxz  # linear RGB less the gray of the same luminance
     lean *= _share(yxz[0], lean)
     encoded = _encode(yxz[0] + lean)
@@ -199,16 +203,14 @@ def _encode(linear: np.ndarray) -> np.ndarray:
 @cache
 def _encode_table() -> np.ndarray:
     linear = np.linspace(0, 1, 16384) ** 2
-    encoded = np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear)
-    return encoded.astype(np.float32)
+    return lab.light_to_srgb(linear).astype(np.float32)
 
 
 @cache
 def _lightness_table(bits: int, full: bool) -> np.ndarray:
     black, span, _ = _range(bits, full)
     gray = ((np.arange(2**bits) - black) / span).clip(0, 1)
-    Y = np.where(gray > 0.04045, ((gray + 0.055) / 1.055) ** 2.4, gray / 12.92)
-    return np.where(Y > 0.008856, 116 * np.cbrt(Y) - 16, 116 * 7.787 * Y).astype(np.float32)
+    return lab.lightness_of(lab.srgb_to_light(gray)).astype(np.float32)
 
 
 def _range(bits: int, full: bool) -> tuple[float, float, int]:

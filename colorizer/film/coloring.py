@@ -1,9 +1,7 @@
 """The second reading of a film: its colors, frame by frame, a segment at a time."""
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -16,10 +14,9 @@ from colorizer.film.parts import SEGMENT, Parts
 from colorizer.film.shots import Plan
 from colorizer.film.source import Film, Frame, frames
 from colorizer.film.steady import Steady
+from colorizer.support.pool import in_order
 
-__all__ = ["Meter", "ahead", "color_frames", "color_segments"]
-
-Item, Found = TypeVar("Item"), TypeVar("Found")
+__all__ = ["Meter", "color_frames", "color_segments"]
 
 
 class Meter:
@@ -106,7 +103,7 @@ def color_segments(
     if done:
         steady.L, steady.ab = parts.memory(done - 1)
     starts = set(plan.starts.tolist())
-    seen = ahead(_missing(film, plan, first), see, workers)
+    seen = in_order(see, _missing(film, plan, first), workers)
     colored = color_frames(
         seen, film, steady, lambda one: one.frame.index in starts, sink.chroma, vividness
     )
@@ -128,22 +125,6 @@ def color_segments(
         seen.close()
         if writer is not None:
             writer.abandon()
-
-
-def ahead(items: Iterable[Item], work: Callable[[Item], Found], workers: int) -> Iterator[Found]:
-    """`map` in threads, in order, at most two items for each worker ahead of who takes them."""
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[Found]] = deque()
-        try:
-            for item in items:
-                waiting.append(pool.submit(work, item))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 def _missing(film: Film, plan: Plan, first: int) -> Iterator[Frame]:

@@ -10,8 +10,9 @@ PARTED = 1.0  # pixels, of way and way back, at which half of the trust is gone
 UNLIKE = 8.0  # Lab units of lightness, likewise
 SMOOTH = 5  # pixels: grain is no disagreement
 LIGHTING = 31  # pixels, over which a change of brightness is one of the lamp, not of the scene
-CUT = 12.0  # Lab units, by which the frames of two shots differ on average...
-SHARE = 0.5  # ...and the share of their pixels that is of another brightness
+ALIKE = 0.65  # correlation of two frames, moved onto each other, below which they are two shots
+APART = 3.0  # Lab units, by which those differ on average at least
+BLANK = 12.0  # Lab units, likewise, where one of them shows nothing
 _CUT_SIDE = 96  # pixels
 
 
@@ -71,18 +72,22 @@ def agreement(
 def is_cut(now: np.ndarray, before: np.ndarray) -> bool:
     """Whether two frames that follow each other are of two shots.
 
+    They are where no motion makes the one out of the other: a small copy of the frame before is
+    moved onto this one, and both are compared by their correlation, which no lamp changes.
+
     Args:
         now, before: (H, W) lightness, 0..100.
     """
     cv2 = require_cv2()
     height, width = now.shape
     scale = min(1.0, _CUT_SIDE / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
+    size = max(8, round(width * scale)), max(8, round(height * scale))
     now, before = (cv2.resize(L, size, interpolation=cv2.INTER_AREA) for L in (now, before))
-    if np.abs(now - before).mean() < CUT:
-        return False
-    shares = [np.histogram(L, bins=25, range=(0, 100))[0] / L.size for L in (now, before)]
-    return bool(np.abs(shares[0] - shares[1]).sum() / 2 > SHARE)
+    moved = carry(before, find(now, before, "fast"))
+    apart = float(np.abs(now - moved).mean())
+    if min(now.std(), moved.std()) < 1:
+        return apart > BLANK
+    return apart > APART and float(np.corrcoef(now.ravel(), moved.ravel())[0, 1]) < ALIKE
 
 
 def _bytes(L: np.ndarray) -> np.ndarray:

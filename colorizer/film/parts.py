@@ -9,6 +9,7 @@ import numpy as np
 
 from colorizer.film.shots import Plan
 from colorizer.film.steady import Steady
+from colorizer.support.files import write_whole
 
 __all__ = ["SEGMENT", "Parts"]
 
@@ -37,7 +38,7 @@ class Parts:
         if known != told:
             self.remove()
             self.folder.mkdir()
-            self._put(mark, told)
+            write_whole(mark, told)
 
     @property
     def done(self) -> int:
@@ -96,8 +97,3 @@ class Parts:
 
     def _state(self, index: int) -> Path:
         return self.folder / f"state-{index:06d}.npz"
-
-    def _put(self, path: Path, text: str) -> None:
-        work = path.with_suffix(".tmp")
-        work.write_text(text, encoding="utf-8")
-        work.replace(path)

@@ -9,13 +9,14 @@ import numpy as np
 from colorizer.errors import ColorizerError
 from colorizer.film import flow
 from colorizer.film.codecs import Target, add_video, choose, make_frame
-from colorizer.film.coloring import ahead, color_frames
+from colorizer.film.coloring import color_frames
 from colorizer.film.extra import require_av
 from colorizer.film.painter import Painter, Seen
 from colorizer.film.source import Film, clip, sentence
 from colorizer.film.steady import Steady
 from colorizer.options import FilmOptions
 from colorizer.support.files import whole
+from colorizer.support.pool import in_order
 
 __all__ = ["CLIPS", "SECONDS", "write_preview"]
 
@@ -89,7 +90,7 @@ def _colored(
     count = max(1, round(min(SECONDS * film.rate, (film.count or 1e9) / CLIPS)))
     for number in range(CLIPS):
         place = clip(film, (number + 0.5) / CLIPS, count)
-        shown = ahead(place, lambda frame: painter.see(frame, base), workers)
+        shown = in_order(lambda frame: painter.see(frame, base), place, workers)
         last: list[np.ndarray] = []
 
         def begins(one: Seen, last: list[np.ndarray] = last) -> bool:

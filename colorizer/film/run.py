@@ -25,6 +25,7 @@ from colorizer.inference.network import Network
 from colorizer.inference.priors import palette_prior
 from colorizer.options import DEFAULT_MODEL, MAX_PIXELS, FilmOptions
 from colorizer.support.files import write_whole
+from colorizer.support.machine import cores
 
 __all__ = ["Result", "colorize_film", "make_painter", "workers_of"]
 
@@ -109,6 +110,8 @@ def _color(film: Film, path: Path, network: Network, options: FilmOptions) -> Re
         plan = _look_through(film, painter, network, options, base)
         sink.check_times(plan)
         parts.keep_plan(plan)
+    if plan.colored:
+        notes.append(f"{film} has colors of its own; they are replaced")
     looked = perf_counter()
 
     def see(frame: Frame) -> Seen:
@@ -201,7 +204,7 @@ def make_painter(
 
 def workers_of(options: FilmOptions) -> int:
     """Frames in work at a time."""
-    return options.threads or len(os.sched_getaffinity(0))
+    return options.threads or cores()
 
 
 def _sink(film: Film, path: Path, options: FilmOptions) -> FilmFile | FrameFolder:

@@ -16,6 +16,12 @@ __all__ = ["Plan", "look_through"]
 SAMPLES = 8
 """Frames of a shot, at most, whose colors make its palette; evenly spread."""
 
+COLORED = 3.0  # steps of 8 bits, above which a film counts as colored
+BLUR = 10.0  # Lab units, of a palette
+EVEN = 0.3  # share of the even distribution in both palettes that are compared
+FORCE = 0.25  # power of their ratio; at 0.5 one film in three lost 6 % of its chroma
+GRAY = 12.0  # Lab units of chroma, up to which a color counts as gray
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -26,12 +32,14 @@ class Plan:
         starts: (S,) int64, the first frame of each shot; the first is 0.
         priors: (S, Q) float32, a factor on each color bin, for each shot; (S, 0) for none.
         damage: a sentence for each place that could not be read.
+        colored: whether the film has colors of its own.
     """
 
     pts: np.ndarray
     starts: np.ndarray
     priors: np.ndarray
     damage: tuple[str, ...] = ()
+    colored: bool = False
 
     def prior(self, index: int) -> np.ndarray | None:
         """Of the shot that a frame belongs to."""
@@ -48,6 +56,7 @@ class Plan:
                 starts=self.starts,
                 priors=self.priors,
                 damage=np.array(self.damage, dtype=np.str_),
+                colored=self.colored,
             )
         work.replace(path)
 
@@ -55,7 +64,7 @@ class Plan:
     def load(cls, path: Path) -> "Plan":
         with np.load(path) as held:
             damage = tuple(str(line) for line in held["damage"])
-            return cls(held["pts"], held["starts"], held["priors"], damage)
+            return cls(held["pts"], held["starts"], held["priors"], damage, bool(held["colored"]))
 
 
 def look_through(
@@ -79,6 +88,7 @@ def look_through(
     priors: list[np.ndarray] = []
     shot = _Samples()
     last: np.ndarray | None = None
+    chroma = 0.0
 
     def close() -> None:
         if typical is not None and shot.kept:
@@ -92,6 +102,7 @@ def look_through(
             shot = _Samples()
             starts.append(frame.index)
         shot.add(grid)
+        chroma = max(chroma, frame.chroma)
         pts.append(frame.pts)
         last = grid
     close()
@@ -100,6 +111,7 @@ def look_through(
         np.array(starts, np.int64),
         np.array(priors, np.float32) if priors else np.zeros((len(starts), 0), np.float32),
         tuple(damage),
+        chroma > COLORED,
     )
 
 
@@ -122,8 +134,15 @@ class _Samples:
 
 
 def _palette(answers: list[np.ndarray], typical: np.ndarray, base: np.ndarray | None) -> np.ndarray:
-    from colorizer.inference.priors import prior_of_colors
+    """Factors on the color bins that lean to the hues of a shot: (Q,).
 
+    How much of it is gray stays as it is: only colors are weighed against each other.
+    """
     ab = np.concatenate([answer.reshape(-1, 2) for answer in answers])
-    prior = prior_of_colors(gamut.histogram(ab), typical)
-    return prior if base is None else prior * base
+    share, usual = (gamut.smooth_prior(h, BLUR) for h in (gamut.histogram(ab), typical))
+    even = EVEN / len(typical)
+    lean = (((1 - EVEN) * share + even) / ((1 - EVEN) * usual + even)) ** FORCE
+    colored = np.linalg.norm(gamut.bins(), axis=1) > GRAY
+    lean[colored] *= share[colored].sum() / (share * lean)[colored].sum()
+    lean[~colored] = 1
+    return lean if base is None else lean * base

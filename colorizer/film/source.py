@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from colorizer.errors import ColorizerError, UsageError
-from colorizer.film.coding import Coding, coding_of, luma
+from colorizer.film.coding import Coding, chroma_of, coding_of, luma
 from colorizer.film.extra import require_av
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ PICTURES = {
 }
 """Extensions of what counts as a frame in a folder of frames."""
 
+_OFTEN = 12  # one frame in so many is looked at for colors of its own
 _HDR = {16: "PQ", 18: "HLG"}
 _INTERLACED = "it is interlaced; add --deinterlace, or deinterlace it first (ffmpeg -vf bwdif)"
 
@@ -71,11 +72,19 @@ class Film:
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame: its number from 0 on, presentation time in ticks, luma (H, W), and neighbors."""
+    """One frame.
+
+    Attributes:
+        index: from 0 on.
+        pts: its presentation time, in ticks of the film.
+        luma: (H, W).
+        chroma: mean distance of its own colors from gray, in steps of 8 bits; 0 where not looked.
+    """
 
     index: int
     pts: int
     luma: np.ndarray
+    chroma: float = 0.0
 
 
 def open_film(path: Path, *, rate: float | None = None, deinterlace: bool = False) -> Film:
@@ -106,7 +115,12 @@ def open_film(path: Path, *, rate: float | None = None, deinterlace: bool = Fals
 
 
 def frames(film: Film, damage: "list[str] | None" = None) -> Iterator[Frame]:
-    """The frames in order; what cannot be decoded is left out, and told in `damage`.
+    """The frames in order; what cannot be decoded is left out.
+
+    Args:
+        film: from `open_film`.
+        damage: filled with a sentence for each place that cannot be decoded; None is the quicker
+            second reading.
 
     Raises: ColorizerError when frames change their size or kind.
     """
@@ -121,7 +135,9 @@ def frames(film: Film, damage: "list[str] | None" = None) -> Iterator[Frame]:
         if last is not None and pts <= last:  # as damaged files have it
             pts = last + 1
         last = pts
-        yield Frame(index, pts, luma(frame, film.coding))
+        looked_at = damage is not None and index % _OFTEN == 0
+        chroma = chroma_of(frame, film.coding) if looked_at else 0.0
+        yield Frame(index, pts, luma(frame, film.coding), chroma)
 
 
 def clip(film: Film, where: float, count: int) -> Iterator[Frame]:

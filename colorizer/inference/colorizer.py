@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from colorizer.errors import UsageError
-from colorizer.inference.compose import compose, enlarge, resize
+from colorizer.inference.compose import compose
 from colorizer.inference.hints import Hints, read_hints
 from colorizer.inference.network import Network, pad, working_size
 from colorizer.inference.predict import (
     LARGEST,
     Seen,
-    look,
-    look_again,
     over_picture,
+    predict_chroma,
+    predict_steadily,
     predict_uncertainty,
 )
 from colorizer.inference.priors import palette_prior, variant_prior
@@ -27,6 +27,7 @@ from colorizer.options import DEFAULT_MODEL, ColorizeOptions
 from colorizer.pictures import header as pictures
 from colorizer.pictures.header import Page, Picture, Source
 from colorizer.pictures.lightness import lightness, split_alpha
+from colorizer.pictures.resize import enlarge, resize
 
 if TYPE_CHECKING:
     import pyvips
@@ -302,7 +303,7 @@ class Colorizer:
             hints.layer.check_fits(sides.width, sides.height)
         seen = self.see(small, sides, with_features=bool(hints))
         slope, offset = self.steer(seen, hints)
-        original = pictures.decode(picture, page)
+        original = pictures.open_page(picture, page)
         colored = compose(
             lightness(original),
             slope,
@@ -330,10 +331,10 @@ class Colorizer:
         """
         predict = partial(self._network, temperature=self.options.temperature, prior=self._prior())
         if self.options.quality == "fast":
-            slope, offset = look(small, predict)
+            slope, offset = predict_chroma(small, predict)
         else:
             size = working_size(sides.width, sides.height, self.size)
-            slope, offset = look_again(small, size, predict)
+            slope, offset = predict_steadily(small, size, predict)
             small = resize(small, *size[::-1])[..., 0]
         if not with_features:
             return Seen(small, slope, offset)

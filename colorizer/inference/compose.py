@@ -9,28 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from colorizer.color import lab
+from colorizer.pictures.resize import enlarge, resize
+
 if TYPE_CHECKING:
     import pyvips
 
-__all__ = ["RGB_TO_XYZ", "compose", "enlarge", "fit_chroma", "inverse_f", "resize"]
-
-RGB_TO_XYZ = np.array(
-    [
-        [0.412453, 0.357580, 0.180423],
-        [0.212671, 0.715160, 0.072169],
-        [0.019334, 0.119193, 0.950227],
-    ]
-)
-"""Linear sRGB to CIE XYZ; its second row holds the luminance weights, which sum to 1."""
-
-# The white is RGB (1, 1, 1) itself, so that zero chroma is exactly gray; scikit-image rounds it
-# to (0.95047, 1, 1.08883), less than 0.02 Lab units away.
-_FROM_WHITE = np.linalg.inv(RGB_TO_XYZ) * RGB_TO_XYZ.sum(1)  # X/Xn, Y, Z/Zn -> linear RGB
-# Bands Y, X/Xn, Z/Zn -> how far each linear RGB channel lies from the gray of luminance Y. The
-# rows of _FROM_WHITE sum to 1, so RGB - Y depends on the differences X/Xn - Y and Z/Zn - Y only.
-_FROM_GRAY = np.stack(
-    [-_FROM_WHITE[:, 0] - _FROM_WHITE[:, 2], _FROM_WHITE[:, 0], _FROM_WHITE[:, 2]], 1
-)
+__all__ = ["compose", "fit_chroma"]
 
 
 def fit_chroma(
@@ -61,14 +46,6 @@ def fit_chroma(
     slope = _box(covariance / (variance + epsilon), radius)
     offset = chroma - slope * small
     return resize(slope, *L.shape), resize(offset, *L.shape)
-
-
-def resize(values: np.ndarray, height: int, width: int) -> np.ndarray:
-    """(h, w) or (h, w, C) -> (height, width, C) float32, as `enlarge`."""
-    import pyvips
-
-    image = pyvips.Image.new_from_array(np.ascontiguousarray(values, np.float32))
-    return enlarge(image, width, height).numpy().reshape(height, width, -1)
 
 
 def _box(values: np.ndarray, radius: int) -> np.ndarray:
@@ -116,35 +93,16 @@ def compose(
     coefficients = enlarge(pyvips.Image.new_from_array(coefficients), L.width, L.height)
     chroma = L * coefficients[0:2] + coefficients[2:4]
     fy = ((L if flat is None else L * 0 + flat) + 16) / 116
-    yxz = inverse_f(fy.bandjoin(chroma + fy))
-    rgb = _into_gamut(yxz.recomb(_FROM_GRAY.tolist()), yxz[0])
+    yxz = _f_to_xyz(fy.bandjoin(chroma + fy))
+    rgb = _into_gamut(yxz.recomb(lab.FROM_GRAY.tolist()), yxz[0])
     # The square root spends the 65,536 steps of the table as evenly as the eye does.
     steps = (rgb.clamp() ** 0.5).linear(65535, 0.5).cast("ushort")
     return steps.maplut(_srgb_table(bits)).copy(interpretation="srgb" if bits == 8 else "rgb16")
 
 
-def enlarge(image: "pyvips.Image", width: int, height: int) -> "pyvips.Image":
-    """Bilinear to exactly `width` x `height`, pixel centers aligned; shrinks by averaging."""
-    import pyvips
-
-    across, down = width / image.width, height / image.height
-    if across < 1 or down < 1:
-        shrunk = image.resize(min(across, 1), vscale=min(down, 1), kernel="linear")
-        return shrunk if across <= 1 and down <= 1 else enlarge(shrunk, width, height)
-    return image.affine(
-        [across, 0, 0, down],
-        interpolate=pyvips.Interpolate.new("bilinear"),
-        oarea=[0, 0, width, height],
-        odx=(across - 1) / 2,
-        ody=(down - 1) / 2,
-        extend="copy",
-        premultiplied=True,  # the bands are numbers, the last one no transparency
-    )
-
-
-def inverse_f(f: "pyvips.Image") -> "pyvips.Image":
-    """CIE Lab's f back to relative tristimulus values: `inverse_f((L + 16) / 116)` is Y."""
-    return (f > 0.2068966).ifthenelse(f * f * f, (f - 16 / 116) / 7.787)
+def _f_to_xyz(f: "pyvips.Image") -> "pyvips.Image":
+    """As `lab.f_to_xyz`."""
+    return (f > lab.CORNER).ifthenelse(f * f * f, (f - 16 / 116) / 7.787)
 
 
 def _into_gamut(rgb_from_gray: "pyvips.Image", Y: "pyvips.Image") -> "pyvips.Image":
@@ -162,6 +120,7 @@ def _srgb_table(bits: int) -> "pyvips.Image":
     import pyvips
 
     linear = np.linspace(0, 1, 65536) ** 2
-    encoded = np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear)
-    table = np.rint(encoded * (2**bits - 1)).astype(np.uint8 if bits == 8 else np.uint16)
+    table = np.rint(lab.light_to_srgb(linear) * (2**bits - 1)).astype(
+        np.uint8 if bits == 8 else np.uint16
+    )
     return pyvips.Image.new_from_array(table[None])

@@ -14,11 +14,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from colorizer.color.lab import RGB_WHITE, light_to_lab, srgb_to_light
 from colorizer.errors import ColorizerError, UsageError
-from colorizer.inference.compose import enlarge
-from colorizer.inference.priors import lab_of_light
 from colorizer.pictures import header as pictures
 from colorizer.pictures.lightness import linear_light, split_alpha
+from colorizer.pictures.resize import enlarge
 from colorizer.support.nearest import did_you_mean
 
 __all__ = ["VERSION", "Hint", "Hints", "Layer", "Region", "read_hints"]
@@ -235,10 +235,9 @@ def _ab(color: Any, where: str) -> tuple[float, float]:
     if not isinstance(color, str) or not re.fullmatch("#[0-9a-fA-F]{6}", color):
         raise UsageError(f"{where}: color is {color!r}; accepted is #rrggbb, such as #8a2f2b")
     rgb = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-    linear = np.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)
     if np.ptp(rgb) == 0:
         return 0.0, 0.0  # exactly neutral
-    a, b = lab_of_light(linear[None])[0, 1:].tolist()
+    a, b = light_to_lab(srgb_to_light(rgb)[None], RGB_WHITE)[0, 1:].tolist()
     return a, b
 
 
@@ -256,7 +255,7 @@ def _read_layer(path: Path) -> Layer:
     """The layer, shrunk by averaging over the fully opaque pixels."""
     picture = pictures.read(path)
     with pictures.reading(path):
-        image = pictures.decode(picture).copy_memory()
+        image = pictures.open_page(picture).copy_memory()
         alpha = split_alpha(image)[1]
         if alpha is None:
             raise UsageError(
@@ -273,5 +272,5 @@ def _read_layer(path: Path) -> Layer:
     if share.max() < 1e-3:
         raise UsageError(f"{path} has no fully opaque pixel, so it says nothing")
     light = small[..., :3] / np.maximum(share, 1e-6)[..., None]
-    ab = lab_of_light(light.reshape(-1, 3).clip(0, 1))[:, 1:].reshape(*share.shape, 2)
+    ab = light_to_lab(light.reshape(-1, 3).clip(0, 1), RGB_WHITE)[:, 1:].reshape(*share.shape, 2)
     return Layer(ab, share, picture.width / picture.height, path.name)

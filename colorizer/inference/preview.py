@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from colorizer.errors import UsageError
-from colorizer.inference.compose import compose, enlarge
+from colorizer.inference.compose import compose
 from colorizer.inference.predict import Seen
 from colorizer.inference.suggest import likeliest
 from colorizer.options import MAX_PIXELS
 from colorizer.pictures import header as pictures
 from colorizer.pictures.header import Source
 from colorizer.pictures.lightness import lightness
+from colorizer.pictures.resize import enlarge
 
 if TYPE_CHECKING:
     import pyvips
@@ -131,7 +132,7 @@ class Preview:
                     break
                 shrink *= 2
             with pictures.reading(self.picture.source):
-                image = pictures.decode(self.picture, 0, shrink)
+                image = pictures.open_page(self.picture, 0, shrink)
                 L = enlarge(lightness(image), self.width, self.height).numpy()
             self._shown = shown = pyvips.Image.new_from_array(L.clip(0, 100))
         return shown

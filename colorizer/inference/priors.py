@@ -7,13 +7,14 @@ color is multiplied everywhere in the picture.
 import numpy as np
 
 from colorizer.color import gamut
+from colorizer.color.lab import RGB_WHITE, light_to_lab
 from colorizer.errors import UsageError
-from colorizer.inference.compose import RGB_TO_XYZ, enlarge
 from colorizer.pictures import header as pictures
 from colorizer.pictures.header import COLORED, Picture, Source
 from colorizer.pictures.lightness import linear_light
+from colorizer.pictures.resize import enlarge
 
-__all__ = ["palette_prior", "prior_of_colors", "reference_ab", "variant_prior"]
+__all__ = ["palette_prior", "reference_ab", "variant_prior"]
 
 SIDE = 256  # pixels, of the copy of a reference whose colors are counted
 EVEN = 0.3  # share of the even distribution in a ratio of two palettes, which bounds it
@@ -43,17 +44,7 @@ def palette_prior(reference: Source, typical: np.ndarray, max_pixels: int) -> np
         UsageError: it has no colors.
     """
     ab = reference_ab(pictures.read(reference, max_pixels))
-    return prior_of_colors(gamut.histogram(ab), typical)
-
-
-def prior_of_colors(histogram: np.ndarray, typical: np.ndarray) -> np.ndarray:
-    """Prefer colors by how often they are, as `palette_prior` does for those of a photo.
-
-    Args:
-        histogram: (Q,), how many pixels have the color of each bin.
-        typical: as for `palette_prior`.
-    """
-    share = gamut.smooth_prior(histogram, BLUR)
+    share = gamut.smooth_prior(gamut.histogram(ab), BLUR)
     typical = gamut.smooth_prior(typical, BLUR)
     even = EVEN / len(typical)
     prior = (((1 - EVEN) * share + even) / ((1 - EVEN) * typical + even)) ** FORCE
@@ -69,20 +60,13 @@ def reference_ab(picture: Picture) -> np.ndarray:
     scale = SIDE / max(picture.width, picture.height)
     size = [max(1, round(side * min(scale, 1))) for side in (picture.width, picture.height)]
     with pictures.reading(picture.source):
-        image = pictures.decode(picture)
+        image = pictures.open_page(picture)
         colored = image.bands - image.hasalpha() >= 3
         light = enlarge(linear_light(image), *size).numpy() if colored else np.ones((1, 1, 3))
     light = light.reshape(-1, 3).clip(0, 1).astype(np.float64)
     if np.ptp(light, 1).mean() < COLORED / 4:  # linear light of a color is darker than its code
         raise UsageError(f"{picture} has no colors, so it is no palette; choose a photo in color")
-    return lab_of_light(light)[:, 1:]
-
-
-def lab_of_light(light: np.ndarray) -> np.ndarray:
-    """Linear sRGB, (N, 3), 0..1 -> CIE Lab (N, 3)."""
-    xyz = light @ RGB_TO_XYZ.T / RGB_TO_XYZ.sum(1)
-    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
-    return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], -1)
+    return light_to_lab(light, RGB_WHITE)[:, 1:]
 
 
 def variant_prior(variant: int) -> np.ndarray:

@@ -12,8 +12,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from colorizer.inference.compose import fit_chroma, resize
+from colorizer.inference.compose import fit_chroma
 from colorizer.inference.hints import Hints
+from colorizer.pictures.resize import resize
 
 __all__ = ["Marks", "follow", "mark", "spread"]
 

@@ -3,14 +3,12 @@
 import numpy as np
 
 from colorizer.color import gamut
-from colorizer.inference.compose import RGB_TO_XYZ
-from colorizer.inference.priors import lab_of_light
+from colorizer.color.lab import FROM_WHITE, RGB_WHITE, f_to_xyz, light_to_lab, light_to_srgb
 
 __all__ = ["in_gamut", "likeliest"]
 
 APART = 14.0  # Lab units between two suggestions, if so many colors are to be had
 BLUR = 6.0  # Lab units; the bins are 10 apart
-_FROM_WHITE = np.linalg.inv(RGB_TO_XYZ) * RGB_TO_XYZ.sum(1)
 
 
 def likeliest(shares: np.ndarray, L: float, n: int) -> np.ndarray:
@@ -29,7 +27,7 @@ def likeliest(shares: np.ndarray, L: float, n: int) -> np.ndarray:
     """
     smooth = gamut.smooth_prior(shares, BLUR).astype(np.float64)
     light = _mixed(L, gamut.bins())
-    ab = lab_of_light(light)[:, 1:]
+    ab = light_to_lab(light, RGB_WHITE)[:, 1:]
     chosen: list[int] = []
     for apart in (APART, APART / 2, APART / 4):
         for i in np.argsort(-smooth, kind="stable"):
@@ -50,14 +48,13 @@ def _mixed(L: float, ab: np.ndarray) -> np.ndarray:
     """Linear sRGB (N, 3): the nearest to each color on its way to the gray of the luminance."""
     fy = (L + 16) / 116
     f = np.stack([fy + ab[:, 0] / 500, np.full(len(ab), fy), fy - ab[:, 1] / 200], -1)
-    xyz = np.where(f > 0.2068966, f**3, (f - 16 / 116) / 7.787)
+    xyz = f_to_xyz(f)
     Y = xyz[:, 1:2].clip(0, 1)
-    away = xyz @ _FROM_WHITE.T - Y
+    away = xyz @ FROM_WHITE.T - Y
     above = (1 - Y) / np.maximum(away.max(1, keepdims=True), 1e-9)
     below = Y / np.maximum(-away.min(1, keepdims=True), 1e-9)
     return (Y + np.minimum(np.minimum(above, below), 1) * away).clip(0, 1)
 
 
 def _coded(linear: np.ndarray) -> np.ndarray:
-    coded = np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear)
-    return np.rint(255 * coded).astype(np.uint8)
+    return np.rint(255 * light_to_srgb(linear)).astype(np.uint8)

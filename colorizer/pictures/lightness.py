@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from colorizer.inference.compose import RGB_TO_XYZ
+from colorizer.color.lab import RGB_TO_XYZ, lightness_of
 from colorizer.pictures.profiles import SRGB, MatrixProfile, color_space, read_profile
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def lightness(image: "pyvips.Image") -> "pyvips.Image":
     colors, profile = _interpret(split_alpha(image)[0])
     tables = profile.tables(_highest(colors))
     if colors.bands == 1:
-        L = _lightness_of(tables[len(tables) // 2])  # of three the green, the most of luminance
+        L = lightness_of(tables[len(tables) // 2])  # of three the green, the most of luminance
         return colors.maplut(pyvips.Image.new_from_array(L[None].astype(np.float32)))
     linear = colors.maplut(pyvips.Image.new_from_array(tables.T[None].astype(np.float32)))
     Y = linear.recomb((RGB_TO_XYZ[1:2] @ profile.to_srgb).tolist()).clamp()
@@ -118,10 +118,6 @@ def _own_profile(colors: "pyvips.Image", *spaces: str) -> MatrixProfile:
 
 def _profile_bytes(image: "pyvips.Image") -> bytes:
     return bytes(image.get(_ICC)) if image.get_typeof(_ICC) else b""
-
-
-def _lightness_of(Y: np.ndarray) -> np.ndarray:
-    return np.where(Y > 0.008856, 116 * np.cbrt(Y) - 16, 116 * 7.787 * Y)
 
 
 def _highest(image: "pyvips.Image") -> int:

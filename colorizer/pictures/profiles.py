@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from colorizer.color.lab import f_to_xyz, light_to_srgb
+
 __all__ = ["SRGB", "MatrixProfile", "color_space", "read_profile"]
 
 # Linear sRGB to XYZ, adapted to D50 by Bradford: http://www.brucelindbloom.com
@@ -46,13 +48,13 @@ class MatrixProfile:
         if not self.is_lightness:
             return values
         f = (100 * values + 16) / 116
-        return np.where(f > 24 / 116, f**3, (f - 16 / 116) / 7.787)
+        return f_to_xyz(f)
 
     def is_srgb(self) -> bool:
         """Whether the pixels are sRGB as they are, to within one of 255 steps."""
         if self.to_srgb is None:
             return False
-        steps = np.abs(_encode(self.tables(255)) - np.linspace(0, 1, 256)).max() * 255
+        steps = np.abs(light_to_srgb(self.tables(255)) - np.linspace(0, 1, 256)).max() * 255
         return bool(steps <= 1 and np.abs(self.to_srgb - np.eye(3)).max() < 0.01)
 
 
@@ -132,10 +134,6 @@ def _evaluate(kind: str, numbers: tuple[float, ...], x: np.ndarray) -> np.ndarra
         c, d, e, f = (*rest, 0.0, 0.0)[:4]
         y = np.where(x >= d, power + e, c * x + f)
     return y.clip(0, 1)
-
-
-def _encode(linear: np.ndarray) -> np.ndarray:
-    return np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear)
 
 
 # The curve as scikit-image has it: parametric type 3, with g, a, b, c, d.

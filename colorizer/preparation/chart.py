@@ -3,7 +3,7 @@
 import numpy as np
 
 from colorizer.color import gamut
-from colorizer.inference.compose import RGB_TO_XYZ
+from colorizer.color.lab import RGB_WHITE, lab_to_light, light_to_srgb
 
 __all__ = ["chroma_chart"]
 
@@ -51,9 +51,6 @@ def chroma_chart(histogram: np.ndarray) -> str:
 
 def _colors(bins: np.ndarray) -> list[str]:
     """sRGB hex codes of the bins at one lightness, clipped where there is no such color."""
-    y = (_LIGHTNESS + 16) / 116
-    f = np.stack([y + bins[:, 0] / 500, np.full(len(bins), y), y - bins[:, 1] / 200], 1)
-    xyz = np.where(f > 6 / 29, f**3, (f - 16 / 116) / 7.787) * RGB_TO_XYZ.sum(1)
-    linear = (xyz @ np.linalg.inv(RGB_TO_XYZ).T).clip(0, 1)
-    encoded = np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear)
+    lab = np.insert(bins.astype(np.float64), 0, _LIGHTNESS, axis=1)
+    encoded = light_to_srgb(lab_to_light(lab, RGB_WHITE).clip(0, 1))
     return [f"#{bytes(code).hex()}" for code in (encoded * 255).round().astype(np.uint8)]

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import numpy as np
 from PIL import Image
 
-from colorizer.inference.compose import RGB_TO_XYZ
+from colorizer.color.lab import light_to_lab, srgb_to_light
 
 __all__ = ["REASONS", "SMALLEST", "UNREADABLE", "Finding", "examine", "lab"]
 
@@ -59,9 +59,7 @@ FLAT_EXACTLY = 0.8
 
 It tells flat color from a clear sky, which is smooth but not constant."""
 
-_CODES = np.arange(256) / 255
-_LINEAR = np.where(_CODES > 0.04045, ((_CODES + 0.055) / 1.055) ** 2.4, _CODES / 12.92)
-_TO_WHITE = (RGB_TO_XYZ / np.array([[0.95047], [1.0], [1.08883]])).astype(np.float32)
+_LIGHT = srgb_to_light(np.arange(256) / 255).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -74,10 +72,7 @@ class Finding:
 
 def lab(rgb: np.ndarray) -> np.ndarray:
     """(H, W, 3) uint8, sRGB -> (H, W, 3) float32: L in 0..100, a, b; as scikit-image has it."""
-    xyz = _LINEAR.astype(np.float32)[rgb] @ _TO_WHITE.T
-    f = np.where(xyz > 0.008856, np.cbrt(xyz), np.float32(7.787) * xyz + np.float32(16 / 116))
-    x, y, z = f[..., 0], f[..., 1], f[..., 2]
-    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], -1)
+    return light_to_lab(_LIGHT[rgb])
 
 
 def examine(rgb: np.ndarray, pixels: np.ndarray | None = None) -> Finding | None:

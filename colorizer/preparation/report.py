@@ -4,23 +4,24 @@ import base64
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from html import escape
-from importlib.resources import files
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from jinja2 import Template
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from PIL import Image
 
 from colorizer.color import gamut
 from colorizer.errors import ColorizerError
+from colorizer.pictures.finding import Source
 from colorizer.pictures.opening import MAX_PIXELS
 from colorizer.preparation.chart import chroma_chart
-from colorizer.preparation.decode import MAX_ASPECT, decode
+from colorizer.preparation.decode import MAX_ASPECT, decode_middle
 from colorizer.preparation.doctor import REASONS, UNREADABLE
 from colorizer.preparation.journal import Journal
+from colorizer.preparation.names import name_hash
 from colorizer.preparation.shards import read_members, write_file
-from colorizer.preparation.sources import Source, relevance
 from colorizer.preparation.summary import SHOWN, Summary
 
 __all__ = ["write_report"]
@@ -28,7 +29,15 @@ __all__ = ["write_report"]
 _PAIRED = ("also in evaluation", "duplicate", "near-duplicate")
 _THUMBNAIL = 160  # pixels, of the longer side
 
-Thumbnails = Mapping[str, bytes | None]
+Thumbnails = Mapping[str, str | None]
+
+
+class _Tile(NamedTuple):
+    """What is shown of a picture: itself and maybe its like, in base64, and two lines."""
+
+    pictures: Sequence[str | None]
+    name: str
+    detail: str
 
 
 def write_report(
@@ -97,32 +106,46 @@ def _page(
     wanted |= {original for reason in _PAIRED[1:] for original in originals[reason].values()}
     pictures = _thumbnails(photos, wanted)
     compared = _thumbnails(evaluation, set(originals[_PAIRED[0]].values()))
-    sheets = []
+    sheets: dict[str, list[_Tile]] = {}
     for reason, entries in shown.items():
         others = compared if reason == _PAIRED[0] else pictures
-        tiles = []
+        sheets[reason] = []
         for name, detail in entries:
             original = originals.get(reason, {}).get(name)
             both = [pictures.get(name)] + ([others.get(original)] if original else [])
-            tiles.append(_tile(both, name, detail if original is None else f"= {original}"))
-        sheets.append(_sheet(reason, counts[reason], tiles))
-    parts = {
-        "title": escape(title),
-        "facts": _facts(journal, summary),
-        "counts": _counts(summary),
-        "chart": chroma_chart(summary.histogram),
-        "examples": "".join(_examples(journal.out, summary)),
-        "sheets": _unreadable(summary) + "".join(sheets),
-        "settings": _settings(journal),
+            told = detail if original is None else f"= {original}"
+            sheets[reason].append(_Tile(both, name, told))
+    templates = Environment(
+        loader=PackageLoader("colorizer.preparation", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+    )
+    templates.filters |= {
+        "anchor": lambda reason: reason.replace(" ", "-"),
+        "broken": lambda name: Markup("/<wbr>").join(name.split("/")),  # where a line may end
+        "percent": _percent,
+        "thousands": lambda count: f"{count:,}",
     }
-    page = files("colorizer.preparation").joinpath("report.html").read_text(encoding="utf-8")
-    return Template(page).render(parts)  # at once: a photo may be called {{sheets}}.jpg
+    return templates.get_template("report.html").render(
+        title=title,
+        journal=journal,
+        summary=summary,
+        counts=counts,
+        total=summary.kept + len(summary.rejected),
+        aspect=MAX_ASPECT,
+        reasons={"kept": "", **REASONS},
+        chart=Markup(chroma_chart(summary.histogram)),
+        examples=_examples(journal.out, summary),
+        unreadable=_shown(summary, UNREADABLE),
+        unreadable_reason=UNREADABLE,
+        sheets=sheets,
+    )
 
 
 def _shown(summary: Summary, reason: str) -> list[tuple[str, str]]:
     """Name and detail of some pictures, an unbiased sample that stays the same."""
     found = [(name, detail) for name, (own, detail) in summary.rejected.items() if own == reason]
-    return sorted(found, key=lambda entry: relevance(entry[0]))[:SHOWN]
+    return sorted(found, key=lambda entry: name_hash(entry[0]))[:SHOWN]
 
 
 def _original(reason: str, detail: str) -> str:
@@ -132,128 +155,34 @@ def _original(reason: str, detail: str) -> str:
 
 def _thumbnails(sources: Iterable[Source], names: set[str]) -> Thumbnails:
     """The pictures of these names, small; None for one that cannot be read any more."""
-    found: dict[str, bytes | None] = {}
+    found: dict[str, str | None] = {}
     for source in sources:
         if source.name in names:
             try:
-                picture = decode(source.read(), _THUMBNAIL, MAX_PIXELS).rgb
+                picture = decode_middle(source.read(), _THUMBNAIL, MAX_PIXELS).rgb
                 found[source.name] = _jpeg(Image.fromarray(picture))
             except ColorizerError:
                 found[source.name] = None
     return found
 
 
-def _jpeg(image: Image.Image) -> bytes:
+def _jpeg(image: Image.Image) -> str:
+    """A small copy, in base64."""
     image.thumbnail((_THUMBNAIL, _THUMBNAIL), Image.Resampling.LANCZOS)
     file = io.BytesIO()
     image.save(file, "jpeg", quality=80)
-    return file.getvalue()
+    return base64.b64encode(file.getvalue()).decode()
 
 
-def _tile(pictures: Sequence[bytes | None], name: str, detail: str) -> str:
-    images = "".join(
-        f'<img src="data:image/jpeg;base64,{base64.b64encode(data).decode()}" alt="" loading=lazy>'
-        for data in pictures
-        if data
-    )
-    kind = " pair" if len(pictures) > 1 else ""
-    return (
-        f'<figure class="tile{kind}"><div>{images}</div><figcaption>{_broken(name)}'
-        f"<small>{_broken(detail)}</small></figcaption></figure>"
-    )
-
-
-def _broken(name: str) -> str:
-    """A name, escaped, that may be broken after a slash."""
-    return escape(name).replace("/", "/<wbr>")
-
-
-def _examples(out: Path, summary: Summary) -> Iterable[str]:
+def _examples(out: Path, summary: Summary) -> Iterator[_Tile]:
     for shard in dict.fromkeys(example.shard for example in summary.examples):
         own = [example for example in summary.examples if example.shard == shard]
         members = read_members(out / shard, [example.member for example in own])
         for example in own:
             with Image.open(io.BytesIO(members[example.member])) as image:
                 size = f"{image.width} x {image.height}"
-                yield _tile([_jpeg(image.convert("RGB"))], example.name, size)
-
-
-def _sheet(reason: str, count: int, tiles: Sequence[str]) -> str:
-    shown = f", {len(tiles)} of them here" if len(tiles) < count else ""
-    return (
-        f"<h3 id={_anchor(reason)}>{reason.capitalize()} ({count:,}{shown})</h3>"
-        f"<p>{REASONS[reason].capitalize()}.</p><div class=tiles>{''.join(tiles)}</div>"
-    )
-
-
-def _unreadable(summary: Summary) -> str:
-    entries = _shown(summary, UNREADABLE)
-    if not entries:
-        return ""
-    rows = "".join(
-        f"<tr><th>{_broken(name)}</th><td class=text>{escape(detail)}</td></tr>"
-        for name, detail in entries
-    )
-    count = summary.counts()[UNREADABLE]
-    return (
-        _sheet(UNREADABLE, count, [])
-        .replace(", 0 of them here", "")
-        .replace("<div class=tiles></div>", f"<div class=scroll><table>{rows}</table></div>")
-    )
-
-
-def _anchor(reason: str) -> str:
-    return reason.replace(" ", "-")
-
-
-def _facts(journal: Journal, summary: Summary) -> str:
-    total = summary.kept + len(summary.rejected)
-    text = (
-        f"<b>{summary.kept:,}</b> of <b>{total:,}</b> pictures are kept, in {journal.shards:,}"
-        f" shard{'' if journal.shards == 1 else 's'}, at a short side of"
-        f" {journal.settings['size']} pixels."
-    )
-    if summary.smaller:
-        text += f" {summary.smaller:,} of them are smaller, and keep their size."
-    if summary.cut:
-        text += f" Of {summary.cut:,} longer than {MAX_ASPECT}:1 the middle is kept."
-    return text
-
-
-def _counts(summary: Summary) -> str:
-    counts = summary.counts()
-    total = max(1, summary.kept + len(summary.rejected))
-    rows = [("kept", summary.kept, "", "kept")]
-    rows += [(reason, count, REASONS[reason], "") for reason, count in counts.items()]
-    html = "".join(
-        f'<tr class="{kind}"><th>{_link(name, kind)}</th><td>{count:,}</td>'
-        f"<td>{_percent(count / total)}</td>"
-        f"<td class=bar><span><i style='width:{100 * count / total:.1f}%'></i></span></td>"
-        f"<td class=text>{text}</td></tr>"
-        for name, count, text, kind in rows
-    )
-    if summary.others:
-        listed = [f"{count:,} {suffix}" for suffix, count in list(summary.others.items())[:12]]
-        more = ", ..." if len(summary.others) > 12 else ""
-        html += (
-            f"<tr class=soft><th>no pictures</th><td>{sum(summary.others.values()):,}</td><td></td>"
-            f"<td></td><td class=text>{escape(', '.join(listed))}{more}</td></tr>"
-        )
-    return html
-
-
-def _link(name: str, kind: str) -> str:
-    return name if kind else f"<a href='#{_anchor(name)}'>{name}</a>"
+                yield _Tile([_jpeg(image.convert("RGB"))], example.name, size)
 
 
 def _percent(share: float) -> str:
-    return "&lt; 0.1 %" if 0 < share < 0.001 else f"{share:.1%}".replace("%", " %")
-
-
-def _settings(journal: Journal) -> str:
-    shown = {name.replace("_", " "): value for name, value in journal.settings.items()}
-    return "".join(
-        f"<tr><th>{escape(name)}</th><td class=text>{escape(str(value))}</td></tr>"
-        for name, value in shown.items()
-        if name != "version" and value is not None
-    )
+    return "< 0.1 %" if 0 < share < 0.001 else f"{100 * share:.1f} %"

@@ -12,12 +12,13 @@ import numpy as np
 from colorizer.color import gamut
 from colorizer.errors import UsageError
 from colorizer.options import PrepareOptions
+from colorizer.pictures.finding import Found, Source, find_sources
 from colorizer.preparation.doctor import UNREADABLE, Finding
 from colorizer.preparation.duplicates import PictureIndex, Signature
 from colorizer.preparation.journal import Journal, shard_name
+from colorizer.preparation.names import key_of, name_hash
 from colorizer.preparation.report import write_report
 from colorizer.preparation.shards import write_shard
-from colorizer.preparation.sources import Found, Source, find_sources, key_of, relevance
 from colorizer.preparation.summary import summarize
 from colorizer.preparation.work import Examined, look_at
 from colorizer.support.machine import cores
@@ -158,9 +159,9 @@ class _Run:
             for name, _, digest, signature, *_ in record["kept"]:
                 self.kept.add(name, digest, Signature.from_hex(signature))
             for name, reason, *_ in record["rejected"]:
-                (self.failed if reason == UNREADABLE else self.done).add(relevance(name))
+                (self.failed if reason == UNREADABLE else self.done).add(name_hash(name))
             for names in (record["others"], (entry[0] for entry in record["kept"])):
-                self.done.update(map(relevance, names))
+                self.done.update(map(name_hash, names))
         self.failed -= self.done  # tried again with success
 
     def work(self, sources: list[Source], workers: int, result: PrepareResult) -> None:
@@ -195,7 +196,7 @@ class _Run:
         """
         rank = {}
         for source in sources:
-            at = relevance(source.name)
+            at = name_hash(source.name)
             if at not in self.done:
                 rank[at] = source
         order = sorted(rank, key=lambda at: (at in self.failed, at), reverse=True)
@@ -224,7 +225,7 @@ class _Run:
             return
         if finding.reason == UNREADABLE:
             bar.write(f"{name}: {finding.detail}", file=sys.stderr)
-            if relevance(name) in self.failed:
+            if name_hash(name) in self.failed:
                 return  # recorded by an earlier run
         chunk["rejected"].append((name, finding.reason, finding.detail))
 

@@ -22,9 +22,10 @@ def hub_answers(timeout: float = 5.0) -> bool:
 
     if constants.HF_HUB_OFFLINE:
         return False
-    if urllib.request.getproxies():
-        return True
     host = urllib.parse.urlsplit(constants.ENDPOINT)
+    proxies = urllib.request.getproxies().keys() - {"no"}  # which hosts have none, tells no proxy
+    if proxies and not urllib.request.proxy_bypass(host.hostname or ""):
+        return True
     port = host.port or (80 if host.scheme == "http" else 443)
     done, answered = threading.Event(), False
 

@@ -18,7 +18,17 @@ from colorizer.support.files import remove_stale, whole
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-__all__ = ["Store", "connect", "expand", "fetch", "is_remote", "read", "remote_name"]
+__all__ = [
+    "Store",
+    "connect",
+    "expand",
+    "expand_braces",
+    "fetch",
+    "is_remote",
+    "read",
+    "remote_name",
+    "stamp",
+]
 
 Answer = TypeVar("Answer")
 
@@ -82,6 +92,18 @@ def read(url: str) -> bytes:
     return _persist(lambda: fs.cat_file(path), url)
 
 
+def stamp(url: str) -> str:
+    """What changes when a file does: its size, and its tag or time.
+
+    Raises:
+        ColorizerError: as for `read`.
+    """
+    fs, path = connect(url)
+    fs.invalidate_cache()
+    info = _persist(lambda: fs.info(path), url)
+    return f"{info['size']} {info.get('ETag') or info.get('etag') or _modified(info)}"
+
+
 def fetch(url: str, destination: Path) -> None:
     """Copy a file onto the disk, where it appears whole or not at all.
 
@@ -100,7 +122,7 @@ def expand(location: str) -> list[str]:
         ColorizerError: the store cannot be listed.
     """
     found = []
-    for url in _braces(location):
+    for url in expand_braces(location):
         if not any(sign in url for sign in "*?["):
             found.append(url)
             continue
@@ -270,7 +292,7 @@ def _modified(info: dict[str, Any]) -> float:
     return 0.0
 
 
-def _braces(pattern: str) -> list[str]:
+def expand_braces(pattern: str) -> list[str]:
     """{000..012} and {a,b}, as a shell would expand them, but for braces within braces."""
     parts = re.split(r"\{([^{}]*)\}", pattern)
     choices = []

@@ -43,7 +43,7 @@ class FiniteCheck:
         while self._waiting:
             batch, finite, event = self._waiting[0]
             if event is not None and wait:
-                event.synchronize()
+                event.synchronize()  # sync: whoever asks to wait
             if event is not None and not event.query():
                 return None
             self._waiting.popleft()

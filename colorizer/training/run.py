@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,7 @@ from colorizer.data.module import PhotoModule
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.export import export
 from colorizer.losses import WeightedSum, create_loss
-from colorizer.models import ColorModel, create_model
-from colorizer.registry import MODELS
+from colorizer.models import ColorModel
 from colorizer.support.allocator import keep_freed_memory
 from colorizer.support.files import write_whole
 from colorizer.training.baseline import gray_baseline
@@ -44,10 +43,10 @@ from colorizer.training.finite import NotFiniteError
 from colorizer.training.optimizer import batch_factor
 from colorizer.training.precision import resolve_precision
 from colorizer.training.record import card, hardware, provenance
+from colorizer.training.start import chosen_model, create_initial
 from colorizer.training.task import ColorTask
-from colorizer.weights import load_state_dict, load_weights, untrained
 
-__all__ = ["model_options", "train"]
+__all__ = ["train"]
 
 _SETTINGS, _STARTS = "settings.yaml", "starts.json"
 
@@ -74,15 +73,15 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
         settings = _saved_settings(Path(resume))
     settings = copy.deepcopy(settings)  # what "auto" comes to is noted in ours
     plain = config.check(settings)
+    plain["model"] = chosen_model(settings)
+    settings = replace(settings, model=plain["model"])
     plain.pop("inference")
     lightning.seed_everything(settings.trainer.seed, verbose=False)
     run = Path(resume) if resume is not None else _new_folder(settings)
     checkpoint = newest_checkpoint(run / "checkpoints")
     data = PhotoModule(settings.data, settings.trainer.seed)
     loss = create_loss(settings.loss)
-    model = _create_model(settings, trained=checkpoint is not None)
-    if settings.init is not None and checkpoint is None:
-        load_weights(model, load_state_dict(settings.init), settings.init)
+    model = create_initial(settings, resumed=checkpoint is not None)
     _check_adversarial(loss, settings)
     t = settings.trainer
     t.precision = resolve_precision(t.precision, t.accelerator, scalable=not loss.adversaries)
@@ -231,7 +230,7 @@ def _finish(
         model,
         run / "model",
         settings=plain,
-        size=config.working_size(DataSettings(**plain["data"])),
+        size=config.size_as_trained(DataSettings(**plain["data"])),
         extra_files=texts,
     )
     print(f"model folder: {run / 'model'}", flush=True)
@@ -240,25 +239,6 @@ def _finish(
 def _starts(run: Path) -> list[dict[str, Any]]:
     path = run / _STARTS
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-
-
-def _create_model(settings: Settings, trained: bool) -> ColorModel:
-    """The model; without the weights that its training started from, if a checkpoint has others."""
-    options = model_options(settings.model)
-    if not trained:
-        return create_model(**options)
-    model = create_model(**untrained(options))
-    model.config |= options
-    return model
-
-
-def model_options(model: Mapping[str, Any]) -> dict[str, Any]:
-    """The keywords of `create_model`; training starts pretrained unless told otherwise."""
-    options = dict(model)
-    accepted = inspect.signature(MODELS[options["name"]]).parameters
-    if "pretrained" in accepted and not options.get("pretrained_file"):
-        options.setdefault("pretrained", True)
-    return options
 
 
 def _degradation(data: DataSettings) -> Degradation | None:

@@ -14,10 +14,11 @@ from colorizer.color.tensors import (
     lightness_to_gray,
     rgb_to_lab,
 )
+from tests.device import device
 
 
 def channels_last(tensor):
-    return tensor.double().permute(0, 2, 3, 1).numpy()
+    return tensor.cpu().double().permute(0, 2, 3, 1).numpy()
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def rgb():
     rgb = torch.rand(2, 3, 40, 50, generator=generator)
     rgb[0, :, 0, :8] = torch.tensor(list(np.ndindex(2, 2, 2))).T.float()  # the cube's corners
     rgb[1, :, :20] *= 0.02  # the linear part of both curves
-    return rgb
+    return rgb.to(device())
 
 
 def test_rgb_to_lab_is_scikit_image(rgb):
@@ -39,7 +40,7 @@ def test_rgb_to_lab_is_scikit_image(rgb):
 
 def test_lab_to_rgb_is_scikit_image_and_the_inverse(rgb):
     lab = rgb2lab(channels_last(rgb))
-    tensor = torch.from_numpy(lab).permute(0, 3, 1, 2)
+    tensor = torch.from_numpy(lab).to(device()).permute(0, 3, 1, 2)
     back = lab_to_rgb(tensor[:, :1], tensor[:, 1:])
     assert back.dtype == torch.float32
     np.testing.assert_allclose(channels_last(back), lab2rgb(lab), atol=1e-4)
@@ -66,7 +67,7 @@ def test_lightness_to_gray_is_scikit_image():
 
 def test_autocast_changes_nothing(rgb):
     plain = rgb_to_lab(rgb)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast(device().type, dtype=torch.bfloat16):
         cast = rgb_to_lab(rgb)
         again = lab_to_rgb(*cast)
     assert torch.equal(plain[0], cast[0])

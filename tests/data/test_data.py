@@ -1,4 +1,5 @@
 import io
+import os
 import shutil
 import tarfile
 from pathlib import Path
@@ -15,12 +16,14 @@ from colorizer import ColorizerError, UsageError
 from colorizer.color import gamut
 from colorizer.config import DataSettings
 from colorizer.data.augment import center_squares, random_squares
-from colorizer.data.cache import Decoded, decode_all
+from colorizer.data.cache import Decoded, _decode_each, decode_all
 from colorizer.data.loader import BatchLoader
 from colorizer.data.module import PhotoModule
-from colorizer.data.photos import decode, find_photos
+from colorizer.data.photos import decode_photo, find_photos
 from colorizer.data.resident import ResidentPhotos
 from colorizer.data.streaming import StreamedPhotos
+from colorizer.pictures.finding import find_sources
+from tests.device import device
 from tests.drawn import landscape
 
 
@@ -53,8 +56,40 @@ def test_missing_and_empty_places_are_named(tmp_path: Path) -> None:
     with pytest.raises(ColorizerError, match="a folder of "):
         find_photos(tmp_path)
     (tmp_path / "bad.tar").write_bytes(b"no tar" * 200)
-    with pytest.raises(ColorizerError, match=r"bad\.tar is not an uncompressed tar"):
+    with pytest.raises(ColorizerError, match=r"bad\.tar: it is no uncompressed tar"):
         find_photos(tmp_path)
+
+
+def test_training_reads_what_prepare_reads_and_says_what_it_leaves_out(tmp_path: Path) -> None:
+    photo = Image.fromarray(landscape(0, 40, 50))
+    (tmp_path / ".thumbnails").mkdir()
+    for name, kind in {
+        "a.jpe": "jpeg",
+        "b.jfif": "jpeg",
+        "c.avif": "avif",
+        "d.gif": "gif",
+        "e.bmp": "bmp",
+        "f": "png",
+        ".thumbnails/a.jpg": "jpeg",
+        ".hidden.jpg": "jpeg",
+    }.items():
+        photo.save(tmp_path / name, kind)
+    (tmp_path / "._a.jpg").write_bytes(b"what a Mac leaves")
+    for name in ("one.txt", "two.txt", "film.mp4", "raw.dng"):
+        (tmp_path / name).write_bytes(b"no photo")
+    notes: list[str] = []
+    found = find_photos(tmp_path, notes=notes)
+    assert [Path(photo.name).name for photo in found] == [
+        *("a.jpe", "b.jfif", "c.avif", "d.gif", "e.bmp", "f")
+    ]
+    assert {source.name for source in find_sources(tmp_path).sources} > {
+        Path(photo.name).name for photo in found
+    }
+    assert all(decode_photo(photo, 32).shape == (32, 40, 3) for photo in found)
+    (note,) = notes
+    assert note.startswith(f"6 files in {tmp_path} are no photos (")
+    assert "2 .txt" in note
+    assert "2 hidden" in note
 
 
 def test_decoding_shrinks_the_short_side_and_turns_upright(tmp_path: Path) -> None:
@@ -63,7 +98,7 @@ def test_decoding_shrinks_the_short_side_and_turns_upright(tmp_path: Path) -> No
     exif[0x0112] = 6  # to be turned by 90 degrees
     picture.save(tmp_path / "turned.jpg", exif=exif)
     picture.save(tmp_path / "plain.png")
-    (plain, turned) = (decode(photo, 50) for photo in find_photos(tmp_path))
+    (plain, turned) = (decode_photo(photo, 50) for photo in find_photos(tmp_path))
     assert plain.shape == (50, 150, 3)
     assert turned.shape == (150, 50, 3)
     assert np.abs(turned.astype(int) - (200, 100, 50)).max() <= 3
@@ -89,7 +124,7 @@ def test_every_kind_of_pixel_becomes_srgb(
         picture = picture.convert(mode)
     picture.save(tmp_path / "x.tif")
     (photo,) = find_photos(tmp_path)
-    pixels = decode(photo, 50)
+    pixels = decode_photo(photo, 50)
     assert pixels.shape == (40, 50, 3)
     assert pixels.dtype == np.uint8
     assert np.abs(pixels[0, 0].astype(int) - expected).max() <= tolerance
@@ -98,17 +133,18 @@ def test_every_kind_of_pixel_becomes_srgb(
 def test_a_small_plain_photo_is_decoded_as_libvips_does(photos: Path) -> None:
     for photo in find_photos(photos):
         image = pyvips.Image.new_from_buffer(photo.read(), "")
-        assert np.abs(decode(photo, 100).astype(int) - image.numpy()[..., :3]).max() <= 2
+        assert np.abs(decode_photo(photo, 100).astype(int) - image.numpy()[..., :3]).max() <= 2
 
 
 @pytest.mark.parametrize("side", [200, 3000])
 def test_a_photo_that_was_cut_off_is_no_photo(side: int, tmp_path: Path) -> None:
     Image.fromarray(landscape(0, side, side)).save(tmp_path / "cut.jpg")
     (photo,) = find_photos(tmp_path)
-    assert decode(photo, 100).shape == (100, 100, 3)
-    photo.path.write_bytes(photo.read()[: photo.path.stat().st_size // 2])
+    assert decode_photo(photo, 100).shape == (100, 100, 3)
+    path = Path(photo.path)
+    path.write_bytes(photo.read()[: path.stat().st_size // 2])
     with pytest.raises(ColorizerError, match=r"cut\.jpg cannot be read"):
-        decode(photo, 100)
+        decode_photo(photo, 100)
 
 
 def test_unreadable_photos_are_named_and_left_out(photos: Path, tmp_path: Path) -> None:
@@ -150,7 +186,7 @@ def test_squares_cut_at_once_are_those_cut_one_by_one(seed: int, size: int) -> N
     squares = random_squares(photos.sizes[chosen], rng.random((7, 4)), (0.1, 1.0))
     one, other = (
         photos.squares(chosen, squares, size),
-        photos._squares_at_once(chosen, squares, size),
+        photos.to(device())._squares_at_once(chosen, squares, size).cpu(),
     )
     assert (one.int() - other.int()).abs().max() <= 1
 
@@ -236,13 +272,13 @@ def test_decoded_photos_are_kept_for_the_next_run(
     found = find_photos(photos)
     first = decode_all(found, 40, tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr("colorizer.data.cache.decode", None)  # nothing is decoded again
+        patch.setattr("colorizer.data.cache.decode_photo", None)  # nothing is decoded again
         again = decode_all(found, 40, tmp_path)
         assert again.names == first.names
     np.testing.assert_array_equal(first.pixels, again.pixels)
     np.testing.assert_array_equal(first.pixels, decode_all(found, 40, None).pixels)
     assert sorted(p.suffix for p in tmp_path.iterdir()) == ["", ".lock"]
-    monkeypatch.setattr("colorizer.data.cache.decode", None)
+    monkeypatch.setattr("colorizer.data.cache.decode_photo", None)
     for other in ((found, 41), (found[1:], 40)):  # what is not the same is decoded
         with pytest.raises(TypeError):
             decode_all(*other, tmp_path)
@@ -336,3 +372,39 @@ def test_no_training_photos_is_an_error_that_names_the_setting(tmp_path: Path) -
     Image.new("RGB", (40, 40)).save(tmp_path / "only.png")
     with pytest.raises(ColorizerError, match=r"at least two"):
         PhotoModule(DataSettings(train=str(tmp_path))).setup()
+
+
+def test_the_cache_drops_what_was_used_longest_ago(photos: Path, tmp_path: Path, monkeypatch):
+    found = find_photos(photos)
+    sizes = []
+    for i, short_side in enumerate((20, 21, 22)):
+        decode_all(found, short_side, tmp_path)
+        folder = max(tmp_path.glob("*/index.json"), key=lambda path: path.stat().st_mtime_ns).parent
+        os.utime(folder / "index.json", (i, i))
+        sizes.append((folder, sum(path.stat().st_size for path in folder.iterdir())))
+    decode_all(found, 20, tmp_path)  # the first is used again
+    total = shutil.disk_usage(tmp_path).total
+    monkeypatch.setattr("colorizer.data.cache._SHARE", (sizes[0][1] + 3 * sizes[1][1]) / total)
+    decode_all(found, 23, tmp_path)
+    assert sizes[0][0].exists()
+    assert not sizes[1][0].exists()
+    monkeypatch.setattr("colorizer.data.cache._SHARE", 0)
+    decode_all(found, 24, tmp_path)  # the newest stays, however large
+    assert len(list(tmp_path.glob("*/index.json"))) == 1
+
+
+def test_few_decoded_photos_are_in_memory_at_once(photos: Path, monkeypatch):
+    begun, most = [], []
+    plain = decode_photo
+    monkeypatch.setattr("colorizer.data.cache.cores", lambda: 2)
+    monkeypatch.setattr(
+        "colorizer.data.cache.decode_photo", lambda *about: (begun.append(about), plain(*about))[1]
+    )
+
+    class Kept(list):
+        def append(self, part):
+            most.append(len(begun) - len(self))
+            super().append(part)
+
+    _decode_each(3 * find_photos(photos), 20, Kept().append)
+    assert max(most) <= 2 * 2 + 1

@@ -15,6 +15,7 @@ from colorizer.color.tensors import luminance_to_lightness, rgb_to_lab, srgb_to_
 from colorizer.data import degrade
 from colorizer.data.degrade import Degradation
 from colorizer.errors import UsageError
+from tests.device import device
 from tests.drawn import landscape
 
 OFF = {"fade": 0, "grain": 0, "blur": 0, "jpeg": 0, "orthochromatic": 0}
@@ -30,51 +31,59 @@ def photos(n=3, height=40, width=56):
     return torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255
 
 
+def here(seed=0):
+    return torch.Generator(device()).manual_seed(seed)
+
+
+def placed(*about):
+    return photos(*about).to(device())
+
+
 # ---- the whole
 
 
 def test_a_seed_fixes_the_result():
-    rgb = photos()
-    once, again, other = (Degradation(1)(rgb, seeded(seed)) for seed in (0, 0, 1))
+    rgb = placed()
+    once, again, other = (Degradation(1)(rgb, here(seed)) for seed in (0, 0, 1))
     assert torch.equal(once, again)
     assert not torch.equal(once, other)
 
 
 def test_each_picture_is_degraded_on_its_own():
-    rgb = photos(8)
-    others = torch.cat([rgb[:1], torch.rand(7, *rgb.shape[1:], generator=seeded(5))])
+    rgb = placed(8)
+    others = torch.cat([rgb[:1], torch.rand(7, *rgb.shape[1:], generator=seeded(5)).to(device())])
     degraded = Degradation(1)
-    assert torch.equal(degraded(rgb, seeded())[0], degraded(others, seeded())[0])
-    same = degraded(rgb[:1].expand(8, -1, -1, -1), seeded())
+    assert torch.equal(degraded(rgb, here())[0], degraded(others, here())[0])
+    same = degraded(rgb[:1].expand(8, -1, -1, -1), here())
     assert not any(torch.equal(same[0], other) for other in same[1:])
 
 
 def test_what_is_not_degraded_is_the_lightness_exactly():
-    rgb = photos(64, 16, 16)
+    rgb = placed(64, 16, 16)
     L = rgb_to_lab(rgb)[0]
-    assert torch.equal(Degradation(0)(rgb, seeded()), L)
-    assert torch.equal(Degradation(1, **OFF)(rgb, seeded()), L)
-    faint = Degradation(1, **(OFF | {"fade": 1e-6}))(rgb, seeded())  # goes all the way
+    assert torch.equal(Degradation(0)(rgb, here()), L)
+    assert torch.equal(Degradation(1, **OFF)(rgb, here()), L)
+    faint = Degradation(1, **(OFF | {"fade": 1e-6}))(rgb, here())  # goes all the way
     assert not torch.equal(faint, L)
     torch.testing.assert_close(faint, L, atol=5e-3, rtol=0)
-    kept = (Degradation(0.5)(rgb, seeded()) == L).flatten(1).all(1)
+    kept = (Degradation(0.5)(rgb, here()) == L).flatten(1).all(1)
     assert 20 < kept.sum() < 45
 
 
 def test_one_setting_moves_no_other_effect():
-    rgb, faded = photos(), OFF | {"fade": 1.0}
-    with_blur = Degradation(1, **(faded | {"blur": 1e-9}))(rgb, seeded())
-    torch.testing.assert_close(Degradation(1, **faded)(rgb, seeded()), with_blur)
+    rgb, faded = placed(), OFF | {"fade": 1.0}
+    with_blur = Degradation(1, **(faded | {"blur": 1e-9}))(rgb, here())
+    torch.testing.assert_close(Degradation(1, **faded)(rgb, here()), with_blur)
 
 
 @settings(deadline=None, max_examples=40)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 99), st.booleans())
 def test_lightness_stays_lightness_at_any_size(height, width, seed, black_and_white):
-    rgb = torch.rand(2, 3, height, width, generator=seeded(seed))
+    rgb = torch.rand(2, 3, height, width, generator=seeded(seed)).to(device())
     rgb = rgb.round() if black_and_white else rgb
     strong = Degradation(1, fade=1, grain=0.5, blur=8, jpeg=1, orthochromatic=1)
     for degradation in (Degradation(1), strong):
-        L = degradation(rgb, seeded(seed))
+        L = degradation(rgb, here(seed))
         assert L.shape == (2, 1, height, width)
         assert L.dtype == torch.float32
         assert L.isfinite().all()
@@ -83,10 +92,10 @@ def test_lightness_stays_lightness_at_any_size(height, width, seed, black_and_wh
 
 
 def test_no_autocast_no_gradient():
-    rgb = photos().requires_grad_()
-    expected = Degradation(1)(rgb, seeded())
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        found = Degradation(1)(rgb, seeded())
+    rgb = placed().requires_grad_()
+    expected = Degradation(1)(rgb, here())
+    with torch.autocast(device().type, dtype=torch.bfloat16):
+        found = Degradation(1)(rgb, here())
     assert torch.equal(found, expected)
     assert not found.requires_grad
 
@@ -101,9 +110,9 @@ class NoLooking(torch.utils._python_dispatch.TorchDispatchMode):
 
 
 def test_the_host_never_waits():
-    rgb = photos()
+    rgb = placed()
     with NoLooking():
-        Degradation(1)(rgb, seeded())
+        Degradation(1)(rgb, here())
 
 
 def test_settings_out_of_range_are_named():

@@ -181,6 +181,14 @@ def _fails(*_):
     raise OSError(28, "No space left on device")
 
 
+def test_colors_of_its_own_are_told(tmp_path, model):
+    film = write_film(tmp_path / "in.mkv", pan(2))
+    first = colorize_film(film, tmp_path / "out.mkv", model)
+    assert not first.notes
+    second = colorize_film(tmp_path / "out.mkv", tmp_path / "again.mkv", model)
+    assert "colors of its own" in second.notes[0]
+
+
 def test_frames_in_and_out(tmp_path, model):
     folder = tmp_path / "frames [1]*"
     folder.mkdir()

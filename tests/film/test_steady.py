@@ -74,7 +74,12 @@ def test_cuts_are_told_from_motion_and_lamps():
     assert not flow.is_cut(frames[1], frames[0])
     assert not flow.is_cut(frames[0] * 0.93, frames[0])
     other = color.rgb2lab(data.astronaut()[:140, :240])[..., 0].astype(np.float32)
-    assert flow.is_cut(100 - other, frames[0])
+    assert flow.is_cut(other, frames[0])
+    assert flow.is_cut(other / 4, frames[0] / 4)  # by night, where all histograms are alike
+    dissolve = [(1 - t / 12) * frames[0] + t / 12 * other for t in range(13)]
+    assert not any(map(flow.is_cut, dissolve[1:], dissolve))
+    assert flow.is_cut(other, 0 * other)
+    assert not flow.is_cut(0 * other + 1, 0 * other)
 
 
 def test_warp_error_is_the_change_of_color_along_the_flow():

@@ -483,3 +483,9 @@ def test_memory_does_not_grow_with_the_area(folder, tmp_path):
         for name in ("small", "large")
     }
     assert peak["large"] < peak["small"] + 60  # MB; its pixels alone are 75, as floats 300
+
+
+def test_other_options_share_the_loaded_model(colorizer):
+    other = colorizer.with_options(size=64, vividness=0.5)
+    assert other._network is colorizer._network
+    assert (other.size, colorizer.size) == (64, colorizer._network.size)

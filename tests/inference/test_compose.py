@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import color, data
 
-from colorizer.inference.compose import compose, enlarge, fit_chroma
+from colorizer.inference.compose import compose, fit_chroma
+from colorizer.pictures.resize import enlarge
 
 SIDES = st.integers(1, 70)
 

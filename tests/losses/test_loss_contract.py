@@ -13,6 +13,7 @@ from colorizer.color.gamut import bins
 from colorizer.color.tensors import Prediction, Target
 from colorizer.losses import create_loss
 from colorizer.registry import LOSSES
+from tests.device import device
 
 CENTERS = torch.from_numpy(bins().copy())
 
@@ -20,34 +21,35 @@ CENTERS = torch.from_numpy(bins().copy())
 def create(name, **options):
     if "vgg16" in inspect.signature(LOSSES[name]).parameters:
         options["vgg16"] = "random"
-    return LOSSES.create(name, **options)
+    return LOSSES.create(name, **options).to(device())
 
 
 def decode(raw):
     """Scores of the bins -> their mean ab, as a head does it."""
-    return torch.einsum("nqhw,qc->nchw", raw.float().softmax(1), CENTERS)
+    return torch.einsum("nqhw,qc->nchw", raw.float().softmax(1), CENTERS.to(raw.device))
 
 
 def photos(n=2, height=32, width=32):
     generator = torch.Generator().manual_seed(0)
     L = 20 + 60 * torch.rand(n, 1, height, width, generator=generator)
     ab = 40 * torch.rand(n, 2, height, width, generator=generator) - 20
-    return Target(L, ab)
+    return Target(L.to(device()), ab.to(device()))
 
 
 def predict(target, spread=3.0):
     generator = torch.Generator().manual_seed(1)
     n, _, height, width = target.L.shape
     size = (n, len(CENTERS), -(-height // 4), -(-width // 4))
-    raw = (spread * torch.randn(size, generator=generator)).requires_grad_()
-    return Prediction(target.L, raw, decode)
+    raw = spread * torch.randn(size, generator=generator)
+    return Prediction(target.L, raw.to(device()).requires_grad_(), decode)
 
 
 def perfect(target):
     """The prediction whose ab is the target's, and whose bins are as near as bins can be."""
     height, width = predict(target).raw.shape[-2:]
     small = torch.nn.functional.adaptive_avg_pool2d(target.ab, (height, width))
-    distance2 = (small[:, None] - CENTERS[:, :, None, None]).square().sum(2)  # N Q h w
+    centers = CENTERS.to(device())[:, :, None, None]
+    distance2 = (small[:, None] - centers).square().sum(2)  # N Q h w
     raw = (distance2 / (-2 * 5.0**2)).requires_grad_()
     return Prediction(target.L, raw, lambda raw: target.ab + 0 * raw.mean())
 
@@ -94,11 +96,11 @@ def test_least_at_the_original(name):
 @pytest.mark.parametrize("lightness", [0.0, 50.0, 100.0])
 @pytest.mark.parametrize("chroma", [-128.0, 0.0, 127.0])
 def test_finite_at_black_white_and_out_of_gamut(name, lightness, chroma):
-    L = torch.full((1, 1, 32, 32), lightness)
-    outside = torch.full((1, 2, 32, 32), chroma)
+    L = torch.full((1, 1, 32, 32), lightness, device=device())
+    outside = torch.full((1, 2, 32, 32), chroma, device=device())
     loss = create(name)
     for ab in (torch.zeros_like(outside), outside):
-        raw = torch.zeros(1, len(CENTERS), 8, 8, requires_grad=True)
+        raw = torch.zeros(1, len(CENTERS), 8, 8, device=device(), requires_grad=True)
         prediction = Prediction(L, raw, lambda raw: raw[:, :2] + chroma)
         value = loss(prediction, Target(L, ab))
         value.backward()
@@ -112,7 +114,7 @@ def test_autocast_stays_near_float32(name):
     loss = create(name).eval()
     expected = loss(predict(target), target)
     prediction = predict(target)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast(device().type, dtype=torch.bfloat16):
         half = Prediction(target.L, prediction.raw.bfloat16(), decode)
         value = loss(half, target)
     value.backward()

@@ -10,22 +10,31 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from colorizer.backbones import inception, vgg
 from colorizer.backbones.frozen import Backbone
-from colorizer.color.tensors import Picture, Target, rgb_to_lab
+from colorizer.color.tensors import LabBatch, rgb_to_lab
 from colorizer.errors import UnknownNameError, UsageError
 from colorizer.metrics import create_metrics, list_metrics
 from colorizer.metrics.base import ImageMean, Number
 from colorizer.registry import METRICS
+from tests.device import device
 
 WEIGHTS = {"alexnet", "vgg16", "inception"}
 
 
 def picture(rgb):
-    return Picture(*rgb_to_lab(rgb))
+    return LabBatch(*rgb_to_lab(rgb))
 
 
 def options(name):
     """Untrained networks for the metrics that look through one."""
     return dict.fromkeys(WEIGHTS & set(inspect.signature(METRICS[name]).parameters), "random")
+
+
+def create(name):
+    return METRICS.create(name, **options(name)).to(device())
+
+
+def there(side, part):
+    return LabBatch(side.L[part].to(device()), side.ab[part].to(device()))
 
 
 @pytest.fixture
@@ -53,14 +62,11 @@ def pair(n=5, noise=0.1):
 
 
 def scalars(name, prediction, target, sizes=None):
-    metrics = create_metrics({name: options(name)})
+    metrics = create_metrics({name: options(name)}).to(device())
     start = 0
     for size in sizes or [len(target.L)]:
         part = slice(start, start + size)
-        metrics.update(
-            Picture(prediction.L[part], prediction.ab[part]),
-            Target(target.L[part], target.ab[part]),
-        )
+        metrics.update(there(prediction, part), there(target, part))
         start += size
     return {key: value.item() for key, value in metrics.compute().items()}
 
@@ -69,7 +75,7 @@ def scalars(name, prediction, target, sizes=None):
 @pytest.mark.parametrize("name", list_metrics())
 def test_no_state_is_in_float64(name):
     """Apple's GPUs have none; the sum is as good as if it were."""
-    metric = METRICS.create(name, **options(name))
+    metric = create(name)
     states = [getattr(metric, state) for state in metric._defaults]
     tensors = [state for state in states if isinstance(state, torch.Tensor)]
     assert all(state.dtype != torch.float64 for state in tensors)
@@ -85,7 +91,7 @@ def test_a_sum_of_many_loses_nothing():
     metric = Seen()
     each = torch.full((1, 1, 1, 1), 0.1)
     for _ in range(20_000):
-        metric.update(Picture(each, each), Picture(each, each))
+        metric.update(LabBatch(each, each), LabBatch(each, each))
     assert metric.compute().item() == pytest.approx(0.1, rel=2e-7)
 
 
@@ -162,7 +168,7 @@ def test_channelwise_l2_by_hand():
     ab = torch.zeros(2, 2, 1, 2)
     ab[0, 0, 0] = torch.tensor([3.0, 4])  # a: squares 9 and 16 and twice 0
     ab[1, 1, 0] = torch.tensor([0.0, 8])  # b: once 64
-    found = scalars("channelwise_l2", Picture(L, ab), Picture(L, torch.zeros_like(ab)))
+    found = scalars("channelwise_l2", LabBatch(L, ab), LabBatch(L, torch.zeros_like(ab)))
     assert found == {
         "channelwise_l2": pytest.approx(2.5 + 4),
         "channelwise_l2_a": pytest.approx(2.5),
@@ -182,7 +188,7 @@ def test_batch_splits_do_not_matter(name):
 @pytest.mark.usefixtures("small_networks")
 @pytest.mark.parametrize("name", METRICS)
 def test_each_says_which_way_is_better_and_is_right(name):
-    metric = METRICS.create(name, **options(name))
+    metric = create(name)
     assert metric.higher_is_better is metric.numbers[0].higher_is_better
     if metric.higher_is_better is None:  # it describes, and does not judge
         return
@@ -197,11 +203,9 @@ def test_each_says_which_way_is_better_and_is_right(name):
 def test_two_processes_and_a_reset(name):
     prediction, target = pair(6)
     whole = scalars(name, prediction, target)
-    metric, other = (METRICS.create(name, **options(name)) for _ in range(2))
+    metric, other = (create(name) for _ in range(2))
     for process, part in ((metric, slice(None, 2)), (other, slice(2, None))):
-        process.update(
-            *(Picture(side.L[part], side.ab[part]) for side in (prediction, target)),
-        )
+        process.update(there(prediction, part), there(target, part))
     for state, reduce in metric._reductions.items():  # what torchmetrics does between processes
         mine, theirs = getattr(metric, state), getattr(other, state)
         if isinstance(mine, list):
@@ -221,7 +225,7 @@ def test_two_processes_and_a_reset(name):
 @pytest.mark.usefixtures("small_networks")
 @pytest.mark.parametrize("name", METRICS)
 def test_its_numbers_are_what_it_computes(name):
-    numbers = [number.name for number in METRICS.create(name, **options(name)).numbers]
+    numbers = [number.name for number in create(name).numbers]
     assert numbers[0] == name
     assert all(number == name or number.startswith(f"{name}_") for number in numbers) or name in (
         *("fid", "frechet_vgg16"),
@@ -234,13 +238,13 @@ def test_its_numbers_are_what_it_computes(name):
 def test_sizes_must_agree(name):
     sides = [picture(torch.rand(1, 3, 40, width)) for width in (40, 41)]
     with pytest.raises(UsageError, match=r"\(1, 1, 40, 40\) for targets of shape \(1, 1, 40, 41\)"):
-        METRICS.create(name, **options(name)).update(*sides)
+        create(name).update(*sides)
 
 
 @pytest.mark.usefixtures("small_networks")
 @pytest.mark.parametrize("name", METRICS)
 def test_network_weights_stay_out_of_the_state_dict(name):
-    metric = METRICS.create(name, **options(name))
+    metric = create(name)
     assert not metric.state_dict()
     assert not list(metric.parameters())
     assert metric.clone().numbers == metric.numbers
@@ -252,7 +256,7 @@ def test_float32_scalars_from_half_precision_pictures(name):
     prediction, target = pair()
     metrics = create_metrics({name: options(name)})
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        metrics.update(Picture(prediction.L, prediction.ab.bfloat16()), target)
+        metrics.update(LabBatch(prediction.L, prediction.ab.bfloat16()), target)
     for value in metrics.compute().values():
         assert value.shape == ()
         assert value.dtype == torch.float32

@@ -1,9 +1,7 @@
-"""The contract of a model, for every entry of the registry and for the example in the docs."""
+"""The contract of a model, for every entry of the registry."""
 
-import importlib.util
 import math
 from functools import cache
-from pathlib import Path
 
 import pytest
 import torch
@@ -12,7 +10,7 @@ import torch.nn.functional as F
 from colorizer.errors import UnknownNameError, UsageError
 from colorizer.models import create_model, list_models
 from colorizer.models.decoders import Decoder, Upsample
-from colorizer.registry import MODELS
+from tests.device import device
 
 HEADS = ("distribution", "ab")
 SIZES = ((64, 64), (96, 160), (61, 83))
@@ -46,14 +44,19 @@ def cases(*, heavy_too=False):
             yield pytest.param(name, {**options, "head": head}, id=label, marks=marks)
 
 
+def create(name, **options):
+    return create_model(name, **options).to(device())
+
+
 @cache
 def evaluated(name, items):
     torch.manual_seed(0)
-    return create_model(name, **dict(items)).eval()
+    return create(name, **dict(items)).eval()
 
 
 def lightness(n, h, w, seed=0):
-    return 100 * torch.rand(n, 1, h, w, generator=torch.Generator().manual_seed(seed))
+    L = 100 * torch.rand(n, 1, h, w, generator=torch.Generator().manual_seed(seed))
+    return L.to(device())
 
 
 def check_shapes(model, raw, n, h, w):
@@ -78,9 +81,9 @@ def check_gradients(model, n, h, w):
 
 def check_state_dict(name, options):
     torch.manual_seed(1)
-    a = create_model(name, **options)
+    a = create(name, **options)
     torch.manual_seed(2)
-    b = create_model(name, **options)
+    b = create(name, **options)
     b.load_state_dict(a.state_dict())
     L = lightness(1, 33, 40)
     with torch.no_grad():
@@ -92,7 +95,7 @@ def check_seed(name, options):
     for _ in range(2):
         torch.manual_seed(3)
         with torch.no_grad():
-            outputs.append(create_model(name, **options).eval()(lightness(1, 32, 32)))
+            outputs.append(create(name, **options).eval()(lightness(1, 32, 32)))
     assert torch.equal(*outputs)
 
 
@@ -114,7 +117,7 @@ def test_one_pixel(name, options):
 
 @pytest.mark.parametrize(("name", "options"), list(cases()))
 def test_gradient_reaches_every_parameter(name, options):
-    model = create_model(name, **options)
+    model = create(name, **options)
     for (h, w), n in zip(SIZES, (3, 1, 1), strict=True):
         check_gradients(model, n, h, w)
 
@@ -131,7 +134,7 @@ def test_gradient_reaches_every_parameter_of_a_heavy_model(name):
 @pytest.mark.parametrize("n", [1, 3])
 @pytest.mark.parametrize("size", SIZES)
 def test_every_size_and_batch(name, options, n, size):
-    check_gradients(create_model(name, **options), n, *size)
+    check_gradients(create(name, **options), n, *size)
 
 
 @pytest.mark.parametrize(("name", "options"), list(cases()))
@@ -147,25 +150,6 @@ def test_same_seed_same_model(name, options):
 @pytest.mark.parametrize(("name", "options"), list(cases()))
 def test_pictures_of_a_batch_are_independent(name, options):
     check_batch(evaluated(name, tuple(options.items())))
-
-
-def test_example_of_the_docs(tmp_path):
-    text = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")
-    file = tmp_path / "tinynet.py"
-    file.write_text(text.split("```python\n")[1].split("```")[0], encoding="utf-8")
-    spec = importlib.util.spec_from_file_location("tinynet", file)
-    try:
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
-        for head in HEADS:
-            options = {"head": head, "width": 8}
-            model = create_model("tinynet", **options)
-            check_gradients(model, 2, 61, 83)
-            check_batch(model.eval())
-            check_shapes(model, model(lightness(1, 1, 1)), 1, 1, 1)
-            check_state_dict("tinynet", options)
-            check_seed("tinynet", options)
-    finally:
-        MODELS._constructors.pop("tinynet", None)
 
 
 def test_base_model_has_a_million_parameters():

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import urllib.request
 
 import pytest
 from huggingface_hub import constants
@@ -43,6 +44,25 @@ def test_offline_by_setting_and_proxies_are_not_probed(monkeypatch: pytest.Monke
     monkeypatch.setattr("urllib.request.getproxies", lambda: {"https": "http://proxy"})
     assert hub.hub_answers()
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert not hub.hub_answers()
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"no_proxy": "localhost"}, {"no_proxy": "hub.test", "https_proxy": "http://proxy"}],
+)
+def test_where_no_proxy_leads_there_the_hub_is_probed(monkeypatch, variables) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ConnectionRefusedError
+
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("urllib.request.getproxies", urllib.request.getproxies_environment)
+    monkeypatch.setattr(constants, "ENDPOINT", "https://hub.test")
+    monkeypatch.setattr(socket, "create_connection", refuse)
     assert not hub.hub_answers()
 
 

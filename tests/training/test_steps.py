@@ -288,7 +288,7 @@ def test_the_moving_average_is_that_of_its_formula(photos: Path, tmp_path: Path)
             "_trainer",
             lambda *a, **k: (t := build(*a, **k), t.callbacks.insert(0, Follow()))[0],
         )
-        create = run_module._create_model
+        create = run_module.create_initial
         initial: dict[str, np.ndarray] = {}
 
         def created(*args, **options):
@@ -298,7 +298,7 @@ def test_the_moving_average_is_that_of_its_formula(photos: Path, tmp_path: Path)
             )
             return model
 
-        patch.setattr(run_module, "_create_model", created)
+        patch.setattr(run_module, "create_initial", created)
         made = load_file(train(settings) / "model" / "w.safetensors")
     assert count == 9
     for name, value in followed.items():

@@ -16,7 +16,7 @@ from colorizer import UsageError, colorize, train
 from colorizer.color.tensors import Prediction, rgb_to_lab
 from colorizer.data.module import PhotoModule
 from colorizer.models import create_model
-from colorizer.training.run import model_options
+from colorizer.training.start import model_options
 from tests.drawn import landscape
 from tests.trainings import quick, rows
 

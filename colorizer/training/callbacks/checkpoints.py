@@ -72,7 +72,7 @@ class Checkpoints(Checkpoint):
         if trainer.world_size > 1:  # all of them must come to the same decision
             if batch_idx % _CONSULTED:
                 return
-            stop, due = (
+            stop, due = (  # sync: every 20th step of several processes
                 trainer.strategy.reduce_boolean_decision(x, all=False) for x in (stop, due)
             )
         if stop or due:
@@ -127,7 +127,7 @@ class Checkpoints(Checkpoint):
         print("stopping after this batch; Ctrl-C again stops at once", file=sys.stderr, flush=True)
 
     def _save(self, trainer: Trainer, task: LightningModule) -> None:
-        task.check_finite(wait=True)  # what is saved is whole in this sense too
+        task.check_finite(wait=True)  # sync: what is saved is whole in this sense too
         work = self.folder / "unfinished.tmp"
         trainer.save_checkpoint(work)
         if trainer.is_global_zero:

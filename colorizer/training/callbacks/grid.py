@@ -31,7 +31,8 @@ class SampleGrid(Callback):
         with torch.no_grad():
             prediction, target = task.predict(rgb)
         rows = [torch.cat(list(p), dim=2) for p in (target.rgb, target.gray, prediction.rgb)]
-        grid = torch.cat(rows, dim=1).permute(1, 2, 0).nan_to_num().cpu().numpy()
+        grid = torch.cat(rows, dim=1).permute(1, 2, 0).nan_to_num()
+        grid = grid.cpu().numpy()  # sync: once an epoch
         self.folder.mkdir(exist_ok=True)
         path = self.folder / f"epoch_{trainer.current_epoch + 1:03d}.png"
         Image.fromarray(np.round(grid * 255).astype(np.uint8)).save(path)

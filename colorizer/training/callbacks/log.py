@@ -40,7 +40,7 @@ class EpochLog(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, task: LightningModule) -> None:
         metrics = trainer.callback_metrics  # gathered from all processes: each must ask
-        if trainer.is_global_zero:
+        if trainer.is_global_zero:  # sync: once an epoch
             self._log(trainer, {name: f"{value.item():.6g}" for name, value in metrics.items()})
 
     def _log(self, trainer: Trainer, values: dict[str, str]) -> None:

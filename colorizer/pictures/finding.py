@@ -1,6 +1,5 @@
 """What lies in a place: every file of a folder tree and of the tar shards in it, by its name."""
 
-import hashlib
 import os
 import re
 import tarfile
@@ -10,14 +9,16 @@ from pathlib import Path, PurePosixPath
 
 from colorizer.errors import ColorizerError
 
-__all__ = ["Found", "Source", "find_sources", "is_picture", "key_of", "relevance"]
+__all__ = ["SUFFIXES", "Found", "Source", "find_sources", "is_picture"]
 
-_SUFFIXES = frozenset(
+SUFFIXES = frozenset(
     {
         *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff"),
         *(".avif", ".heic", ".heif", ".gif", ".bmp"),
     }
 )
+"""What a picture's name ends with, in lower case."""
+
 _RAW = frozenset(
     {
         *(".3fr", ".arw", ".cr2", ".dng", ".erf", ".iiq", ".kdc", ".nef", ".nrw", ".orf", ".pef"),
@@ -44,17 +45,18 @@ class Source:
     offset: int = 0
     length: int = -1
 
-    def read(self) -> bytes:
-        """The encoded bytes; raises ColorizerError with the reason."""
+    def read(self, most: int = -1) -> bytes:
+        """The encoded bytes, or the first of them; raises ColorizerError with the reason."""
+        length = self.length if most < 0 else most if self.length < 0 else min(most, self.length)
         try:
             if not os.path.isfile(self.path) and os.path.exists(self.path):
                 raise ColorizerError("it is a device or a pipe, not a file")
             with open(self.path, "rb") as file:
                 file.seek(self.offset)
-                encoded = file.read(self.length)
+                encoded = file.read(length)
         except OSError as error:
             raise ColorizerError(f"it cannot be read: {error.strerror}") from error
-        if len(encoded) < self.length:
+        if self.length >= 0 and len(encoded) < length:
             raise ColorizerError("its shard is cut off")
         return encoded
 
@@ -67,11 +69,14 @@ class Found:
         sources: in no particular order.
         failed: places that could not be searched, with the reason.
         notes: sentences on what was passed by.
+        hidden: how many files were passed by because their names begin with a dot, such as the
+            `._photo.jpg` of a Mac.
     """
 
     sources: list[Source] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    hidden: int = 0
 
 
 def find_sources(location: str | os.PathLike[str], leave_out: Path | None = None) -> Found:
@@ -118,7 +123,9 @@ def _search(folder: Path, root: Path, own: Path | None, found: Found) -> None:
             if name[0] != "." and (own is None or (here / name).resolve() != own)
         )
         for name in sorted(names):
-            if name[0] != ".":
+            if name[0] == ".":
+                found.hidden += 1
+            else:
                 _add(here / name, _relative(here / name, root), found)
     if links:
         found.notes.append(f"{links} links to folders in {folder} were not followed")
@@ -134,9 +141,13 @@ def _add(path: Path, name: str, found: Found) -> None:
         return
     try:
         for member in _members(path):
-            if member.isfile() and not PurePosixPath(member.name).name.startswith("."):
-                inner = f"{name}/{member.name}"
-                found.sources.append(Source(inner, str(path), member.offset_data, member.size))
+            if not member.isfile():
+                continue
+            if PurePosixPath(member.name).name.startswith("."):
+                found.hidden += 1
+                continue
+            inner = f"{name}/{member.name}"
+            found.sources.append(Source(inner, str(path), member.offset_data, member.size))
     except (tarfile.TarError, EOFError) as error:
         found.failed.append((name, f"it is no uncompressed tar, or cut off: {error}"))
     except OSError as error:
@@ -150,21 +161,6 @@ def _members(path: Path) -> Iterator[tarfile.TarInfo]:
             yield member
 
 
-def relevance(name: str) -> bytes:
-    """16 bytes that identify a name, and whose order is that of no other property of a photo."""
-    return hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=16).digest()
-
-
-def key_of(name: str) -> str:
-    """The key of a picture in a shard, different for each name: ASCII, without dots or slashes.
-
-    It begins with half of `relevance`, so that keys sort in the order of the shards.
-    """
-    stem = PurePosixPath(name).name.split(".")[0]
-    slug = re.sub(r"[^A-Za-z0-9]+", "_", stem).strip("_")[:40]
-    return "-".join(filter(None, (relevance(name)[:8].hex(), slug)))
-
-
 def is_picture(name: str, head: bytes) -> bool:
     """Whether a file is a picture, or claims to be one by its name: then it must be readable.
 
@@ -172,7 +168,7 @@ def is_picture(name: str, head: bytes) -> bool:
         head: its first 16 bytes or more; they count for more than the name.
     """
     suffix = PurePosixPath(name).suffix.lower()
-    if suffix in _SUFFIXES:
+    if suffix in SUFFIXES:
         return True
     if suffix in _RAW:
         return False

@@ -1,0 +1,70 @@
+"""What a training starts from: which model, and with which weights."""
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from colorizer.config import Settings
+from colorizer.errors import UsageError
+from colorizer.model_folder import ModelFolder
+from colorizer.models import ColorModel, create_model
+from colorizer.registry import MODELS
+from colorizer.weights import load_state_dict, load_weights, untrained
+
+__all__ = ["BASE", "chosen_model", "create_initial", "model_options"]
+
+BASE = "colornet18"
+"""The model that is trained unless another one is named."""
+
+_FREE = {"name", "pretrained", "pretrained_file", "freeze"}  # they change no weight's shape
+
+
+def chosen_model(settings: Settings) -> dict[str, Any]:
+    """Name and options of the model to train: those of the settings, beside what `init` holds.
+
+    Raises:
+        UsageError: the settings ask for another model than the folder of `init` holds.
+        UnknownNameError: `init` is neither a shipped name, a model folder, nor a file.
+    """
+    if settings.init is None or Path(settings.init).is_file():
+        return {"name": BASE, **settings.model}
+    held = untrained(ModelFolder.find(settings.init).config["model"])
+    for key, value in settings.model.items():
+        if key not in _FREE - {"name"} and value != held.get(key):
+            raise UsageError(
+                f"model.{key} is {value!r}, but {settings.init} holds weights of a model with "
+                f"{key} {held.get(key)!r}: leave model.{key} out, or start from other weights"
+            )
+    return {k: v for k, v in held.items() if k not in _FREE - {"name"}} | settings.model
+
+
+def create_initial(settings: Settings, resumed: bool) -> ColorModel:
+    """The model with the weights that it starts from.
+
+    Args:
+        settings: whose `model` is complete, see `chosen_model`.
+        resumed: its weights will be a checkpoint's.
+
+    Raises:
+        ColorizerError: the weights of `init` cannot be read, or are another model's.
+    """
+    options = model_options(settings.model)
+    if not (resumed or settings.init):
+        return create_model(**options)
+    model = create_model(**untrained(options))
+    model.config |= options  # it did start pretrained: its encoder learns gently
+    if not resumed:
+        file = Path(settings.init)
+        path = file if file.is_file() else ModelFolder.find(settings.init).weights
+        load_weights(model, load_state_dict(path), str(settings.init))
+    return model
+
+
+def model_options(model: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords of `create_model`; training starts pretrained unless told otherwise."""
+    options = dict(model)
+    accepted = inspect.signature(MODELS[options["name"]]).parameters
+    if "pretrained" in accepted and not options.get("pretrained_file"):
+        options.setdefault("pretrained", True)
+    return options

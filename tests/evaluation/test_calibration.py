@@ -1,0 +1,87 @@
+"""How a model is decoded best, found on photos."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from colorizer import UsageError, create_model
+from colorizer.evaluation.calibration import Setting, best, calibrate
+from colorizer.export import export
+from colorizer.inference.colorizer import Colorizer
+from tests.drawn import landscape
+
+TINY = {"name": "colornet", "encoder": "test_resnet", "last_stride": 8, "width": 8}
+
+
+def setting(colorfulness: float, delta_e: float, lpips: float | None = None) -> Setting:
+    return Setting(256, 0.4, 0.5, 20.0, delta_e, colorfulness, lpips)
+
+
+def test_the_rule_is_lively_enough_and_then_most_like_the_originals() -> None:
+    dull, lively, vivid = setting(30, 5, 0.1), setting(35, 7, 0.2), setting(45, 9, 0.3)
+    assert best([vivid, lively, dull], original=40) == lively
+    assert best([vivid, lively, dull], original=35) == dull
+    assert best([vivid, lively, dull], original=90) == vivid
+    by_delta_e = [setting(40, 8), setting(40, 6), setting(10, 1)]
+    assert best(by_delta_e, original=40) == by_delta_e[1]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A model folder whose head prefers some colors, and photos."""
+    place = tmp_path_factory.mktemp("calibration")
+    torch.manual_seed(0)
+    model = create_model(**TINY)
+    torch.nn.init.normal_(model.head.project.bias, std=2.0)
+    prior = torch.rand(len(model.head.bins))
+    model.head.training_prior.copy_(prior / prior.sum())
+    (place / "photos").mkdir()
+    for i in range(2):
+        Image.fromarray(landscape(i, 48, 64)).save(place / "photos" / f"{i}.png")
+    return export(model, place / "model", settings={}, size=64), place / "photos"
+
+
+def test_the_choice_is_written_and_colors_as_it_was_measured(
+    made: tuple[Path, Path], tmp_path: Path
+) -> None:
+    folder, photos = made
+    grid = {"sizes": [32, 64], "temperatures": [0.3, 1.0], "moderations": [0.0, 1.0]}
+    result = calibrate(folder, str(photos), tmp_path / "out", **grid)
+    assert len(result.settings) == 8
+    assert result.photos == 2
+    assert result.gray["colorfulness"] == pytest.approx(0, abs=0.5)
+    assert result.chosen == best(result.settings, result.original)
+    inference = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())["inference"]
+    chosen = result.chosen
+    assert inference == {
+        "size": chosen.size,
+        "temperature": chosen.temperature,
+        "moderation": chosen.moderation,
+    }
+    table = str(result)
+    assert table.count("chosen") == 1
+    assert "| gray |" in table
+    # What was measured is what the written folder does: PSNR, by hand, of the sRGB values.
+    errors = []
+    for photo in sorted(photos.iterdir()):
+        original = np.asarray(Image.open(photo).convert("RGB"))
+        gray = Colorizer(folder, vividness=0.0).colorize(original)[..., :1]
+        colored = Colorizer(tmp_path / "out").colorize(gray[..., 0].copy())
+        mse = ((colored / 255.0 - original / 255.0) ** 2).mean()
+        errors.append(-10 * np.log10(mse))
+    assert chosen.psnr == pytest.approx(np.mean(errors), abs=0.15)
+
+
+def test_what_cannot_be_calibrated_is_said(made: tuple[Path, Path], tmp_path: Path) -> None:
+    folder, photos = made
+    with pytest.raises(UsageError, match="ships with the package: name a folder"):
+        calibrate("colornet18", str(photos))
+    with pytest.raises(UsageError, match="temperatures above 0"):
+        calibrate(folder, str(photos), temperatures=[0.0])
+    plain = export(create_model(**TINY, head="ab"), tmp_path / "ab", settings={})
+    with pytest.raises(UsageError, match="predicts no distribution"):
+        calibrate(plain, str(photos))

@@ -1,0 +1,96 @@
+"""docs/extending.md, followed: its files are written where it says, and kept to the contracts."""
+
+import dataclasses
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from colorizer import create_loss, create_metrics, create_model, options, registry
+from colorizer.errors import UsageError
+from colorizer.export import export
+from colorizer.inference.network import Network
+from colorizer.support.fields import option
+from tests.drawn import pair
+from tests.losses import test_loss_contract as losses
+from tests.metrics import test_metrics as metrics
+from tests.models import test_models as models
+
+TEXT = (Path(__file__).parents[1] / "docs" / "extending.md").read_text(encoding="utf-8")
+FILES = dict(re.findall(r"^`(colorizer/\w+/\w+\.py)`\n\n```python\n(.*?)^```", TEXT, re.M | re.S))
+
+
+@pytest.fixture(autouse=True)
+def followed(tmp_path, monkeypatch):
+    """The files of the page, imported."""
+    for table in (registry.MODELS, registry.HEADS, registry.LOSSES, registry.METRICS):
+        monkeypatch.setattr(table, "_constructors", dict(table._constructors))
+    for name, code in FILES.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(code, encoding="utf-8")
+        spec = importlib.util.spec_from_file_location(file.stem, file)
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+
+def test_the_page_has_a_file_of_each_kind():
+    assert [Path(name).parent.name for name in FILES] == ["models", "models", "losses", "metrics"]
+
+
+@pytest.mark.parametrize("head", ["distribution", "ab", "bounded"])
+def test_the_model_and_the_head(head):
+    settings = {"head": head, "width": 8}
+    model = models.create("tinynet", **settings)
+    models.check_gradients(model, 2, 61, 83)
+    models.check_batch(model.eval())
+    models.check_shapes(model, model(models.lightness(1, 1, 1)), 1, 1, 1)
+    models.check_state_dict("tinynet", settings)
+    models.check_seed("tinynet", settings)
+
+
+def test_they_make_a_model_folder(tmp_path):
+    model = create_model("tinynet", head="bounded", width=4)
+    folder = export(model, tmp_path / "tiny", settings={})
+    ab = Network(folder)(models.lightness(1, 30, 40)[0, 0].numpy())
+    assert ab.shape == (2, 8, 10)
+
+
+def test_the_loss():
+    losses.test_gradient_reaches_the_prediction_and_nothing_else("charbonnier")
+    losses.test_least_at_the_original("charbonnier")
+    losses.test_autocast_stays_near_float32("charbonnier")
+    for n, height, width in ((1, 33, 47), (3, 61, 24)):
+        losses.test_float32_scalar_at_any_size("charbonnier", n, height, width)
+    prediction, target = pair()
+    error = (prediction.ab - target.ab).detach()
+    expected = (torch.sqrt(error**2 + 4) - 2).mean().item()
+    loss = create_loss({"charbonnier": {"weight": 0.5, "epsilon": 2.0}})
+    assert loss(prediction, target).item() == pytest.approx(0.5 * expected)
+
+
+def test_the_metric():
+    metrics.test_batch_splits_do_not_matter("saturation")
+    metrics.test_two_processes_and_a_reset("saturation")
+    metrics.test_its_numbers_are_what_it_computes("saturation")
+    prediction, target = pair()
+    found = create_metrics(["saturation"])
+    found.update(target, target)
+    assert found.compute()["saturation"] == 0
+    found.update(prediction, target)
+    assert found.compute()["saturation"] > 0
+
+
+def test_the_option():
+    (line,) = re.findall(r"^    (contrast: .*)$", TEXT, re.M)
+    space = {"option": option}
+    exec(f"class Field:\n    {line}", space)
+
+    @dataclasses.dataclass(frozen=True)
+    class WithContrast(options.ColorizeOptions):
+        contrast: float = vars(space["Field"])["contrast"]
+
+    assert WithContrast.of({"contrast": 1.5}).noted()[-1] == "contrast 1.5"
+    with pytest.raises(UsageError, match="contrast is 3; accepted are numbers from 0 to 2"):
+        WithContrast(contrast=3)
