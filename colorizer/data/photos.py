@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from colorizer.data.decode import decode_bytes
 from colorizer.errors import ColorizerError
+from colorizer.pictures.decode import decode_bytes
 from colorizer.pictures.finding import SUFFIXES, Found, Source, find_sources, is_picture
 from colorizer.support.machine import user_cache
 from colorizer.support.stores import expand_braces, is_remote
