@@ -95,6 +95,11 @@ class ColorizeOptions(Options):
         low=1,
         note=None,
     )
+    salvage: bool = option(
+        False,
+        "color damaged photos as far as they can be decoded, with a sentence",
+        note=None,  # which is told where something was damaged
+    )
     max_pixels: int = _max_pixels()
 
 
@@ -114,6 +119,12 @@ class FolderOptions(Options):
     )
     memory: int | None = option(
         None, "that all workers together may take, in megabytes", low=1, metavar="MB"
+    )
+    format: str | None = option(
+        None, "extension of the results, such as png (default: that of each photo)", metavar="EXT"
+    )
+    overwrite: bool = option(
+        False, "replace files too that are no results of ours, the photos themselves included"
     )
     shard: str | None = option(
         None,

@@ -27,6 +27,7 @@ from colorizer.options import DEFAULT_MODEL, ColorizeOptions
 from colorizer.pictures import header as pictures
 from colorizer.pictures.header import Page, Picture, Source
 from colorizer.pictures.lightness import lightness, split_alpha
+from colorizer.pictures.mark import SYSTEM
 from colorizer.pictures.resize import enlarge, resize
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class Colorizer:
         Raises:
             ColorizerError: the source cannot be read or colored.
         """
-        picture = pictures.read(source, self.options.max_pixels)
+        picture = self._read(source, [])
         colored, _, _ = self._color(picture, 0, picture.bits)
         with pictures.reading(picture.source):
             return colored.numpy()
@@ -203,7 +204,7 @@ class Colorizer:
             UsageError: the model predicts no distribution.
             ColorizerError: as for `colorize`.
         """
-        picture = pictures.read(source, self.options.max_pixels)
+        picture = self._read(source, [])
         with pictures.reading(picture.source):
             return self._uncertainty(picture).numpy()
 
@@ -213,19 +214,26 @@ class Colorizer:
         Raises:
             UsageError, ColorizerError: as for `colorize_file` and `uncertainty`.
         """
+        from colorizer.pictures import metadata
         from colorizer.pictures import save as output
+        from colorizer.pictures.xmp import mark_xmp
 
         path = output.check_destination(destination)
         picture = self._read(source, [])
         with pictures.reading(picture.source):
             values = self._uncertainty(picture)
         gray = (values * 255).rint().cast("uchar").copy(interpretation="b-w")
-        output.save([output.OutputPage(gray)], path, self.options.threads)
+        system, version = self._signature()
+        told = metadata.Metadata(xmp=mark_xmp(b"", f"{system}, uncertainty", version)[0])
+        output.save([output.OutputPage(gray, told)], path, self.options.threads)
 
     def _read(self, source: Source, notes: list[str]) -> Picture:
         """The header of a picture; with what to tell of it."""
         picture = pictures.read(source, self.options.max_pixels)
         notes += picture.notes
+        if self.options.salvage:
+            picture, more = pictures.salvaged(picture)
+            notes += more
         return picture
 
     def suggest(self, source: Source, x: float, y: float, n: int = 9) -> list[str]:
@@ -384,7 +392,7 @@ class Colorizer:
         """The model and what it was told, for the metadata."""
         hinted = [str(self._hints)] if self._hints else []
         told = ", ".join([f"size {self.size}", *self.options.noted(), *hinted])
-        system = f"Colorizer, model {self._network.name}, {told}"
+        system = f"{SYSTEM} {self._network.name}, {told}"
         return system, f"{_version()}, weights sha256 {self._network.weights_sha256}"
 
 
