@@ -21,6 +21,7 @@ from colorizer.options import (
     FilmOptions,
     FolderOptions,
     PrepareOptions,
+    ServeOptions,
 )
 from colorizer.support.nearest import did_you_mean
 
@@ -165,6 +166,24 @@ def _colorize(args: Namespace) -> int:
         others = f", {len(result.passed)} no pictures" if result.passed else ""
         print(f"{counts}, {len(result.failed)} failed{others}")
     return result.status
+
+
+def _serve_parser() -> Parser:
+    parser = Parser(description="open a local page: drop a photo, correct it, download it")
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, help="a shipped model's name, or a model folder"
+    )
+    ServeOptions.add_flags(parser)
+    return parser
+
+
+def _serve(args: Namespace) -> int:
+    from colorizer.page.run import serve
+    from colorizer.pictures.quiet import silence
+
+    silence()
+    serve(args.model, ServeOptions.of_flags(args))
+    return 0
 
 
 def _print_notes(notes: Iterable[str]) -> None:
@@ -395,6 +414,7 @@ def _list(args: Namespace) -> int:
 
 _VERBS: dict[str, tuple[Callable[[], Parser], Callable[[Namespace], int]]] = {
     "colorize": (_colorize_parser, _colorize),
+    "serve": (_serve_parser, _serve),
     "video": (_video_parser, _video),
     "train": (_train_parser, _train),
     "evaluate": (_evaluate_parser, _evaluate),

@@ -74,6 +74,21 @@ class Colorizer:
         return self._network.weights_sha256
 
     @property
+    def model_name(self) -> str:
+        """Of the model in use."""
+        return self._network.name
+
+    @property
+    def can_hint(self) -> bool:
+        """Whether the model takes hints, palettes, variants and temperatures."""
+        return self._network.has_prior and self._network.has_features
+
+    @property
+    def default_temperature(self) -> float:
+        """The model's own."""
+        return self._network.temperature
+
+    @property
     def hints(self) -> Hints:
         """What is said of colors."""
         return self._hints

@@ -99,7 +99,8 @@ def test_what_is_passing_is_tried_again(monkeypatch):
     assert pauses[3] > 2 * pauses[0] * 4 / 3  # 0.5 to 1.5 times 1, 2, 4, 8 pauses
     with pytest.raises(ColorizerError, match=r"^s3://b/k: SlowDown \(tried 5 times\)$"):
         stores._persist(Flaky(9, TimeoutError("SlowDown")), "s3://b/k")
-    for final in (PermissionError("Access Denied"), FileNotFoundError("gone"), ValueError("bad")):
+    nobody = type("NoCredentialsError", (Exception,), {"__module__": "botocore.exceptions"})("none")
+    for final in (PermissionError("Access Denied"), FileNotFoundError("gone"), nobody):
         action = Flaky(1, final)
         with pytest.raises(ColorizerError, match="s3://b/k: "):
             stores._persist(action, "s3://b/k")
