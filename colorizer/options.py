@@ -18,6 +18,7 @@ __all__ = [
     "FilmOptions",
     "FolderOptions",
     "PrepareOptions",
+    "ServeOptions",
 ]
 
 DEFAULT_MODEL = "colornet18"
@@ -163,6 +164,12 @@ class FilmOptions(Options):
         low=0,
         high=0.99,
     )
+    hints: Any = option(
+        None,
+        "colors set on some frames, each carried through its shot: see docs/film.md",
+        metavar="FILE",
+        note="hints",
+    )
     codec: str | None = option(
         None, "h264 (default; vp9 in .webm), hevc, vp9, av1, or lossless ffv1", metavar="NAME"
     )
@@ -261,3 +268,18 @@ class EvaluateOptions(Options):
     device: str = option(
         "auto", "cpu is ONNX Runtime, cuda is PyTorch", choices=("auto", "cpu", "cuda")
     )
+
+
+@dataclass(frozen=True)
+class ServeOptions(Options):
+    """How the local page is served."""
+
+    port: int = option(0, "of the address; 0 takes a free one", low=0, high=65535)
+    host: str = option(
+        "127.0.0.1",
+        "the address to listen on; another one lets others on the network in who know the token"
+        " (default: this machine alone)",
+    )
+    no_browser: bool = option(False, "only print the address")
+    threads: int | None = option(None, "of the network and of libvips (default: all cores)", low=1)
+    max_pixels: int = _max_pixels()

@@ -74,6 +74,21 @@ class Colorizer:
         return self._network.weights_sha256
 
     @property
+    def model_name(self) -> str:
+        """Of the model in use."""
+        return self._network.name
+
+    @property
+    def can_hint(self) -> bool:
+        """Whether the model takes hints, palettes, variants and temperatures."""
+        return self._network.has_prior and self._network.has_features
+
+    @property
+    def default_temperature(self) -> float:
+        """The model's own."""
+        return self._network.temperature
+
+    @property
     def hints(self) -> Hints:
         """What is said of colors."""
         return self._hints
@@ -146,13 +161,15 @@ class Colorizer:
         with pictures.reading(picture.source):
             return colored.numpy()
 
-    def colorize_file(self, source: Source, destination: str | os.PathLike[str]) -> tuple[str, ...]:
+    def colorize_file(
+        self, source: Source | Picture, destination: str | os.PathLike[str]
+    ) -> tuple[str, ...]:
         """Color a picture into a file, which keeps size, depth, alpha, resolution and metadata.
 
         All pages of a TIFF are colored; of other formats the first.
 
         Args:
-            source: as for `colorize`.
+            source: as for `colorize`; or the header that `pictures.header.read` gave for it.
             destination: its extension selects the format; an existing file is replaced. The
                 file appears whole, or not at all.
 
@@ -172,11 +189,13 @@ class Colorizer:
         output.save(pages, path, self.options.threads, _raw_bytes(picture))
         return tuple(notes)
 
-    def colorize_bytes(self, data: bytes, extension: str) -> tuple[bytes, tuple[str, ...]]:
+    def colorize_bytes(
+        self, data: bytes | Picture, extension: str
+    ) -> tuple[bytes, tuple[str, ...]]:
         """Color the bytes of a file: exactly the bytes that `colorize_file` would write.
 
         Args:
-            data: of a picture file.
+            data: of a picture file; or the header that `pictures.header.read` gave for them.
             extension: selects the format, such as ".jpg".
 
         Returns:
@@ -227,7 +246,7 @@ class Colorizer:
         told = metadata.Metadata(xmp=mark_xmp(b"", f"{system}, uncertainty", version)[0])
         output.save([output.OutputPage(gray, told)], path, self.options.threads)
 
-    def _read(self, source: Source, notes: list[str]) -> Picture:
+    def _read(self, source: Source | Picture, notes: list[str]) -> Picture:
         """The header of a picture; with what to tell of it."""
         picture = pictures.read(source, self.options.max_pixels)
         notes += picture.notes

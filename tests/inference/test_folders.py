@@ -19,6 +19,7 @@ from colorizer.inference.folders import memory
 from colorizer.inference.folders.jobs import Job, plan, report_path, shard
 from colorizer.inference.folders.memory import Budget
 from colorizer.inference.folders.run import run, threads_of, workers_of
+from colorizer.pictures import header
 from colorizer.pictures.header import Picture
 from colorizer.support.files import temporary
 from tests.model_folder import write_model_folder
@@ -355,3 +356,11 @@ def test_pictures_wait_for_each_other(colorizer, monkeypatch):
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(work, range(12)))
     assert 1 <= most[0] <= 2
+
+
+def test_the_header_of_a_picture_is_read_once(photos, colorizer, tmp_path, monkeypatch):
+    looked: list[Path] = []
+    plain = header.sniff
+    monkeypatch.setattr(header, "sniff", lambda path: (looked.append(path), plain(path))[1])
+    run(plan([photos], tmp_path / "out"), colorizer)
+    assert sorted(looked) == sorted([photos / "b.png", photos / "deep/er/a.jpg"])
