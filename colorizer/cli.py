@@ -98,6 +98,11 @@ def _colorize(args: Namespace) -> int:
         return 0
     jobs = plan.plan(args.paths, args.output, folder.variants, folder.format)
     mine = plan.shard(jobs, folder.shard)
+    if not mine:
+        several = f"{len(jobs)} photos" if len(jobs) > 1 else str(jobs[0].source)
+        _print_notes(
+            [f"nothing to do: {several} not in share {plan.share_name(jobs, folder.shard)}"]
+        )
     one = plan.one_picture(jobs, "an uncertainty map is") if args.uncertainty else None
     if options.hints is not None:
         plan.one_picture(jobs, "hints are")
