@@ -3,11 +3,11 @@
 import re
 import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser, Namespace
 
+from colorizer import __version__
 from colorizer.config import Settings
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.extras import training_side
@@ -47,7 +47,7 @@ class Parser(ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `colorizer`; returns the exit status: 0 all done, 1 some inputs failed, 2 bad usage."""
     parser = Parser(prog="colorizer", description="Color grayscale photographs.")
-    parser.add_argument("--version", action="version", version=f"colorizer {version('colorizer')}")
+    parser.add_argument("--version", action="version", version=f"colorizer {__version__}")
     verbs = parser.add_subcommands(dest="verb")
     for name, (build, _) in _VERBS.items():
         verb = build()
