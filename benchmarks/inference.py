@@ -126,7 +126,7 @@ def stages(options: argparse.Namespace, folder: Path) -> None:
         padded = chroma.pad(small)
         ab = network(padded)
         clock.append(time.perf_counter())
-        slope, offset = predict.look(small, lambda _, ab=ab: ab)
+        slope, offset = predict.predict_chroma(small, lambda _, ab=ab: ab)
         clock.append(time.perf_counter())
         decoded = picture.decode(read).copy_memory()
         clock.append(time.perf_counter())

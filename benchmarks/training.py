@@ -48,7 +48,7 @@ from colorizer.color.tensors import Prediction, Target
 from colorizer.data.augment import DRAWS, random_squares
 from colorizer.data.cache import decode_all
 from colorizer.data.loader import BatchLoader, default_workers
-from colorizer.data.photos import decode, find_photos
+from colorizer.data.photos import decode_photo, find_photos
 from colorizer.data.resident import ResidentPhotos
 from colorizer.data.streaming import StreamedPhotos
 from colorizer.training.callbacks import epoch_rows
@@ -108,7 +108,7 @@ def write_files(data: str, count: int, folder: Path) -> Path:
     """The first photos of the data as JPEG files with a short side of 256 pixels."""
     folder.mkdir()
     for i, photo in enumerate(find_photos(data)[:count]):
-        picture = Image.fromarray(decode(photo, SIDE))
+        picture = Image.fromarray(decode_photo(photo, SIDE))
         scale = SIDE / min(picture.size)
         size = tuple(max(SIDE, round(side * scale)) for side in picture.size)
         picture.resize(size, Image.Resampling.BICUBIC).save(folder / f"{i:06d}.jpg", quality=90)

@@ -17,7 +17,7 @@ __all__ = [
     "check",
     "crop_at",
     "last_crop",
-    "working_size",
+    "size_as_trained",
 ]
 
 
@@ -229,7 +229,7 @@ def crop_at(data: DataSettings, progress: float) -> int:
     return data.grow[max(begun)] if begun else data.crop
 
 
-def working_size(data: DataSettings) -> int:
+def size_as_trained(data: DataSettings) -> int:
     """The short side, in pixels, at which a network sees things as large as in its training."""
     return max(32, 32 * round(last_crop(data) / (sum(data.scale) / 2) / 32))
 

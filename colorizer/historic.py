@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from colorizer.cli import Parser, answer
-from colorizer.config import Settings, working_size
+from colorizer.config import Settings, size_as_trained
 from colorizer.errors import UsageError
 from colorizer.extras import training_side
 
@@ -44,7 +44,7 @@ def historic(config: Path, argv: Sequence[str] | None = None) -> int:
         model = settings.inference.model
         if args.state_dict_path:
             weights = training_side("colorizer.weights")
-            size = working_size(settings.data)
+            size = size_as_trained(settings.data)
             model = weights.folder_for_state_dict(args.state_dict_path, settings.model, size)
         output = config.parent / settings.inference.output
         output.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 import pytest
 
 from colorizer import Settings, UsageError
-from colorizer.config import DataSettings, check, crop_at, last_crop, working_size
+from colorizer.config import DataSettings, check, crop_at, last_crop, size_as_trained
 
 
 def test_defaults_are_valid() -> None:
@@ -49,7 +49,7 @@ def test_squares_grow_at_their_shares_of_the_training() -> None:
     progress = (0, 0.49, 0.5, 0.79, 0.8, 1)
     assert [crop_at(data, share) for share in progress] == [128, 128, 192, 192, 256, 256]
     assert last_crop(data) == 256
-    assert working_size(data) == 320
+    assert size_as_trained(data) == 320
 
 
 @pytest.mark.parametrize(
@@ -59,4 +59,4 @@ def test_squares_grow_at_their_shares_of_the_training() -> None:
 def test_the_working_size_is_that_of_training(
     crop: int, scale: tuple[float, float], size: int
 ) -> None:
-    assert working_size(DataSettings(crop=crop, scale=scale)) == size
+    assert size_as_trained(DataSettings(crop=crop, scale=scale)) == size

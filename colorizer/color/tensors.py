@@ -11,7 +11,7 @@ from torch import Tensor
 from colorizer.color.lab import RGB_TO_XYZ, WHITE
 
 __all__ = [
-    "Picture",
+    "LabBatch",
     "Prediction",
     "Target",
     "lab_to_rgb",
@@ -90,7 +90,7 @@ def luminance_to_lightness(luminance: Tensor) -> Tensor:
     return 116 * torch.where(y > (6 / 29) ** 3, root, y / (3 * (6 / 29) ** 2) + 4 / 29) - 16
 
 
-class Picture:
+class LabBatch:
     """A batch of pictures as lightness and chroma, with sRGB on demand.
 
     Args:
@@ -115,11 +115,11 @@ class Picture:
         return lightness_to_gray(self.L).expand(-1, 3, -1, -1)
 
 
-class Target(Picture):
+class Target(LabBatch):
     """The color original."""
 
 
-class Prediction(Picture):
+class Prediction(LabBatch):
     """What a model made of L: the head's output, decoded and enlarged only on demand.
 
     Args:

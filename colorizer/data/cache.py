@@ -13,7 +13,7 @@ import numpy as np
 from filelock import FileLock
 from tqdm import tqdm
 
-from colorizer.data.photos import Photo, decode
+from colorizer.data.photos import Photo, decode_photo
 from colorizer.errors import ColorizerError
 from colorizer.support.files import remove_stale, whole_folder
 from colorizer.support.machine import cores, user_cache
@@ -117,7 +117,7 @@ def _decode_each(
 
     def attempt(photo: Photo) -> np.ndarray | ColorizerError:
         try:
-            return decode(photo, short_side)
+            return decode_photo(photo, short_side)
         except ColorizerError as error:
             return error
 

@@ -73,7 +73,7 @@ def _thumbnail(picture: pictures.Picture, box: int) -> pyvips.Image:
     long = max(picture.width, picture.height)
     while picture.loader == "jpegload" and shrink < 8 and long >= 4 * shrink * box:
         shrink *= 2
-    image = pictures.decode(picture, shrink=shrink)
+    image = pictures.open_page(picture, shrink=shrink)
     has_profile = image.get_typeof("icc-profile-data") and not has_unusable_profile(image)
     # Without a profile the pixels are sRGB already, and the transform is most of the work.
     profile = {"export_profile": "srgb"} if has_profile and not is_srgb(image) else {}

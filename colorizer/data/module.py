@@ -15,7 +15,7 @@ from colorizer.config import DataSettings, crop_at, last_crop
 from colorizer.data.augment import DRAWS, center_squares, random_squares
 from colorizer.data.cache import cache_folder, decode_all
 from colorizer.data.loader import BatchLoader, Photos, default_workers
-from colorizer.data.photos import Photo, decode, find_photos
+from colorizer.data.photos import Photo, decode_photo, find_photos
 from colorizer.data.resident import ResidentPhotos
 from colorizer.data.streaming import StreamedPhotos
 from colorizer.errors import ColorizerError, UsageError
@@ -213,7 +213,7 @@ class PhotoModule(LightningDataModule):
         sizes = []
         for i in chosen:
             try:
-                sizes.append(decode(photos[i], self.settings.size).nbytes)
+                sizes.append(decode_photo(photos[i], self.settings.size).nbytes)
             except ColorizerError:  # will be named when it is its turn
                 continue
         return len(photos) * float(np.mean(sizes or [0]))

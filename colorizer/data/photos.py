@@ -13,7 +13,7 @@ from colorizer.pictures.finding import SUFFIXES, Found, Source, find_sources, is
 from colorizer.support.machine import user_cache
 from colorizer.support.stores import expand_braces, is_remote
 
-__all__ = ["Photo", "decode", "find_photos"]
+__all__ = ["Photo", "decode_photo", "find_photos"]
 
 Photo = Source
 """One photo: a file, or a member of an uncompressed tar shard."""
@@ -84,7 +84,7 @@ def _left_out(place: str, found: Found, photos: list[Photo]) -> list[str]:
     return [f"{count} files in {place} are no photos ({', '.join(parts)})"] if count else []
 
 
-def decode(photo: Photo, short_side: int) -> np.ndarray:
+def decode_photo(photo: Photo, short_side: int) -> np.ndarray:
     """Decode a photo to sRGB, upright, its short side at most `short_side` pixels.
 
     Returns:

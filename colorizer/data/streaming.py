@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from colorizer.data.augment import Where
-from colorizer.data.photos import Photo, decode
+from colorizer.data.photos import Photo, decode_photo
 from colorizer.data.resident import cut_square
 from colorizer.errors import ColorizerError
 
@@ -56,7 +56,7 @@ class StreamedPhotos:
         count = 0
         for photo, draw in zip(photos.tolist(), draws, strict=True):
             try:
-                picture = decode(self._photos[photo], self._short_side)
+                picture = decode_photo(self._photos[photo], self._short_side)
             except ColorizerError as error:
                 self._complain(error, last=photo == photos[-1] and not count)
                 continue

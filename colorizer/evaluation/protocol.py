@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from colorizer.color.tensors import Target, lightness_to_gray, rgb_to_lab
-from colorizer.data.photos import Photo, decode
+from colorizer.data.photos import Photo, decode_photo
 from colorizer.errors import ColorizerError, UsageError
 
 __all__ = ["PROTOCOLS", "SMALLEST", "as_picture", "check_protocol", "gray_of", "read_original"]
@@ -43,7 +43,7 @@ def read_original(photo: Photo, protocol: str) -> np.ndarray:
 
     Raises: ColorizerError for a photo that cannot be read, or in which there is nothing to measure.
     """
-    rgb = decode(photo, _OWN_SIZE)
+    rgb = decode_photo(photo, _OWN_SIZE)
     height, width = rgb.shape[:2]
     if min(height, width) < SMALLEST:
         raise ColorizerError(f"it has {width}x{height} pixels, fewer than {SMALLEST} one way")

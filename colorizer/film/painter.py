@@ -10,7 +10,7 @@ from colorizer.film.extra import require_cv2
 from colorizer.film.source import Film, Frame
 from colorizer.inference.compose import fit_chroma
 from colorizer.inference.network import working_size
-from colorizer.inference.predict import look
+from colorizer.inference.predict import predict_chroma
 
 __all__ = ["GRID", "Painter", "Seen"]
 
@@ -71,7 +71,7 @@ class Painter:
         smaller = self._working[0] < size[0]
         how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
         seen = cv2.resize(upright, self._working, interpolation=how)
-        slope, offset = look(seen, lambda padded: self._predict(padded, prior))
+        slope, offset = predict_chroma(seen, lambda padded: self._predict(padded, prior))
         both = np.concatenate([slope, offset], -1).astype(np.float32)
         both = cv2.resize(both, size, interpolation=cv2.INTER_LINEAR)
         ab = both[..., :2] * upright[..., None] + both[..., 2:]

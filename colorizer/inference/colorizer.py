@@ -16,9 +16,9 @@ from colorizer.inference.network import Network, pad, working_size
 from colorizer.inference.predict import (
     LARGEST,
     Seen,
-    look,
-    look_again,
     over_picture,
+    predict_chroma,
+    predict_steadily,
     predict_uncertainty,
 )
 from colorizer.inference.priors import palette_prior, variant_prior
@@ -288,7 +288,7 @@ class Colorizer:
             hints.layer.check_fits(sides.width, sides.height)
         seen = self.see(small, sides, with_features=bool(hints))
         slope, offset = self.steer(seen, hints)
-        original = pictures.decode(picture, page)
+        original = pictures.open_page(picture, page)
         colored = compose(
             lightness(original),
             slope,
@@ -316,10 +316,10 @@ class Colorizer:
         """
         predict = partial(self._network, temperature=self.options.temperature, prior=self._prior())
         if self.options.quality == "fast":
-            slope, offset = look(small, predict)
+            slope, offset = predict_chroma(small, predict)
         else:
             size = working_size(sides.width, sides.height, self.size)
-            slope, offset = look_again(small, size, predict)
+            slope, offset = predict_steadily(small, size, predict)
             small = resize(small, *size[::-1])[..., 0]
         if not with_features:
             return Seen(small, slope, offset)

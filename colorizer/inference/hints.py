@@ -255,7 +255,7 @@ def _read_layer(path: Path) -> Layer:
     """The layer, shrunk by averaging over the fully opaque pixels."""
     picture = pictures.read(path)
     with pictures.reading(path):
-        image = pictures.decode(picture).copy_memory()
+        image = pictures.open_page(picture).copy_memory()
         alpha = split_alpha(image)[1]
         if alpha is None:
             raise UsageError(

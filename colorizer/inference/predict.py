@@ -9,11 +9,18 @@ from colorizer.inference.compose import fit_chroma
 from colorizer.inference.network import MULTIPLE, Network, pad
 from colorizer.pictures.resize import resize
 
-__all__ = ["LARGEST", "Seen", "look", "look_again", "over_picture", "predict_uncertainty"]
+__all__ = [
+    "LARGEST",
+    "Seen",
+    "over_picture",
+    "predict_chroma",
+    "predict_steadily",
+    "predict_uncertainty",
+]
 
 _SIZES = (1.0, 0.75, 1.25)
 LARGEST = max(_SIZES)
-"""The largest size at which `look_again` looks, as a multiple of the working size."""
+"""The largest size at which `predict_steadily` looks, as a multiple of the working size."""
 
 Predict = Callable[[np.ndarray], np.ndarray]  # a padded lightness -> ab
 
@@ -34,7 +41,7 @@ class Seen:
     features: np.ndarray | None = None
 
 
-def look(L: np.ndarray, predict: Predict) -> tuple[np.ndarray, np.ndarray]:
+def predict_chroma(L: np.ndarray, predict: Predict) -> tuple[np.ndarray, np.ndarray]:
     """Chroma as `slope * L + offset`, from one look at the picture.
 
     Args:
@@ -50,17 +57,17 @@ def look(L: np.ndarray, predict: Predict) -> tuple[np.ndarray, np.ndarray]:
     return slope[:height, :width], offset[:height, :width]
 
 
-def look_again(
+def predict_steadily(
     L: np.ndarray, size: tuple[int, int], predict: Predict
 ) -> tuple[np.ndarray, np.ndarray]:
-    """As `look`, averaged over three sizes and the mirror image of each: slower and steadier.
+    """As `predict_chroma`, averaged over three sizes and the mirror image of each: steadier.
 
     Chroma is linear in slope and offset, so their mean is that of the six colorings.
 
     Args:
         L: (H, W), 0..100, at `LARGEST` times the working size.
         size: working size, as (width, height).
-        predict: as for `look`.
+        predict: as for `predict_chroma`.
 
     Returns:
         slope and offset: (height, width, 2) each.
@@ -70,7 +77,7 @@ def look_again(
     for scale in _SIZES:
         seen = resize(L, max(1, round(height * scale)), max(1, round(width * scale)))[..., 0]
         for flip in (1, -1):
-            found = np.concatenate(look(seen[:, ::flip], predict), -1)[:, ::flip]
+            found = np.concatenate(predict_chroma(seen[:, ::flip], predict), -1)[:, ::flip]
             total += resize(found, height, width)
     slope, offset = np.split(total / (2 * len(_SIZES)), 2, -1)
     return slope, offset

@@ -124,7 +124,7 @@ class Preview:
                     break
                 shrink *= 2
             with pictures.reading(self.picture.source):
-                image = pictures.decode(self.picture, 0, shrink)
+                image = pictures.open_page(self.picture, 0, shrink)
                 L = enlarge(lightness(image), self.width, self.height).numpy()
             self._shown = pyvips.Image.new_from_array(L.clip(0, 100))
         return self._shown

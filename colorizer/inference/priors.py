@@ -60,7 +60,7 @@ def reference_ab(picture: Picture) -> np.ndarray:
     scale = SIDE / max(picture.width, picture.height)
     size = [max(1, round(side * min(scale, 1))) for side in (picture.width, picture.height)]
     with pictures.reading(picture.source):
-        image = pictures.decode(picture)
+        image = pictures.open_page(picture)
         colored = image.bands - image.hasalpha() >= 3
         light = enlarge(linear_light(image), *size).numpy() if colored else np.ones((1, 1, 3))
     light = light.reshape(-1, 3).clip(0, 1).astype(np.float64)

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from colorizer.color.tensors import Picture, Prediction, Target
+from colorizer.color.tensors import LabBatch, Prediction, Target
 from colorizer.errors import UsageError
 from colorizer.registry import LOSSES
 
@@ -91,7 +91,7 @@ class AdversarialLoss(nn.Module):
         scores = torch.func.functional_call(self.discriminator, frozen, (prediction.rgb,))
         return -scores.mean(dtype=torch.float32)
 
-    def discriminator_loss(self, prediction: Picture, target: Target) -> Tensor:
+    def discriminator_loss(self, prediction: LabBatch, target: Target) -> Tensor:
         """The discriminator's hinge loss; no gradient reaches the prediction."""
         fake, real = prediction.rgb.detach(), target.rgb.detach()
         scores = self.discriminator(torch.cat([fake, real])).float()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from colorizer.color.tensors import Picture
+from colorizer.color.tensors import LabBatch
 from colorizer.errors import UsageError
 
 __all__ = ["ColorMetric", "ImageMean", "Number", "check_pair", "named"]
@@ -42,7 +42,7 @@ class Number:
     paired: bool = False
 
 
-def check_pair(prediction: Picture, target: Picture) -> None:
+def check_pair(prediction: LabBatch, target: LabBatch) -> None:
     """Raise UsageError unless both sides are as many pictures of the same size."""
     came, expected = tuple(prediction.L.shape), tuple(target.L.shape)
     if came != expected:
@@ -94,14 +94,14 @@ class ImageMean(ColorMetric):
         self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
     @abstractmethod
-    def per_image(self, prediction: Picture, target: Picture) -> Tensor:
+    def per_image(self, prediction: LabBatch, target: LabBatch) -> Tensor:
         """What is averaged over images: (N, columns)."""
 
     def finish(self, mean: Tensor) -> Tensor:
         """The numbers that follow from a mean: (..., columns) -> (..., len(numbers))."""
         return mean
 
-    def update(self, prediction: Picture, target: Picture) -> None:
+    def update(self, prediction: LabBatch, target: LabBatch) -> None:
         """Add a batch of pictures; raises UsageError where the sizes differ."""
         check_pair(prediction, target)
         values = self.per_image(prediction, target)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from colorizer.color.gamut import GRID, bins
-from colorizer.color.tensors import Picture
+from colorizer.color.tensors import LabBatch
 from colorizer.metrics.base import ImageMean, Number
 from colorizer.registry import METRICS
 
@@ -65,7 +65,7 @@ class DeltaE(ImageMean):
     numbers = (Number("delta_e", "ΔE CIEDE2000", paired=True),)
     order = 21
 
-    def per_image(self, prediction: Picture, target: Picture) -> Tensor:
+    def per_image(self, prediction: LabBatch, target: LabBatch) -> Tensor:
         each = ciede2000(prediction.L, prediction.ab, target.L, target.ab)
         return each.mean((1, 2))[:, None]
 
@@ -106,7 +106,7 @@ class Colorfulness(ImageMean):
     )
     order = 30
 
-    def per_image(self, prediction: Picture, target: Picture) -> Tensor:
+    def per_image(self, prediction: LabBatch, target: LabBatch) -> Tensor:
         columns = []
         for absolute in (False, True):
             ours, real = (_colorfulness(side.rgb, absolute) for side in (prediction, target))
@@ -151,7 +151,7 @@ class ChromaHistogram(ImageMean):
     order = 31
     columns = 1 + 2 * len(bins())
 
-    def per_image(self, prediction: Picture, target: Picture) -> Tensor:
+    def per_image(self, prediction: LabBatch, target: LabBatch) -> Tensor:
         ours, real = (_histogram(side.ab) for side in (prediction, target))
         return torch.cat([_variation(ours, real), ours, real], dim=1)
 

@@ -11,7 +11,7 @@ from colorizer.backbones import alexnet as alexnets
 from colorizer.backbones import inception as inceptions
 from colorizer.backbones import vgg
 from colorizer.backbones.frozen import Backbone
-from colorizer.color.tensors import Picture
+from colorizer.color.tensors import LabBatch
 from colorizer.errors import UsageError
 from colorizer.metrics.base import ColorMetric, ImageMean, Number, check_pair, named
 from colorizer.registry import METRICS
@@ -42,7 +42,7 @@ class LPIPS(ImageMean):
         super().__init__()
         self.backbone = alexnets.alexnet_lpips(alexnet)
 
-    def per_image(self, prediction: Picture, target: Picture) -> Tensor:
+    def per_image(self, prediction: LabBatch, target: LabBatch) -> Tensor:
         height, width = target.L.shape[-2:]
         if min(height, width) < _SMALLEST:
             raise UsageError(
@@ -69,10 +69,10 @@ class SetDistance(ColorMetric):
         self.add_state("real", [], dist_reduce_fx="cat")
 
     @abstractmethod
-    def features(self, picture: Picture) -> Tensor:
+    def features(self, picture: LabBatch) -> Tensor:
         """What is compared: (N, D), float32."""
 
-    def update(self, prediction: Picture, target: Picture) -> None:
+    def update(self, prediction: LabBatch, target: LabBatch) -> None:
         """Add a batch of pictures; raises UsageError where the sizes differ."""
         check_pair(prediction, target)
         self.ours.append(self.features(prediction))
@@ -118,7 +118,7 @@ class FID(SetDistance):
     def __init__(self, inception: str = "download") -> None:
         super().__init__(inceptions.inception(inception))
 
-    def features(self, picture: Picture) -> Tensor:
+    def features(self, picture: LabBatch) -> Tensor:
         return self.backbone((picture.rgb.float() * 255).round().to(torch.uint8))
 
 
@@ -146,7 +146,7 @@ class FrechetVGG16(SetDistance):
     def __init__(self, vgg16: str = "imagenet") -> None:
         super().__init__(vgg.vgg16_means(vgg16))
 
-    def features(self, picture: Picture) -> Tensor:
+    def features(self, picture: LabBatch) -> Tensor:
         return self.backbone(picture.rgb)
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from colorizer.color.tensors import Picture
+from colorizer.color.tensors import LabBatch
 from colorizer.errors import UsageError
 from colorizer.metrics.base import ImageMean, Number
 from colorizer.registry import METRICS
@@ -23,7 +23,7 @@ def _squared_error(x: Tensor, y: Tensor) -> Tensor:
     return (x.float() - y.float()).square().mean((2, 3))
 
 
-def _squared_error_8bit(prediction: Picture, target: Picture) -> Tensor:
+def _squared_error_8bit(prediction: LabBatch, target: LabBatch) -> Tensor:
     """Mean squared error of each image in sRGB rounded to 0..255: (N, 1)."""
     levels = [(side.rgb.float() * 255).round() for side in (prediction, target)]
     return _squared_error(*levels).mean(1, keepdim=True)
@@ -40,7 +40,7 @@ class MSE(ImageMean):
     numbers = (Number("mse", "MSE", main=False, plotted=False, ranked=False),)
     order = 13
 
-    def per_image(self, prediction: Picture, target: Picture) -> Tensor:
+    def per_image(self, prediction: LabBatch, target: LabBatch) -> Tensor:
         return _squared_error(prediction.rgb, target.rgb).mean(1, keepdim=True)
 
 
@@ -55,7 +55,7 @@ class PSNR(ImageMean):
     numbers = (Number("psnr", "PSNR", "dB", True),)
     order = 10
 
-    def per_image(self, prediction: Picture, target: Picture) -> Tensor:
+    def per_image(self, prediction: LabBatch, target: LabBatch) -> Tensor:
         return _decibels(_squared_error_8bit(prediction, target))
 
 
@@ -69,7 +69,7 @@ class PooledPSNR(ImageMean):
     numbers = (Number("psnr_pooled", "PSNR, pooled", "dB", True, per_image=False, main=False),)
     order = 11
 
-    def per_image(self, prediction: Picture, target: Picture) -> Tensor:
+    def per_image(self, prediction: LabBatch, target: LabBatch) -> Tensor:
         return _squared_error_8bit(prediction, target)
 
     def finish(self, mean: Tensor) -> Tensor:
@@ -91,7 +91,7 @@ class SSIM(ImageMean):
     numbers = (Number("ssim", "SSIM", "", True),)
     order = 12
 
-    def per_image(self, prediction: Picture, target: Picture) -> Tensor:
+    def per_image(self, prediction: LabBatch, target: LabBatch) -> Tensor:
         height, width = target.L.shape[-2:]
         if min(height, width) < _WINDOW:
             raise UsageError(
@@ -123,7 +123,7 @@ class ChannelwiseL2(ImageMean):
     order = 14
     columns = 2
 
-    def per_image(self, prediction: Picture, target: Picture) -> Tensor:
+    def per_image(self, prediction: LabBatch, target: LabBatch) -> Tensor:
         return _squared_error(prediction.ab, target.ab)
 
     def finish(self, mean: Tensor) -> Tensor:

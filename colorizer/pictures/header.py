@@ -26,8 +26,8 @@ __all__ = [
     "Page",
     "Picture",
     "Source",
-    "decode",
     "further_channels",
+    "open_page",
     "read",
     "reading",
     "reason",
@@ -243,7 +243,7 @@ def _is_avif(source: Path | bytes) -> bool:
         return b"avi" in file.read(max(0, min(size, 256) - 4))
 
 
-def decode(picture: Picture, page: int = 0, shrink: int = 1) -> "pyvips.Image":
+def open_page(picture: Picture, page: int = 0, shrink: int = 1) -> "pyvips.Image":
     """The pixels of a page, upright, as they are coded in the file, with all metadata; lazy.
 
     Colors first, then transparency, which they are not multiplied by; nothing else.
@@ -301,12 +301,12 @@ def salvaged(picture: Picture, page: int = 0) -> tuple[Picture, tuple[str, ...]]
     """
     try:
         with reading(picture.source):
-            decode(picture, page).avg()
+            open_page(picture, page).avg()
         return picture, ()
     except ColorizerError as error:
         tolerant = replace(picture, is_damaged=True)
         with reading(picture.source):
-            decode(tolerant, page).avg()
+            open_page(tolerant, page).avg()
         note = f"{error}; what could be decoded is colored, the rest is gray or wrong"
         return tolerant, (note,)
 
@@ -329,7 +329,7 @@ def thumbnail(picture: Picture, page: int, size: tuple[int, int]) -> tuple[np.nd
     while picture.loader == "jpegload" and shrink < 8 and wide >= 4 * shrink * width:
         shrink *= 2
     with reading(picture.source):
-        image = decode(picture, page, shrink)
+        image = open_page(picture, page, shrink)
         small = enlarge(lightness(image).bandjoin(color_spread(image)), width, height).numpy()
     return small[..., 0].clip(0, 100), float(small[..., 1].mean()) > COLORED
 

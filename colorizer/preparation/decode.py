@@ -7,7 +7,7 @@ import numpy as np
 from colorizer.data.decode import decode_bytes
 from colorizer.pictures.opening import MAX_PIXELS
 
-__all__ = ["MAX_ASPECT", "Decoded", "decode"]
+__all__ = ["MAX_ASPECT", "SmallPicture", "decode_middle"]
 
 MAX_ASPECT = 4
 """Of longer pictures the middle is taken: a panorama would weigh more than others in memory, and
@@ -15,7 +15,7 @@ its ends hardly ever enter a square crop together."""
 
 
 @dataclass(frozen=True)
-class Decoded:
+class SmallPicture:
     """A picture, small and upright.
 
     Attributes:
@@ -28,10 +28,10 @@ class Decoded:
     height: int
 
 
-def decode(encoded: bytes, size: int, max_pixels: int = MAX_PIXELS) -> Decoded:
+def decode_middle(encoded: bytes, size: int, max_pixels: int = MAX_PIXELS) -> SmallPicture:
     """Decode a picture as `decode_bytes`; of one longer than `MAX_ASPECT` : 1 only the middle."""
     rgb, (width, height) = decode_bytes(encoded, size, max_pixels)
-    return Decoded(_middle(rgb), width, height)
+    return SmallPicture(_middle(rgb), width, height)
 
 
 def _middle(rgb: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from colorizer.errors import ColorizerError
 from colorizer.pictures.finding import Source
 from colorizer.pictures.opening import MAX_PIXELS
 from colorizer.preparation.chart import chroma_chart
-from colorizer.preparation.decode import MAX_ASPECT, decode
+from colorizer.preparation.decode import MAX_ASPECT, decode_middle
 from colorizer.preparation.doctor import REASONS, UNREADABLE
 from colorizer.preparation.journal import Journal
 from colorizer.preparation.names import name_hash
@@ -159,7 +159,7 @@ def _thumbnails(sources: Iterable[Source], names: set[str]) -> Thumbnails:
     for source in sources:
         if source.name in names:
             try:
-                picture = decode(source.read(), _THUMBNAIL, MAX_PIXELS).rgb
+                picture = decode_middle(source.read(), _THUMBNAIL, MAX_PIXELS).rgb
                 found[source.name] = _jpeg(Image.fromarray(picture))
             except ColorizerError:
                 found[source.name] = None

@@ -11,7 +11,7 @@ from colorizer.color import gamut
 from colorizer.errors import ColorizerError
 from colorizer.options import PrepareOptions
 from colorizer.pictures.finding import Source, is_picture
-from colorizer.preparation.decode import decode
+from colorizer.preparation.decode import decode_middle
 from colorizer.preparation.doctor import SMALLEST, UNREADABLE, Finding, examine, lab
 from colorizer.preparation.duplicates import Signature, digest, signature
 
@@ -53,7 +53,7 @@ def look_at(source: Source, options: PrepareOptions, doctor: bool = True) -> Exa
         encoded = source.read()
         if not is_picture(source.name, encoded[:16]):
             return Examined(source, picture=False)
-        decoded = decode(encoded, options.size, options.max_pixels)
+        decoded = decode_middle(encoded, options.size, options.max_pixels)
     except ColorizerError as error:
         return Examined(source, finding=Finding(UNREADABLE, _reason(error)))
     except MemoryError:

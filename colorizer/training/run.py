@@ -230,7 +230,7 @@ def _finish(
         model,
         run / "model",
         settings=plain,
-        size=config.working_size(DataSettings(**plain["data"])),
+        size=config.size_as_trained(DataSettings(**plain["data"])),
         extra_files=texts,
     )
     print(f"model folder: {run / 'model'}", flush=True)

@@ -19,7 +19,7 @@ from colorizer.data.augment import center_squares, random_squares
 from colorizer.data.cache import Decoded, _decode_each, decode_all
 from colorizer.data.loader import BatchLoader
 from colorizer.data.module import PhotoModule
-from colorizer.data.photos import decode, find_photos
+from colorizer.data.photos import decode_photo, find_photos
 from colorizer.data.resident import ResidentPhotos
 from colorizer.data.streaming import StreamedPhotos
 from colorizer.pictures.finding import find_sources
@@ -85,7 +85,7 @@ def test_training_reads_what_prepare_reads_and_says_what_it_leaves_out(tmp_path:
     assert {source.name for source in find_sources(tmp_path).sources} > {
         Path(photo.name).name for photo in found
     }
-    assert all(decode(photo, 32).shape == (32, 40, 3) for photo in found)
+    assert all(decode_photo(photo, 32).shape == (32, 40, 3) for photo in found)
     (note,) = notes
     assert note.startswith(f"6 files in {tmp_path} are no photos (")
     assert "2 .txt" in note
@@ -98,7 +98,7 @@ def test_decoding_shrinks_the_short_side_and_turns_upright(tmp_path: Path) -> No
     exif[0x0112] = 6  # to be turned by 90 degrees
     picture.save(tmp_path / "turned.jpg", exif=exif)
     picture.save(tmp_path / "plain.png")
-    (plain, turned) = (decode(photo, 50) for photo in find_photos(tmp_path))
+    (plain, turned) = (decode_photo(photo, 50) for photo in find_photos(tmp_path))
     assert plain.shape == (50, 150, 3)
     assert turned.shape == (150, 50, 3)
     assert np.abs(turned.astype(int) - (200, 100, 50)).max() <= 3
@@ -124,7 +124,7 @@ def test_every_kind_of_pixel_becomes_srgb(
         picture = picture.convert(mode)
     picture.save(tmp_path / "x.tif")
     (photo,) = find_photos(tmp_path)
-    pixels = decode(photo, 50)
+    pixels = decode_photo(photo, 50)
     assert pixels.shape == (40, 50, 3)
     assert pixels.dtype == np.uint8
     assert np.abs(pixels[0, 0].astype(int) - expected).max() <= tolerance
@@ -133,18 +133,18 @@ def test_every_kind_of_pixel_becomes_srgb(
 def test_a_small_plain_photo_is_decoded_as_libvips_does(photos: Path) -> None:
     for photo in find_photos(photos):
         image = pyvips.Image.new_from_buffer(photo.read(), "")
-        assert np.abs(decode(photo, 100).astype(int) - image.numpy()[..., :3]).max() <= 2
+        assert np.abs(decode_photo(photo, 100).astype(int) - image.numpy()[..., :3]).max() <= 2
 
 
 @pytest.mark.parametrize("side", [200, 3000])
 def test_a_photo_that_was_cut_off_is_no_photo(side: int, tmp_path: Path) -> None:
     Image.fromarray(landscape(0, side, side)).save(tmp_path / "cut.jpg")
     (photo,) = find_photos(tmp_path)
-    assert decode(photo, 100).shape == (100, 100, 3)
+    assert decode_photo(photo, 100).shape == (100, 100, 3)
     path = Path(photo.path)
     path.write_bytes(photo.read()[: path.stat().st_size // 2])
     with pytest.raises(ColorizerError, match=r"cut\.jpg cannot be read"):
-        decode(photo, 100)
+        decode_photo(photo, 100)
 
 
 def test_unreadable_photos_are_named_and_left_out(photos: Path, tmp_path: Path) -> None:
@@ -272,13 +272,13 @@ def test_decoded_photos_are_kept_for_the_next_run(
     found = find_photos(photos)
     first = decode_all(found, 40, tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr("colorizer.data.cache.decode", None)  # nothing is decoded again
+        patch.setattr("colorizer.data.cache.decode_photo", None)  # nothing is decoded again
         again = decode_all(found, 40, tmp_path)
         assert again.names == first.names
     np.testing.assert_array_equal(first.pixels, again.pixels)
     np.testing.assert_array_equal(first.pixels, decode_all(found, 40, None).pixels)
     assert sorted(p.suffix for p in tmp_path.iterdir()) == ["", ".lock"]
-    monkeypatch.setattr("colorizer.data.cache.decode", None)
+    monkeypatch.setattr("colorizer.data.cache.decode_photo", None)
     for other in ((found, 41), (found[1:], 40)):  # what is not the same is decoded
         with pytest.raises(TypeError):
             decode_all(*other, tmp_path)
@@ -395,10 +395,10 @@ def test_the_cache_drops_what_was_used_longest_ago(photos: Path, tmp_path: Path,
 
 def test_few_decoded_photos_are_in_memory_at_once(photos: Path, monkeypatch):
     begun, most = [], []
-    plain = decode
+    plain = decode_photo
     monkeypatch.setattr("colorizer.data.cache.cores", lambda: 2)
     monkeypatch.setattr(
-        "colorizer.data.cache.decode", lambda *about: (begun.append(about), plain(*about))[1]
+        "colorizer.data.cache.decode_photo", lambda *about: (begun.append(about), plain(*about))[1]
     )
 
     class Kept(list):

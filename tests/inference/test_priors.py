@@ -14,7 +14,7 @@ from colorizer.color import gamut
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.network import Network
-from colorizer.inference.predict import look, look_again
+from colorizer.inference.predict import predict_chroma, predict_steadily
 from colorizer.inference.priors import palette_prior, reference_ab, variant_prior
 from colorizer.pictures import header as pictures
 from tests.model_folder import write_model_folder
@@ -167,10 +167,10 @@ def test_best_is_steadier_than_fast():
         return np.stack([side, np.full((height, width), L.shape[1] / 10)])
 
     L = np.random.default_rng(0).uniform(0, 100, (160, 200)).astype(np.float32)
-    slope, offset = look_again(L, (160, 128), predict)
+    slope, offset = predict_steadily(L, (160, 128), predict)
     assert slope.shape == offset.shape == (128, 160, 2)
     found = slope * 50 + offset
-    assert np.abs(found[..., 0]).mean() < 0.3 * np.abs(look(L, predict)[1][..., 0]).mean()
+    assert np.abs(found[..., 0]).mean() < 0.3 * np.abs(predict_chroma(L, predict)[1][..., 0]).mean()
     np.testing.assert_allclose(found[..., 1], np.mean([16, 12.8, 22.4]), atol=0.5)
 
 

@@ -8,7 +8,7 @@ import torch
 from skimage.color import deltaE_ciede2000
 
 from colorizer.color.gamut import bins
-from colorizer.color.tensors import Picture, rgb_to_lab
+from colorizer.color.tensors import LabBatch, rgb_to_lab
 from colorizer.metrics import create_metrics
 from colorizer.metrics.color import ciede2000
 
@@ -27,7 +27,7 @@ PUBLISHED = [  # a choice of Sharma, Wu and Dalal's test pairs: L, a, b twice, a
 
 def flat(rgb, side=32):
     """One color, 0..255, everywhere."""
-    return Picture(*rgb_to_lab(torch.tensor(rgb).view(1, 3, 1, 1).expand(1, 3, side, side) / 255))
+    return LabBatch(*rgb_to_lab(torch.tensor(rgb).view(1, 3, 1, 1).expand(1, 3, side, side) / 255))
 
 
 def compute(name, *pairs):
@@ -69,7 +69,7 @@ def test_a_constant_hue_shift_is_seen_by_delta_e_alone():
     ab = 30 * torch.cat([angle.cos(), angle.sin()], 1)
     turned = 30 * torch.cat([(angle + math.pi / 2).cos(), (angle + math.pi / 2).sin()], 1)
     L = torch.full((1, 1, 32, 32), 60.0)
-    sides = Picture(L, turned), Picture(L, ab)
+    sides = LabBatch(L, turned), LabBatch(L, ab)
     found = compute("chroma_histogram", sides)["chroma_histogram"]
     assert found < 0.02  # the same ring of colors
     assert compute("delta_e", sides)["delta_e"] > 20
@@ -82,7 +82,7 @@ def test_colorfulness_by_hand():
     published = math.hypot(100, 150) + 0.3 * math.hypot(0, -50)
     absolute = math.hypot(0, 50) + 0.3 * math.hypot(100, 150)
     gray = flat([90, 90, 90])
-    found = compute("colorfulness", (Picture(*rgb_to_lab(rgb)), gray))
+    found = compute("colorfulness", (LabBatch(*rgb_to_lab(rgb)), gray))
     assert found["colorfulness"] == pytest.approx(published, abs=0.05)
     assert found["colorfulness_abs"] == pytest.approx(absolute, abs=0.05)
     assert found["colorfulness_difference_of_means"] == pytest.approx(published, abs=0.1)
@@ -106,7 +106,7 @@ def test_chroma_histogram_by_hand():
     second = first.clone()
     second[..., :8] = there  # a quarter
     third = there.expand(1, 2, 32, 32)
-    a, b, c = (Picture(L, ab) for ab in (first, second, third))
+    a, b, c = (LabBatch(L, ab) for ab in (first, second, third))
     assert compute("chroma_histogram", (a, a))["chroma_histogram"] == 0
     assert compute("chroma_histogram", (b, a))["chroma_histogram"] == pytest.approx(0.25)
     swapped = compute("chroma_histogram", (a, c), (c, a))
@@ -118,5 +118,5 @@ def test_chroma_histogram_by_hand():
 
 def test_chroma_out_of_gamut_counts_as_the_nearest():
     L = torch.full((1, 1, 32, 32), 50.0)
-    far = Picture(L, torch.full((1, 2, 32, 32), 500.0))
+    far = LabBatch(L, torch.full((1, 2, 32, 32), 500.0))
     assert compute("chroma_histogram", (far, far))["chroma_histogram"] == 0

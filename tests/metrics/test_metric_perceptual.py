@@ -15,7 +15,7 @@ from torchmetrics.image.kid import poly_kernel
 from colorizer.backbones.alexnet import alexnet_lpips
 from colorizer.backbones.inception import inception
 from colorizer.backbones.vgg import _network, vgg16_means
-from colorizer.color.tensors import Picture, rgb_to_lab
+from colorizer.color.tensors import LabBatch, rgb_to_lab
 from colorizer.errors import UsageError
 from colorizer.metrics import create_metrics
 from colorizer.metrics.perceptual import frechet_distance, kernel_distance
@@ -126,7 +126,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
 
 
 def test_lpips_refuses_tiny_pictures():
-    side = Picture(*rgb_to_lab(torch.rand(1, 3, 31, 64)))
+    side = LabBatch(*rgb_to_lab(torch.rand(1, 3, 31, 64)))
     metrics = create_metrics({"lpips": {"alexnet": "random"}})
     with pytest.raises(UsageError, match="lpips: pictures are 31x64, it needs 32"):
         metrics.update(side, side)

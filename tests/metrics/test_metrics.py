@@ -10,7 +10,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from colorizer.backbones import inception, vgg
 from colorizer.backbones.frozen import Backbone
-from colorizer.color.tensors import Picture, rgb_to_lab
+from colorizer.color.tensors import LabBatch, rgb_to_lab
 from colorizer.errors import UnknownNameError, UsageError
 from colorizer.metrics import create_metrics, list_metrics
 from colorizer.metrics.base import ImageMean, Number
@@ -21,7 +21,7 @@ WEIGHTS = {"alexnet", "vgg16", "inception"}
 
 
 def picture(rgb):
-    return Picture(*rgb_to_lab(rgb))
+    return LabBatch(*rgb_to_lab(rgb))
 
 
 def options(name):
@@ -34,7 +34,7 @@ def create(name):
 
 
 def there(side, part):
-    return Picture(side.L[part].to(device()), side.ab[part].to(device()))
+    return LabBatch(side.L[part].to(device()), side.ab[part].to(device()))
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_a_sum_of_many_loses_nothing():
     metric = Seen()
     each = torch.full((1, 1, 1, 1), 0.1)
     for _ in range(20_000):
-        metric.update(Picture(each, each), Picture(each, each))
+        metric.update(LabBatch(each, each), LabBatch(each, each))
     assert metric.compute().item() == pytest.approx(0.1, rel=2e-7)
 
 
@@ -168,7 +168,7 @@ def test_channelwise_l2_by_hand():
     ab = torch.zeros(2, 2, 1, 2)
     ab[0, 0, 0] = torch.tensor([3.0, 4])  # a: squares 9 and 16 and twice 0
     ab[1, 1, 0] = torch.tensor([0.0, 8])  # b: once 64
-    found = scalars("channelwise_l2", Picture(L, ab), Picture(L, torch.zeros_like(ab)))
+    found = scalars("channelwise_l2", LabBatch(L, ab), LabBatch(L, torch.zeros_like(ab)))
     assert found == {
         "channelwise_l2": pytest.approx(2.5 + 4),
         "channelwise_l2_a": pytest.approx(2.5),
@@ -256,7 +256,7 @@ def test_float32_scalars_from_half_precision_pictures(name):
     prediction, target = pair()
     metrics = create_metrics({name: options(name)})
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        metrics.update(Picture(prediction.L, prediction.ab.bfloat16()), target)
+        metrics.update(LabBatch(prediction.L, prediction.ab.bfloat16()), target)
     for value in metrics.compute().values():
         assert value.shape == ()
         assert value.dtype == torch.float32

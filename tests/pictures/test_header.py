@@ -204,7 +204,7 @@ def test_orientation_is_applied_once(orientation, kind):
     upright = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(file))).convert("L"))
     picture = pictures.read(file)
     assert (picture.height, picture.width) == upright.shape
-    decoded = pictures.decode(picture)
+    decoded = pictures.open_page(picture)
     assert decoded.get_typeof("orientation") == 0 or decoded.get("orientation") == 1
     found = decoded[0].numpy().reshape(upright.shape)
     np.testing.assert_allclose(found.astype(int), upright, atol=1)
@@ -223,7 +223,7 @@ def test_every_mode_has_the_lightness_that_pillow_sees(mode, kind):
     image = Image.fromarray(data.astronaut()[::4, ::4]).convert(mode)
     expected = color.rgb2lab(np.asarray(image.convert("RGB")))[..., 0]
     file = saved(image, kind)
-    found = lightness(pictures.decode(pictures.read(file))).numpy().reshape(expected.shape)
+    found = lightness(pictures.open_page(pictures.read(file))).numpy().reshape(expected.shape)
     np.testing.assert_allclose(found, expected, atol=2e-3)
 
 
@@ -231,7 +231,7 @@ def test_every_mode_has_the_lightness_that_pillow_sees(mode, kind):
 def test_cmyk_is_converted(kind):
     patches = np.array([[0, 0, 0, 0], [0, 0, 0, 255], [0, 0, 255, 0], [0, 0, 0, 128]], np.uint8)
     image = Image.fromarray(patches[:, None].repeat(16, 0).repeat(16, 1), "CMYK")
-    found = lightness(pictures.decode(pictures.read(saved(image, kind)))).numpy().reshape(64, -1)
+    found = lightness(pictures.open_page(pictures.read(saved(image, kind)))).numpy().reshape(64, -1)
     paper, ink, yellow, gray = (found[row].mean() for row in (8, 24, 40, 56))
     assert paper > 95
     assert ink < 25
@@ -244,7 +244,7 @@ def test_avif_of_ten_bits_reaches_white():
     file = image.heifsave_buffer(compression="av1", bitdepth=10, Q=100)
     picture = pictures.read(file)
     assert picture.bits == 16
-    assert lightness(pictures.decode(picture)).avg() == pytest.approx(100, abs=0.05)
+    assert lightness(pictures.open_page(picture)).avg() == pytest.approx(100, abs=0.05)
 
 
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 64), st.integers(1, 64))
@@ -298,7 +298,7 @@ def test_a_file_that_changed_is_read_again(tmp_path):
     path = tmp_path / "a.png"
     for value in (10, 200):
         Image.new("L", (8, 8), value).save(path)
-        assert pictures.decode(pictures.read(path)).avg() == value
+        assert pictures.open_page(pictures.read(path)).avg() == value
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF"])

@@ -62,8 +62,8 @@ def test_channels_by_their_tags(kind, photometric, extra, planar):
     file = written(planes, planar, photometric=photometric, extrasamples=extra or None)
     assert tifffile.TiffFile(io.BytesIO(file)).pages[0].extrasamples == extra
     picture = pictures.read(file)
-    found = pictures.decode(picture)
-    pixels = pictures.decode(picture).numpy().reshape(*GRAY.shape, -1)
+    found = pictures.open_page(picture)
+    pixels = pictures.open_page(picture).numpy().reshape(*GRAY.shape, -1)
     if photometric == "miniswhite":
         shown = [highest - shown[0]]
     rounding = 1 if alpha is not None and extra[alpha] == 1 else 0
@@ -120,7 +120,7 @@ def test_a_fourth_channel_is_no_transparency_in_a_jpeg(colorizer, tmp_path):
     planes = channels(4, np.uint16)
     file = written(planes, "contig", photometric="rgb", extrasamples=(0,))
     colorizer.colorize_file(file, tmp_path / "out.png")
-    with_alpha = pictures.decode(pictures.read(tmp_path / "out.png"))
+    with_alpha = pictures.open_page(pictures.read(tmp_path / "out.png"))
     assert with_alpha.bands == 3
 
 

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw, ImageEnhance
 from skimage.color import rgb2lab
 
-from colorizer.preparation.decode import decode
+from colorizer.preparation.decode import decode_middle
 from colorizer.preparation.doctor import examine, lab
 from colorizer.preparation.duplicates import PictureIndex, Signature, digest, signature
 from tests.preparation.test_prepare import photo
@@ -60,7 +60,7 @@ def test_drawings_are_graphic() -> None:
             draw.text((left, top + 75), "of the graphic kind", (20, 20, 20), font_size=24)
         file = io.BytesIO()
         image.save(file, "jpeg", quality=80)
-        assert reason(decode(file.getvalue(), 160).rgb) == "graphic"
+        assert reason(decode_middle(file.getvalue(), 160).rgb) == "graphic"
 
 
 COPIES = {
@@ -83,7 +83,7 @@ def test_copies_are_found_and_others_are_not(name: str, kind: str) -> None:
     for seed in range(20):
         file = io.BytesIO()
         COPIES[name](photo(seed, 120, 160)).save(file, kind, quality=50)
-        copy = decode(file.getvalue(), 160).rgb
+        copy = decode_middle(file.getvalue(), 160).rgb
         assert index.find(digest(file.getvalue()), signature(lab(copy))).name == str(seed)
 
 

@@ -21,10 +21,9 @@ import colorizer
 from colorizer import ColorizerError, UsageError
 from colorizer.cli import main
 from colorizer.color import gamut
-from colorizer.data.photos import decode as decode_photo
-from colorizer.data.photos import find_photos
+from colorizer.data.photos import decode_photo, find_photos
 from colorizer.pictures.finding import find_sources, is_picture
-from colorizer.preparation.decode import decode
+from colorizer.preparation.decode import decode_middle
 from colorizer.preparation.names import key_of
 from tests.drawn import landscape
 
@@ -363,7 +362,7 @@ def test_every_kind_of_file_becomes_srgb(kind: str, tmp_path: Path) -> None:
         )
     else:
         data, tolerance = save(image, format="gif"), 6
-    found = decode(data, 50)
+    found = decode_middle(data, 50)
     assert found.rgb.shape == ((100, 50, 3) if kind == "turned" else (50, 100, 3))
     assert (found.width, found.height) == ((100, 200) if kind == "turned" else (200, 100))
     assert np.abs(found.rgb.astype(int) - expected).max() <= tolerance
@@ -371,9 +370,9 @@ def test_every_kind_of_file_becomes_srgb(kind: str, tmp_path: Path) -> None:
 
 def test_panoramas_are_cut_and_bombs_refused() -> None:
     wide = save(photo(1, 100, 1000), format="png")
-    assert decode(wide, 50).rgb.shape == (50, 200, 3)
+    assert decode_middle(wide, 50).rgb.shape == (50, 200, 3)
     with pytest.raises(ColorizerError, match=r"over the limit"):
-        decode(wide, 50, max_pixels=99_999)
+        decode_middle(wide, 50, max_pixels=99_999)
 
 
 @given(st.lists(st.text(min_size=1), unique=True, max_size=30))
