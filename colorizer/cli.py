@@ -109,9 +109,9 @@ def _colorize(args: Namespace) -> int:
     from colorizer.pictures.quiet import silence
 
     silence()
-    folder = FolderOptions.of_flags(args)
-    options = ColorizeOptions.of_flags(args, variant=folder.variants)  # whether the model can
-    cluster = ClusterOptions.of_flags(args)
+    folder = FolderOptions.of_flags(vars(args))
+    options = ColorizeOptions.of_flags(vars(args), variant=folder.variants)  # whether the model can
+    cluster = ClusterOptions.of_flags(vars(args))
     if verb.is_wanted(args.paths, args.output, cluster):
         if args.uncertainty:
             raise UsageError("an uncertainty map is of a photo of this machine, not of a store")
@@ -163,7 +163,7 @@ def _video(args: Namespace) -> int:
     from colorizer.pictures.quiet import silence
 
     silence()
-    options = FilmOptions.of_flags(args)
+    options = FilmOptions.of_flags(vars(args))
     try:
         result = colorize_film(args.film, args.output, args.model, **vars(options))
     except KeyboardInterrupt:
@@ -222,7 +222,7 @@ def _prepare(args: Namespace) -> int:
 
     silence()
     try:
-        result = prepare(args.photos, args.out, **vars(PrepareOptions.of_flags(args)))
+        result = prepare(args.photos, args.out, **vars(PrepareOptions.of_flags(vars(args))))
     except KeyboardInterrupt:
         print(
             f"stopped; what is whole lies in {args.out}, and the same command goes on from there",
@@ -331,7 +331,7 @@ def _evaluate_parser() -> Parser:
 
 def _evaluate(args: Namespace) -> int:
     evaluation = training_side("colorizer.evaluation")
-    options = vars(EvaluateOptions.of_flags(args))
+    options = vars(EvaluateOptions.of_flags(vars(args)))
     result = evaluation.evaluate(args.model, args.data, args.report, **options)
     for note in result["notes"]:
         print(f"note: {note}", file=sys.stderr)

@@ -23,6 +23,7 @@ from colorizer.inference.predict import (
 )
 from colorizer.inference.priors import palette_prior, variant_prior
 from colorizer.inference.propagate import follow
+from colorizer.model_folder import ModelFolder
 from colorizer.options import DEFAULT_MODEL, ColorizeOptions
 from colorizer.pictures import header as pictures
 from colorizer.pictures.header import Page, Picture, Source
@@ -56,7 +57,9 @@ class Colorizer:
         ColorizerError: the model folder is damaged, or the palette cannot be read.
     """
 
-    def __init__(self, model: str | os.PathLike[str] = DEFAULT_MODEL, **options: Any) -> None:
+    def __init__(
+        self, model: str | os.PathLike[str] | ModelFolder = DEFAULT_MODEL, **options: Any
+    ) -> None:
         chosen = ColorizeOptions.of(options)
         self._network = Network(model, chosen.threads)
         self._palette: np.ndarray | None = None

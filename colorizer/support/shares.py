@@ -39,7 +39,8 @@ def share_of(part: str | None = None, environment: Mapping[str, str] = os.enviro
         return [int(value) for value in values] if all(map(str.isdecimal, values)) else None
 
     if counts := told("RANK", "WORLD_SIZE"):
-        return _checked(*counts, "RANK", "WORLD_SIZE")
+        index, count = counts
+        return _checked(index, count, "RANK", "WORLD_SIZE")
     index, count = told("SLURM_PROCID", "SLURM_NTASKS") or (0, 1)
     if array := told("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_COUNT"):
         task, least, tasks = array
@@ -55,7 +56,7 @@ def share_of(part: str | None = None, environment: Mapping[str, str] = os.enviro
                 "JOB_COMPLETION_INDEX tells which share this is, but not of how many; set"
                 " JOB_COMPLETIONS in the manifest to its `completions`, or give --shard 1/1 for all"
             )
-        return _checked(*one, *completions, "JOB_COMPLETION_INDEX", "JOB_COMPLETIONS")
+        return _checked(one[0], completions[0], "JOB_COMPLETION_INDEX", "JOB_COMPLETIONS")
     return 1, 1
 
 

@@ -122,7 +122,7 @@ def _share(jobs: list[Job], part: str | None) -> tuple[int, int]:
 
 
 def _means_folder(target: Path, out: str | os.PathLike[str] | None) -> bool:
-    return target.is_dir() or os.fspath(out).endswith(("/", os.sep))
+    return target.is_dir() or os.fspath(out or "").endswith(("/", os.sep))
 
 
 def _jobs(path: Path, target: Path | None) -> Iterator[Job]:
