@@ -1,8 +1,10 @@
 """`colorizer <verb>`: parse, call, print."""
 
+import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser, Namespace
@@ -19,6 +21,7 @@ from colorizer.options import (
     FilmOptions,
     FolderOptions,
     PrepareOptions,
+    ServeOptions,
 )
 from colorizer.support.nearest import did_you_mean
 
@@ -57,8 +60,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def answer(run: Callable[[], int]) -> int:
     """What `run` returns; an error becomes one sentence and its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a name that a console cannot show is no error
+            stream.reconfigure(errors="backslashreplace")  # ty: ignore[not-callable]
     try:
-        return run()
+        try:
+            return run()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # as `head` closes it, when it has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141  # what a shell says of a program that the system ended for it
     except ColorizerError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
@@ -103,6 +115,7 @@ def _colorize_parser() -> Parser:
 
 def _colorize(args: Namespace) -> int:
     from colorizer.cluster import verb
+    from colorizer.inference import pipe
     from colorizer.inference.colorizer import Colorizer
     from colorizer.inference.folders import jobs as plan
     from colorizer.inference.folders import run as batch
@@ -118,7 +131,14 @@ def _colorize(args: Namespace) -> int:
         if options.hints is not None:
             raise UsageError("hints are of one photo of this machine; leave --hints out")
         return verb.colorize(args.paths, args.output, args.model, options, folder, cluster)
-    jobs = plan.plan(args.paths, args.output, folder.variants)
+    if pipe.is_piped(args.paths, args.output):
+        if args.uncertainty or folder.variants > 1:
+            raise UsageError("a picture of a pipe becomes one; leave out --uncertainty, --variants")
+        colorizer = Colorizer(args.model, **vars(options))
+        (path,) = args.paths
+        _print_notes(pipe.pipe(path, args.output, colorizer, folder.format, folder.overwrite))
+        return 0
+    jobs = plan.plan(args.paths, args.output, folder.variants, folder.format)
     mine = plan.shard(jobs, folder.shard)
     one = plan.one_picture(jobs, "an uncertainty map is") if args.uncertainty else None
     if options.hints is not None:
@@ -127,6 +147,8 @@ def _colorize(args: Namespace) -> int:
     threads = options.threads or batch.threads_of(workers)
     colorizer = Colorizer(args.model, **vars(options) | {"threads": threads})
     if one and mine:
+        if not folder.overwrite:
+            batch.check_replaceable(Path(args.uncertainty))
         colorizer.with_options(variant=1).uncertainty_file(one, args.uncertainty)
     result = batch.run(
         mine,
@@ -134,15 +156,39 @@ def _colorize(args: Namespace) -> int:
         workers=workers,
         memory=folder.memory,
         report=plan.report_path(args.output, jobs, folder.shard),
+        overwrite=folder.overwrite,
     )
-    for note in result.notes:
-        print(f"note: {note}", file=sys.stderr)
+    _print_notes(result.notes)
     if len(jobs) == 1 and result.done:
         print(jobs[0].destination)
-    elif len(jobs) > 1:
+    elif len(jobs) > 1 or result.skipped:
         counts = f"{len(result.done)} colored, {len(result.skipped)} done before"
-        print(f"{counts}, {len(result.failed)} failed")
+        others = f", {len(result.passed)} no pictures" if result.passed else ""
+        print(f"{counts}, {len(result.failed)} failed{others}")
     return result.status
+
+
+def _serve_parser() -> Parser:
+    parser = Parser(description="open a local page: drop a photo, correct it, download it")
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, help="a shipped model's name, or a model folder"
+    )
+    ServeOptions.add_flags(parser)
+    return parser
+
+
+def _serve(args: Namespace) -> int:
+    from colorizer.page.run import serve
+    from colorizer.pictures.quiet import silence
+
+    silence()
+    serve(args.model, ServeOptions.of_flags(vars(args)))
+    return 0
+
+
+def _print_notes(notes: Iterable[str]) -> None:
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
 
 
 def _video_parser() -> Parser:
@@ -368,6 +414,7 @@ def _list(args: Namespace) -> int:
 
 _VERBS: dict[str, tuple[Callable[[], Parser], Callable[[Namespace], int]]] = {
     "colorize": (_colorize_parser, _colorize),
+    "serve": (_serve_parser, _serve),
     "video": (_video_parser, _video),
     "train": (_train_parser, _train),
     "evaluate": (_evaluate_parser, _evaluate),

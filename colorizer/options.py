@@ -18,6 +18,7 @@ __all__ = [
     "FilmOptions",
     "FolderOptions",
     "PrepareOptions",
+    "ServeOptions",
 ]
 
 DEFAULT_MODEL = "colornet18"
@@ -95,6 +96,11 @@ class ColorizeOptions(Options):
         low=1,
         note=None,
     )
+    salvage: bool = option(
+        False,
+        "color damaged photos as far as they can be decoded, with a sentence",
+        note=None,  # which is told where something was damaged
+    )
     max_pixels: int = _max_pixels()
 
 
@@ -114,6 +120,12 @@ class FolderOptions(Options):
     )
     memory: int | None = option(
         None, "that all workers together may take, in megabytes", low=1, metavar="MB"
+    )
+    format: str | None = option(
+        None, "extension of the results, such as png (default: that of each photo)", metavar="EXT"
+    )
+    overwrite: bool = option(
+        False, "replace files too that are no results of ours, the photos themselves included"
     )
     shard: str | None = option(
         None,
@@ -151,6 +163,12 @@ class FilmOptions(Options):
         "share of a color that is carried from the frame before; 0 colors each frame alone",
         low=0,
         high=0.99,
+    )
+    hints: Any = option(
+        None,
+        "colors set on some frames, each carried through its shot: see docs/film.md",
+        metavar="FILE",
+        note="hints",
     )
     codec: str | None = option(
         None, "h264 (default; vp9 in .webm), hevc, vp9, av1, or lossless ffv1", metavar="NAME"
@@ -250,3 +268,18 @@ class EvaluateOptions(Options):
     device: str = option(
         "auto", "cpu is ONNX Runtime, cuda is PyTorch", choices=("auto", "cpu", "cuda")
     )
+
+
+@dataclass(frozen=True)
+class ServeOptions(Options):
+    """How the local page is served."""
+
+    port: int = option(0, "of the address; 0 takes a free one", low=0, high=65535)
+    host: str = option(
+        "127.0.0.1",
+        "the address to listen on; another one lets others on the network in who know the token"
+        " (default: this machine alone)",
+    )
+    no_browser: bool = option(False, "only print the address")
+    threads: int | None = option(None, "of the network and of libvips (default: all cores)", low=1)
+    max_pixels: int = _max_pixels()

@@ -40,8 +40,8 @@ def read_manifest(location: str, base: str | None = None) -> list[tuple[str, str
         if not path:
             empty.append(number)
             continue
-        source = path if base is None or is_remote(path) or path.startswith("/") else None
-        source = source or f"{(base or '').rstrip('/')}/{path}"
+        whole = is_remote(path) or path.startswith("/")
+        source = path if base is None or whole else f"{base.rstrip('/')}/{path}"
         photos.append((source, _checked(name or _name(source, base, location), location)))
     if empty:
         more = f" and {len(empty) - 5} more" if len(empty) > 5 else ""

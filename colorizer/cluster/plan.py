@@ -48,7 +48,10 @@ class Plan:
 
 def result_name(name: str) -> str:
     """The name of what a photo or shard becomes: its own, but PNG for what cannot be written."""
-    return name if name.lower().endswith(SHARD) else writable(PurePosixPath(name)).as_posix()  # ty: ignore[invalid-argument-type]
+    suffix = PurePosixPath(name).suffix
+    if suffix.lower() == SHARD:
+        return name
+    return name.removesuffix(suffix) + writable(Path(f"picture{suffix}")).suffix
 
 
 def plan(

@@ -44,6 +44,10 @@ def colorize(
     """
     if folder.variants > 1:
         raise UsageError("variants are for files and folders of this machine; leave --variants out")
+    if folder.format or folder.overwrite:
+        raise UsageError(
+            "--format and --overwrite are for files and folders of this machine; leave them out"
+        )
     if output is None:
         raise UsageError("photos of stores and manifests need an output; give it as -o OUT")
     if not paths and cluster.manifest is None:

@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from colorizer.data.decode import decode_bytes
 from colorizer.errors import ColorizerError
+from colorizer.pictures.decode import decode_bytes
 from colorizer.pictures.finding import SUFFIXES, Found, Source, find_sources, is_picture
 from colorizer.support.machine import user_cache
 from colorizer.support.stores import expand_braces, is_remote
@@ -69,7 +69,7 @@ def _is_photo(source: Source) -> bool:
     if PurePosixPath(source.name).suffix.lower() in SUFFIXES:
         return True
     try:
-        return is_picture(source.name, source.read(16))
+        return is_picture(source.name, source.read(32))
     except ColorizerError:
         return False
 

@@ -17,7 +17,17 @@ from colorizer.film.extra import require_av
 if TYPE_CHECKING:
     import av
 
-__all__ = ["PICTURES", "Film", "Frame", "clip", "frames", "open_film", "pictures_in", "sentence"]
+__all__ = [
+    "PICTURES",
+    "Film",
+    "Frame",
+    "clip",
+    "frames",
+    "open_film",
+    "pictures_in",
+    "rgb_frames",
+    "sentence",
+]
 
 PICTURES = {
     *(".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".dpx", ".webp", ".pgm", ".ppm", ".exr"),
@@ -138,6 +148,13 @@ def frames(film: Film, damage: "list[str] | None" = None) -> Iterator[Frame]:
         looked_at = damage is not None and index % _OFTEN == 0
         chroma = chroma_of(frame, film.coding) if looked_at else 0.0
         yield Frame(index, pts, luma(frame, film.coding), chroma)
+
+
+def rgb_frames(film: Film) -> Iterator[np.ndarray]:
+    """The frames as a player shows them, in the order of `frames`: (H, W, 3) uint8, as coded."""
+    found = _pictures(film) if film.path.is_dir() else _decoded(film, None)
+    for _, frame in found:
+        yield frame.to_ndarray(format="rgb24")
 
 
 def clip(film: Film, where: float, count: int) -> Iterator[Frame]:

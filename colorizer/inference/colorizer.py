@@ -28,6 +28,7 @@ from colorizer.options import DEFAULT_MODEL, ColorizeOptions
 from colorizer.pictures import header as pictures
 from colorizer.pictures.header import Page, Picture, Source
 from colorizer.pictures.lightness import lightness, split_alpha
+from colorizer.pictures.mark import SYSTEM
 from colorizer.pictures.resize import enlarge, resize
 
 if TYPE_CHECKING:
@@ -74,6 +75,21 @@ class Colorizer:
     def weights_sha256(self) -> str:
         """Of the weights in use."""
         return self._network.weights_sha256
+
+    @property
+    def model_name(self) -> str:
+        """Of the model in use."""
+        return self._network.name
+
+    @property
+    def can_hint(self) -> bool:
+        """Whether the model takes hints, palettes, variants and temperatures."""
+        return self._network.has_prior and self._network.has_features
+
+    @property
+    def default_temperature(self) -> float:
+        """The model's own."""
+        return self._network.temperature
 
     @property
     def hints(self) -> Hints:
@@ -143,18 +159,20 @@ class Colorizer:
         Raises:
             ColorizerError: the source cannot be read or colored.
         """
-        picture = pictures.read(source, self.options.max_pixels)
+        picture = self._read(source, [])
         colored, _, _ = self._color(picture, 0, picture.bits)
         with pictures.reading(picture.source):
             return colored.numpy()
 
-    def colorize_file(self, source: Source, destination: str | os.PathLike[str]) -> tuple[str, ...]:
+    def colorize_file(
+        self, source: Source | Picture, destination: str | os.PathLike[str]
+    ) -> tuple[str, ...]:
         """Color a picture into a file, which keeps size, depth, alpha, resolution and metadata.
 
         All pages of a TIFF are colored; of other formats the first.
 
         Args:
-            source: as for `colorize`.
+            source: as for `colorize`; or the header that `pictures.header.read` gave for it.
             destination: its extension selects the format; an existing file is replaced. The
                 file appears whole, or not at all.
 
@@ -174,11 +192,13 @@ class Colorizer:
         output.save(pages, path, self.options.threads, _raw_bytes(picture))
         return tuple(notes)
 
-    def colorize_bytes(self, data: bytes, extension: str) -> tuple[bytes, tuple[str, ...]]:
+    def colorize_bytes(
+        self, data: bytes | Picture, extension: str
+    ) -> tuple[bytes, tuple[str, ...]]:
         """Color the bytes of a file: exactly the bytes that `colorize_file` would write.
 
         Args:
-            data: of a picture file.
+            data: of a picture file; or the header that `pictures.header.read` gave for them.
             extension: selects the format, such as ".jpg".
 
         Returns:
@@ -206,7 +226,7 @@ class Colorizer:
             UsageError: the model predicts no distribution.
             ColorizerError: as for `colorize`.
         """
-        picture = pictures.read(source, self.options.max_pixels)
+        picture = self._read(source, [])
         with pictures.reading(picture.source):
             return self._uncertainty(picture).numpy()
 
@@ -216,19 +236,26 @@ class Colorizer:
         Raises:
             UsageError, ColorizerError: as for `colorize_file` and `uncertainty`.
         """
+        from colorizer.pictures import metadata
         from colorizer.pictures import save as output
+        from colorizer.pictures.xmp import mark_xmp
 
         path = output.check_destination(destination)
         picture = self._read(source, [])
         with pictures.reading(picture.source):
             values = self._uncertainty(picture)
         gray = (values * 255).rint().cast("uchar").copy(interpretation="b-w")
-        output.save([output.OutputPage(gray)], path, self.options.threads)
+        system, version = self._signature()
+        told = metadata.Metadata(xmp=mark_xmp(b"", f"{system}, uncertainty", version)[0])
+        output.save([output.OutputPage(gray, told)], path, self.options.threads)
 
-    def _read(self, source: Source, notes: list[str]) -> Picture:
+    def _read(self, source: Source | Picture, notes: list[str]) -> Picture:
         """The header of a picture; with what to tell of it."""
         picture = pictures.read(source, self.options.max_pixels)
         notes += picture.notes
+        if self.options.salvage:
+            picture, more = pictures.salvaged(picture)
+            notes += more
         return picture
 
     def suggest(self, source: Source, x: float, y: float, n: int = 9) -> list[str]:
@@ -387,7 +414,7 @@ class Colorizer:
         """The model and what it was told, for the metadata."""
         hinted = [str(self._hints)] if self._hints else []
         told = ", ".join([f"size {self.size}", *self.options.noted(), *hinted])
-        system = f"Colorizer, model {self._network.name}, {told}"
+        system = f"{SYSTEM} {self._network.name}, {told}"
         return system, f"{__version__}, weights sha256 {self._network.weights_sha256}"
 
 

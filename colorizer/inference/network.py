@@ -1,6 +1,10 @@
 """The network as a function: from a small lightness to chroma (ONNX Runtime)."""
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -175,13 +179,25 @@ def _start_session(folder: ModelFolder, threads: int | None) -> "onnxruntime.Inf
     options.enable_cpu_mem_arena = False  # sizes differ from picture to picture
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # libvips is next
     try:
-        return onnxruntime.InferenceSession(
-            folder.graph, options, providers=["CPUExecutionProvider"]
-        )
+        with _utf8_path(folder.graph) as path:
+            return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions share no other base class
         raise ColorizerError(
             f"damaged model folder: {folder.graph} does not load ({_first_line(error)}); {RENEW}"
         ) from error
+
+
+@contextmanager
+def _utf8_path(path: Path) -> Iterator[Path]:
+    """A way to a file that ONNX Runtime can go, whatever bytes the names of its folders are of."""
+    try:
+        str(path).encode()
+        yield path
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory() as folder:
+            link = Path(folder, "model")
+            link.symlink_to(path.parent.resolve(), target_is_directory=True)
+            yield link / path.name
 
 
 def _first_line(error: Exception) -> str:

@@ -81,6 +81,12 @@ class Preview:
         nothing = np.zeros((1, 1, 2))
         return compose(self._lightness(), nothing, nothing, bits=8).numpy()
 
+    def close(self) -> None:
+        """Let go of all pixels; they are read again when they are needed."""
+        self._shown = None
+        self._small = {}
+        self._seen.clear()
+
     def suggest(self, colorizer: "Colorizer", x: float, y: float, n: int = 9) -> list[str]:
         """As `Colorizer.suggest`."""
         if not (0 <= x <= 1 and 0 <= y <= 1):
@@ -109,13 +115,15 @@ class Preview:
         return seen
 
     def _thumbnail(self, size: tuple[int, int]) -> np.ndarray:
-        if size not in self._small:
+        small = self._small.get(size)
+        if small is None:
             small, self.has_color = pictures.thumbnail(self.picture, 0, size)
-            self._small = {**self._small, size: small}
-        return self._small[size]
+            self._small[size] = small
+        return small
 
     def _lightness(self) -> "pyvips.Image":
-        if self._shown is None:
+        shown = self._shown
+        if shown is None:
             import pyvips
 
             shrink = 1
@@ -126,8 +134,8 @@ class Preview:
             with pictures.reading(self.picture.source):
                 image = pictures.open_page(self.picture, 0, shrink)
                 L = enlarge(lightness(image), self.width, self.height).numpy()
-            self._shown = pyvips.Image.new_from_array(L.clip(0, 100))
-        return self._shown
+            self._shown = shown = pyvips.Image.new_from_array(L.clip(0, 100))
+        return shown
 
 
 def _at(values: np.ndarray, x: float, y: float) -> np.ndarray:

@@ -103,18 +103,20 @@ class Picture:
         return bool(self.pages) and self.pages[0].orientation > 2
 
 
-def read(source: Source, max_pixels: int = MAX_PIXELS) -> Picture:
+def read(source: "Source | Picture", max_pixels: int = MAX_PIXELS) -> Picture:
     """Read the header of a picture.
 
     Args:
         source: a path, the bytes of a file, or an array (H, W) or (H, W, 3), uint8 or uint16:
-            sRGB, or gray on the sRGB curve.
+            sRGB, or gray on the sRGB curve; or a header that was read before.
         max_pixels: width times height, above which a picture is refused.
 
     Raises:
         ColorizerError: there is no such file, or it is no picture that can be colored.
         UsageError: an array of another shape or type.
     """
+    if isinstance(source, Picture):
+        return source
     if isinstance(source, np.ndarray):
         return _read_array(source)
     source = source if isinstance(source, bytes) else Path(source)
@@ -255,6 +257,11 @@ def open_page(picture: Picture, page: int = 0, shrink: int = 1) -> "pyvips.Image
     return _opened(picture, page, shrink, further=False)
 
 
+def _check_jpeg(picture: Picture) -> None:
+    data = picture.source if picture.data is None else picture.data
+    jpeg.check_whole(data if isinstance(data, bytes) else data.read_bytes())
+
+
 def further_channels(picture: Picture, page: int = 0) -> "pyvips.Image | None":
     """The channels that are neither color nor transparency, upright; None if there are none."""
     channels = picture.pages[page].channels if picture.pages else None
@@ -293,20 +300,27 @@ def _opened(picture: Picture, page: int, shrink: int, further: bool) -> "pyvips.
     return _turn(image) if turned else image.autorot()
 
 
-def salvaged(picture: Picture, page: int = 0) -> tuple[Picture, tuple[str, ...]]:
+def salvaged(picture: Picture) -> tuple[Picture, tuple[str, ...]]:
     """The picture, to be decoded as far as it can be; and a note, if that takes anything.
+
+    All of it is decoded, to see.
 
     Raises:
         ColorizerError: nothing of it can be decoded.
     """
+    pages = range(max(1, len(picture.pages)))
     try:
         with reading(picture.source):
-            open_page(picture, page).avg()
+            if picture.loader == "jpegload":
+                _check_jpeg(picture)
+            for page in pages:
+                open_page(picture, page).avg()
         return picture, ()
     except ColorizerError as error:
         tolerant = replace(picture, is_damaged=True)
         with reading(picture.source):
-            open_page(tolerant, page).avg()
+            for page in pages:
+                open_page(tolerant, page).avg()
         note = f"{error}; what could be decoded is colored, the rest is gray or wrong"
         return tolerant, (note,)
 
@@ -329,6 +343,8 @@ def thumbnail(picture: Picture, page: int, size: tuple[int, int]) -> tuple[np.nd
     while picture.loader == "jpegload" and shrink < 8 and wide >= 4 * shrink * width:
         shrink *= 2
     with reading(picture.source):
+        if picture.loader == "jpegload" and not picture.is_damaged:
+            _check_jpeg(picture)
         image = open_page(picture, page, shrink)
         small = enlarge(lightness(image).bandjoin(color_spread(image)), width, height).numpy()
     return small[..., 0].clip(0, 100), float(small[..., 1].mean()) > COLORED

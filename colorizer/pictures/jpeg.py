@@ -14,6 +14,7 @@ from typing import BinaryIO
 __all__ = [
     "LARGEST",
     "Told",
+    "check_whole",
     "cleaned",
     "embed",
     "has_end",
@@ -179,6 +180,27 @@ def _usual(marker: int, content: bytes) -> bytes:
     if marker == 0xEE and content.startswith(b"Adobe") and content[11:12] > b"\2":
         return content[:11] + b"\1" + content[12:]
     return content
+
+
+def check_whole(data: bytes) -> None:
+    """Decode all of a file, small, to see whether it is damaged, as far as JPEG can show that.
+
+    libvips does not look at what is left over when the last row is decoded, by which most damage
+    shows.
+
+    Raises:
+        ValueError: it is; the message is that of libjpeg.
+    """
+    import simplejpeg
+
+    smallest = {"min_height": 1, "min_width": 1, "min_factor": 1}
+    try:
+        space = simplejpeg.decode_jpeg_header(data)[2]
+        space = "CMYK" if space in ("CMYK", "YCCK") else "GRAY"
+        simplejpeg.decode_jpeg(data, space, fastdct=True, fastupsample=True, **smallest)
+    except ValueError as error:
+        if str(error).startswith(("Corrupt JPEG data", "Premature end")):
+            raise
 
 
 def mark_segment(marker: int, content: bytes) -> bytes:

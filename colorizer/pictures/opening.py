@@ -1,5 +1,6 @@
 """From a source - a path, the bytes of a file, an array - to a libvips image, not decoded yet."""
 
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,18 @@ from colorizer.pictures.foreign import FOREIGN, from_array, open_foreign
 if TYPE_CHECKING:
     import pyvips
 
-__all__ = ["MAX_PIXELS", "READABLE", "check_size", "is_picture", "name_of", "open_image", "sniff"]
+__all__ = [
+    "MAX_PIXELS",
+    "RAW",
+    "READABLE",
+    "check_size",
+    "loader_of",
+    "loader_of_bytes",
+    "name_of",
+    "open_image",
+    "sniff",
+    "vips_path",
+]
 
 READABLE = "JPEG, PNG, WebP, TIFF, JPEG 2000, AVIF, HEIC, JPEG XL, GIF, BMP"
 
@@ -33,7 +45,7 @@ def sniff(source: Path | bytes) -> str:
     head = source[:32] if isinstance(source, bytes) else _first_bytes(source)
     if not head:
         raise ColorizerError(f"{name_of(source)} is empty (0 bytes)")
-    loader = _loader(head)
+    loader = loader_of_bytes(head)
     if loader == RAW:
         raise ColorizerError(
             f"{name_of(source)} is a raw photo, the values of a camera's sensor; develop it first,"
@@ -46,15 +58,17 @@ def sniff(source: Path | bytes) -> str:
     return loader
 
 
-def is_picture(path: Path) -> bool:
-    """Whether a file begins as a picture does, raw photos too; False if it cannot be read."""
-    try:
-        return bool(_loader(_first_bytes(path)))
-    except ColorizerError:
-        return False
+def loader_of(path: Path) -> str:
+    """As `sniff`, but "" for what begins as no picture does, and `RAW` for raw photos.
+
+    Raises:
+        ColorizerError: it cannot be read.
+    """
+    return loader_of_bytes(_first_bytes(path))
 
 
-def _loader(head: bytes) -> str:
+def loader_of_bytes(head: bytes) -> str:
+    """As `loader_of`, for the first 32 bytes of a file."""
     if head.startswith(b"\xff\xd8\xff"):
         return "jpegload"
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -64,10 +78,10 @@ def _loader(head: bytes) -> str:
     if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return RAW if head[8:10] == b"CR" else "tiffload"
     if head[4:8] == b"ftyp":
-        return RAW if head[8:12] == b"crx " else "heifload"
+        return RAW if head[8:12] == b"crx " else "heifload" * (head[8:12] in _HEIF)
     if head.startswith((b"GIF87a", b"GIF89a")):
         return "gifload"
-    if head.startswith(b"BM"):
+    if head.startswith(b"BM") and head[15:18] == b"\0\0\0":  # the size of what follows
         return "bmp"
     if head.startswith((b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")):
         return "jp2"
@@ -76,6 +90,12 @@ def _loader(head: bytes) -> str:
     if head.startswith((b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FUJIFILMCCD-RAW", b"FOVb")):
         return RAW
     return ""
+
+
+_HEIF = (
+    *(b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"),
+    *(b"mif2", b"miaf", b"MA1A", b"MA1B"),
+)
 
 
 def _first_bytes(path: Path) -> bytes:
@@ -131,19 +151,19 @@ def open_image(
     if isinstance(source, bytes):
         image = getattr(pyvips.Image, f"{loader}_buffer")(source, **options)
     else:  # revalidate: the file may have changed since libvips last saw this path
-        image = getattr(pyvips.Image, loader)(_path(source), revalidate=True, **options)
+        image = getattr(pyvips.Image, loader)(vips_path(source), revalidate=True, **options)
     if loader == "heifload" and image.format == "ushort":
         image = _full_range(image)
     return image, ()
 
 
-def _path(path: Path) -> str | bytes:
+def vips_path(path: str | Path) -> str | bytes:
     """A path as pyvips takes it, whatever bytes its name is of."""
     text = str(path)
     try:
         text.encode()
     except UnicodeEncodeError:
-        return text.encode(errors="surrogateescape")
+        return os.fsencode(text)
     return text
 
 

@@ -13,6 +13,7 @@ from colorizer.errors import ColorizerError, UsageError
 from colorizer.pictures import embed
 from colorizer.pictures.header import reason
 from colorizer.pictures.metadata import Metadata
+from colorizer.pictures.opening import vips_path
 from colorizer.support.files import temporary, whole
 
 if TYPE_CHECKING:
@@ -225,7 +226,7 @@ def _render(
     if isinstance(file, io.BytesIO):
         file.write(getattr(image, f"{saver}_buffer")(**options))
     else:
-        getattr(image, saver)(file.name, **options)
+        getattr(image, saver)(vips_path(file.name), **options)
 
 
 def _joined(page: OutputPage) -> "pyvips.Image":

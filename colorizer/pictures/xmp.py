@@ -107,8 +107,14 @@ def _description(document: minidom.Document, texts: dict[str, str]) -> minidom.E
     description.setAttributeNS(_RDF, "rdf:about", "")
     for name, text in texts.items():
         description.appendChild(document.createElementNS(_IPTC, f"Iptc4xmpExt:{name}"))
-        description.lastChild.appendChild(document.createTextNode(text))
+        description.lastChild.appendChild(document.createTextNode(_printable(text)))
     return description
+
+
+def _printable(text: str) -> str:
+    """What XML can hold of a text: names of files may be any bytes."""
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return "".join(character if character >= " " else "?" for character in text)
 
 
 def _drop(document: minidom.Document, namespace: str, name: str) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from colorizer.data.decode import decode_bytes
+from colorizer.pictures.decode import decode_bytes
 from colorizer.pictures.opening import MAX_PIXELS
 
 __all__ = ["MAX_ASPECT", "SmallPicture", "decode_middle"]

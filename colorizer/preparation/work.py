@@ -52,7 +52,7 @@ def look_at(source: Source, options: PrepareOptions, doctor: bool = True) -> Exa
     """
     try:
         encoded = source.read()
-        if not is_picture(source.name, encoded[:16]):
+        if not is_picture(source.name, encoded[:32]):
             return Examined(source, picture=False)
         decoded = decode_middle(encoded, options.size, options.max_pixels)
     except ColorizerError as error:

@@ -39,8 +39,7 @@ def share_of(part: str | None = None, environment: Mapping[str, str] = os.enviro
         return [int(value) for value in values] if all(map(str.isdecimal, values)) else None
 
     if counts := told("RANK", "WORLD_SIZE"):
-        index, count = counts
-        return _checked(index, count, "RANK", "WORLD_SIZE")
+        return _checked(counts[0], counts[1], "RANK", "WORLD_SIZE")
     index, count = told("SLURM_PROCID", "SLURM_NTASKS") or (0, 1)
     if array := told("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_COUNT"):
         task, least, tasks = array

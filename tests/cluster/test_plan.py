@@ -8,7 +8,7 @@ import pyarrow.parquet
 import pytest
 
 from colorizer.cluster.manifest import read_manifest
-from colorizer.cluster.plan import Item, plan
+from colorizer.cluster.plan import plan, result_name
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.support.stores import Store
 
@@ -137,7 +137,7 @@ def test_bad_usage(photos, tmp_path, bucket):
     with pytest.raises(UsageError, match=r"in/b\.png and .*b\.png would both become .*out/b\.png"):
         plan([str(photos), f"{photos}/b.png"], out)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match=r"no photo in .*empty: looked for \.avif"):
+    with pytest.raises(UsageError, match=r"no photo in .*empty: looked for \.arw \.avif"):
         plan([str(tmp_path / "empty")], out)
     with pytest.raises(ColorizerError, match="s3://nobucket/in: there is no such"):
         plan(["s3://nobucket/in/"], out)
@@ -151,4 +151,5 @@ def test_heic_becomes_png(tmp_path):
     (tmp_path / "m.txt").write_text("a.heic\na.png\n")
     with pytest.raises(UsageError, match=r"a\.heic and .*a\.png would both become"):
         plan([str(tmp_path)], Store(tmp_path / "out"), manifest=str(tmp_path / "m.txt"))
-    assert Item("x", "y").modified == 0
+    names = ("a//b.HEIC", "a.b/c.jpg", "x.tar", ".heic/y.JPG")
+    assert [result_name(name) for name in names] == ["a//b.png", *names[1:]]

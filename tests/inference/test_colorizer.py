@@ -290,7 +290,7 @@ def test_any_block_of_photoshop_is_read(noise, at):
     assert iptc_of(resource(0x0404, noise)) == noise
     assert fitting(block) == block
     for damaged in (block[:at] + noise, block[:at], noise):
-        assert len(fitting(damaged)) <= len(damaged)
+        assert len(fitting(damaged)) <= len(damaged) + 1  # made even
         assert iptc_of(with_iptc(fitting(damaged), IPTC))
 
 

@@ -19,6 +19,7 @@ from colorizer.inference.folders import memory
 from colorizer.inference.folders.jobs import Job, plan, report_path, shard
 from colorizer.inference.folders.memory import Budget
 from colorizer.inference.folders.run import run, threads_of, workers_of
+from colorizer.pictures import header
 from colorizer.pictures.header import Picture
 from colorizer.support.files import temporary
 from tests.model_folder import write_model_folder
@@ -43,7 +44,11 @@ def photos(tmp_path):
 
 
 def pairs(jobs: list[Job]) -> dict[str, str]:
-    return {str(job.source): str(job.destination) for job in jobs}
+    return {str(job.source): str(job.destination) for job in jobs if not job.passed}
+
+
+def sources(jobs: list[Job]) -> list[str]:
+    return [job.source.name for job in jobs if not job.passed]
 
 
 def tree(folder: Path) -> set[str]:
@@ -75,15 +80,15 @@ def test_our_own_results_are_not_colored_again(photos, colorizer):
     assert run(plan([photos]), colorizer).status == 0
     names = {"b.png", "deep/er/a.jpg", "notes.txt", "b-colored.png", "deep/er/a-colored.jpg"}
     assert tree(photos) == names
-    assert [job.source.name for job in plan([photos])] == ["b.png", "a.jpg"]
+    assert sources(plan([photos])) == ["b.png", "a.jpg"]
     (photos / "b.png").unlink()  # now b-colored.png is a photo like any other
-    assert [job.source.name for job in plan([photos])] == ["b-colored.png", "a.jpg"]
+    assert sources(plan([photos])) == ["b-colored.png", "a.jpg"]
 
 
 def test_the_output_folder_may_lie_in_the_input(photos, colorizer):
     for _ in range(2):
         jobs = plan([photos], photos / "out")
-        assert len(jobs) == 2
+        assert len(sources(jobs)) == 2
         run(jobs, colorizer)
     assert tree(photos / "out") == {"b.png", "deep/er/a.jpg"}
 
@@ -94,7 +99,7 @@ def test_the_output_folder_may_lie_in_the_input(photos, colorizer):
         ([], None, "no picture given"),
         (["a.jpg", "b.jpg"], "c.jpg", "several pictures need a folder"),
         (["a.jpg"], "c.xyz", r"cannot write c\.xyz: accepted are \.jpg"),
-        (["x/a.jpg", "y/a.jpg"], "out", r"x/a\.jpg and y/a\.jpg would both become out/a\.jpg"),
+        (["*.nothing"], None, r"nothing fits the pattern \*\.nothing"),
     ],
 )
 def test_bad_usage(inputs, out, message):
@@ -106,7 +111,7 @@ def test_bad_usage_of_folders(photos, tmp_path):
     with pytest.raises(UsageError, match="is a file; several pictures need a folder"):
         plan([photos], photos / "notes.txt")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match=r"no picture in .*empty: looked for \.avif"):
+    with pytest.raises(UsageError, match=r"no picture in .*empty: looked for \.arw \.avif"):
         plan([tmp_path / "empty"], tmp_path / "out")
 
 
@@ -138,9 +143,9 @@ def test_a_folder_is_taken_up_where_it_was_left(photos, colorizer, tmp_path):
 
 
 def test_a_file_that_is_named_is_colored_again(photos, colorizer, tmp_path):
-    (tmp_path / "out.png").write_bytes(b"something else")
-    result = run(plan([photos / "b.png"], tmp_path / "out.png"), colorizer)
-    assert (len(result.done), result.status) == (1, 0)
+    for _ in range(2):
+        result = run(plan([photos / "b.png"], tmp_path / "out.png"), colorizer)
+        assert (len(result.done), result.status) == (1, 0)
     with Image.open(tmp_path / "out.png") as image:
         assert image.size == (9, 8)
 
@@ -220,14 +225,20 @@ def test_the_report_has_a_row_for_each_picture(photos, colorizer, tmp_path, work
     assert path == out / "report.csv"
     run(jobs, colorizer, workers=workers, report=path)
     found = {row["path"]: row for row in rows(path)}
-    assert set(found) == {"b.png", "deep/er/a.jpg", "bad, ü.jpg"}
+    assert set(found) == {"b.png", "deep/er/a.jpg", "bad, ü.jpg", "notes.txt"}
+    assert found["notes.txt"]["status"] == "not a picture"
     assert found["b.png"]["status"] == "colored"
     assert found["b.png"]["size"] == "9x8"
     assert float(found["b.png"]["seconds"]) >= 0
     assert found["bad, ü.jpg"]["status"] == "failed"
     assert "no picture of a known format" in found["bad, ü.jpg"]["reason"]
     run(plan([photos], out), colorizer, report=path)
-    assert [row["status"] for row in rows(path)] == ["skipped", "skipped", "failed"]
+    assert sorted(row["status"] for row in rows(path)) == [
+        "failed",
+        "not a picture",
+        "skipped",
+        "skipped",
+    ]
 
 
 def test_only_a_folder_has_a_report(photos, tmp_path):
@@ -267,7 +278,7 @@ def test_variants_are_files(tmp_path):
     assert len({job.destination.read_bytes() for job in jobs}) == 3
     run(plan([folder], variants=2), model)
     assert tree(folder) == {"00.png", "00-colored-1.png", "00-colored-2.png"}
-    assert len(plan([folder], variants=2)) == 2
+    assert len(sources(plan([folder], variants=2))) == 2
     with pytest.raises(UsageError, match="variants is 0; accepted are"):
         plan([folder], variants=0)
 
@@ -345,3 +356,11 @@ def test_pictures_wait_for_each_other(colorizer, monkeypatch):
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(work, range(12)))
     assert 1 <= most[0] <= 2
+
+
+def test_the_header_of_a_picture_is_read_once(photos, colorizer, tmp_path, monkeypatch):
+    looked: list[Path] = []
+    plain = header.sniff
+    monkeypatch.setattr(header, "sniff", lambda path: (looked.append(path), plain(path))[1])
+    run(plan([photos], tmp_path / "out"), colorizer)
+    assert sorted(looked) == sorted([photos / "b.png", photos / "deep/er/a.jpg"])

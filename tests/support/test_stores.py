@@ -61,7 +61,7 @@ def test_patterns(tmp_path):
 
 
 def test_addresses_that_are_none(bucket):
-    with pytest.raises(UsageError, match=r"s4://b/a: unknown scheme s4; did you mean s3\?"):
+    with pytest.raises(UsageError, match=r"s4://b/a: unknown scheme s4; did you mean 's3'\?"):
         Store("s4://b/a")
     with pytest.raises(UsageError, match="names no bucket; give one"):
         Store("s3://")
@@ -99,7 +99,8 @@ def test_what_is_passing_is_tried_again(monkeypatch):
     assert pauses[3] > 2 * pauses[0] * 4 / 3  # 0.5 to 1.5 times 1, 2, 4, 8 pauses
     with pytest.raises(ColorizerError, match=r"^s3://b/k: SlowDown \(tried 5 times\)$"):
         stores._persist(Flaky(9, TimeoutError("SlowDown")), "s3://b/k")
-    for final in (PermissionError("Access Denied"), FileNotFoundError("gone"), ValueError("bad")):
+    nobody = type("NoCredentialsError", (Exception,), {"__module__": "botocore.exceptions"})("none")
+    for final in (PermissionError("Access Denied"), FileNotFoundError("gone"), nobody):
         action = Flaky(1, final)
         with pytest.raises(ColorizerError, match="s3://b/k: "):
             stores._persist(action, "s3://b/k")

@@ -1,32 +1,63 @@
-"""Many pictures: which file becomes which, and which of them are ours."""
+"""Many pictures: which file becomes which, and what of them is no work to do."""
 
+import glob
 import os
-import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from colorizer.errors import UsageError
+from colorizer.errors import ColorizerError, UsageError
+from colorizer.inference.folders.walk import SUFFIX, walk
+from colorizer.pictures.opening import loader_of
 from colorizer.pictures.save import WRITABLE
 from colorizer.support.shares import falls_to, share_of
 
-__all__ = ["PICTURES", "Job", "one_picture", "plan", "report_path", "shard", "writable"]
+__all__ = [
+    "BY_CONTENT",
+    "PICTURES",
+    "Job",
+    "one_picture",
+    "plan",
+    "report_path",
+    "shard",
+    "writable",
+]
 
-SUFFIX = "-colored"
+_BECOMES = {  # what can be read but not written
+    **dict.fromkeys((".heic", ".heif", ".hif", ".jxl"), ".png"),
+    **dict.fromkeys((".j2k", ".j2c", ".jpc", ".jpf", ".jpx"), ".jp2"),
+    **dict.fromkeys((".mpo", ".jpg_large", ".jpeg_large"), ".jpg"),
+    **dict.fromkeys((".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".rw2", ".raf"), ".tif"),
+}
+BY_CONTENT = {
+    "jpegload": ".jpg",
+    "pngload": ".png",
+    "webpload": ".webp",
+    "tiffload": ".tif",
+    "gifload": ".gif",
+    "bmp": ".bmp",
+    "jp2": ".jp2",
+}
+"""The extension of a result by the loader of its picture, where the name says nothing; else PNG."""
 
-PICTURES = frozenset((*WRITABLE, ".heic", ".heif"))
-"""File name extensions that are looked for in folders."""
+PICTURES = frozenset((*WRITABLE, *_BECOMES))
+"""File name extensions that are looked for in folders; files of other names are, by content."""
+
+_LONGEST = 255  # bytes of a file's name, on all common file systems
 
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to color.
+    """One picture to color, or an entry of a folder that is none.
 
     Attributes:
         source, destination: paths.
         name: of the picture, relative to the folder that was given; the same on all machines.
-        resume: leave out the picture if the destination exists and is no older than the source.
+        resume: leave out the picture if the destination is a result no older than the source.
         variant: which coloring, see `Colorizer`.
+        passed: why it is no picture; empty if it is one.
+        problem: why it will fail; empty if nothing is known.
     """
 
     source: Path
@@ -34,48 +65,61 @@ class Job:
     name: str
     resume: bool = False
     variant: int = 1
+    passed: str = ""
+    problem: str = ""
 
 
 def plan(
     inputs: Iterable[str | os.PathLike[str]],
     out: str | os.PathLike[str] | None = None,
     variants: int = 1,
+    format: str | None = None,
 ) -> list[Job]:
     """Pair each picture with the file that it becomes, or with the files of its variants.
 
     Without `out` that is NAME-colored.EXT beside the picture. A folder as input means all the
     pictures in it, at any depth; `out` then is a folder that gets the same tree and names. What
-    can be read but not written, HEIC, becomes PNG.
+    can be read but not written, HEIC and JPEG XL, becomes PNG. Each entry of a folder becomes a
+    job, also if it is no picture.
 
     Args:
-        inputs: pictures and folders. A path that does not exist becomes a job, which will fail.
+        inputs: pictures, folders, and patterns such as `scans/*.tif`. A path that does not exist
+            becomes a job, which will fail.
         out: a file for one picture; a folder for one picture or more.
         variants: above 1, each picture becomes NAME-1.EXT, NAME-2.EXT and so on.
+        format: the extension of all results, such as "png"; None keeps those of the pictures.
 
     Raises:
-        UsageError: no input, `out` is a file but must be a folder, its extension cannot be
-            written, or two pictures would become the same file.
+        UsageError: no input, `out` is a file but must be a folder or is the folder of the input,
+            or an extension cannot be written.
     """
     if not 1 <= variants <= 100:
         raise UsageError(f"variants is {variants!r}; accepted are whole numbers from 1 to 100")
-    paths = [Path(path) for path in inputs]
+    suffix = _suffix(format)
+    given = list(inputs)
+    paths = [path for name in given for path in _expanded(name)]
     if not paths:
         raise UsageError("no picture given; name one, several, or a folder")
     target = None if out is None else Path(out)
-    many = len(paths) > 1 or paths[0].is_dir()
+    many = len(paths) > 1 or paths[0].is_dir() or paths[0] != Path(given[0])
     if target is not None and not many and not _means_folder(target, out):
         if target.suffix.lower() not in WRITABLE:
             raise UsageError(f"cannot write {target}: accepted are {' '.join(WRITABLE)}")
-        return _vary([Job(paths[0], target, str(paths[0]))], variants)
+        return _checked(_vary([Job(paths[0], target, str(paths[0]))], variants))
     if target is not None and many and target.exists() and not target.is_dir():
         raise UsageError(f"{target} is a file; several pictures need a folder to go to")
     if target is not None and many and target.suffix.lower() in WRITABLE and not target.is_dir():
         raise UsageError(f"{target} is the name of a picture; several pictures need a folder")
-    jobs = _vary([job for path in paths for job in _jobs(path, target)], variants)
-    if not jobs:
+    for path in paths:
+        if target is not None and path.is_dir() and target.resolve() == path.resolve():
+            raise UsageError(
+                f"{target} is the folder of the pictures themselves; name another one, or leave it"
+                f" out for NAME{SUFFIX}.EXT beside each"
+            )
+    jobs = [job for path in paths for job in _jobs(path, target, suffix)]
+    if not any(not job.passed for job in jobs):
         raise UsageError(f"no picture in {', '.join(map(str, paths))}: looked for {_looked_for()}")
-    _check_distinct(jobs)
-    return jobs
+    return _checked(_vary(jobs, variants))
 
 
 def shard(jobs: list[Job], part: str | None = None) -> list[Job]:
@@ -108,7 +152,7 @@ def one_picture(jobs: list[Job], what: str) -> Path:
     Args:
         what: is asked for, which needs it: "an uncertainty map is".
     """
-    sources = {job.source for job in jobs}
+    sources = {job.source for job in jobs if not job.passed}
     if len(sources) > 1:
         raise UsageError(f"{what} of one photo; these are {len(sources)}")
     return sources.pop()
@@ -125,21 +169,60 @@ def _means_folder(target: Path, out: str | os.PathLike[str] | None) -> bool:
     return target.is_dir() or os.fspath(out or "").endswith(("/", os.sep))
 
 
-def _jobs(path: Path, target: Path | None) -> Iterator[Job]:
+def _expanded(name: str | os.PathLike[str]) -> list[Path]:
+    """The paths that a pattern stands for, which cmd.exe leaves to programs to find."""
+    path = Path(name)
+    if not glob.has_magic(str(name)) or os.path.lexists(path):
+        return [path]
+    found = sorted(glob.glob(str(name), recursive=True))
+    if not found:
+        raise UsageError(f"nothing fits the pattern {name}")
+    return [Path(each) for each in found]
+
+
+def _suffix(format: str | None) -> str:
+    suffix = f".{format.lower().removeprefix('.')}" if format else ""
+    if suffix and suffix not in WRITABLE:
+        raise UsageError(f"cannot write {suffix}; accepted are {' '.join(WRITABLE)}")
+    return suffix
+
+
+def _jobs(path: Path, target: Path | None, suffix: str) -> Iterator[Job]:
     if not path.is_dir():
-        name = str(path)
-        yield Job(path, _beside(path) if target is None else writable(target / path.name), name)
+        made = _result(path, path.name)
+        made = f"{Path(made).stem}{suffix or Path(made).suffix}"
+        yield Job(path, _beside(path, made) if target is None else target / made, str(path))
         return
-    for source in _walk(path, target):
-        name = source.relative_to(path)
-        destination = _beside(source) if target is None else writable(target / name)
-        yield Job(source, destination, name.as_posix(), resume=True)
+    for entry in walk(path, PICTURES, target):
+        name = entry.path.relative_to(path)
+        known = {"passed": entry.passed, "problem": entry.failed}
+        if entry.passed or entry.failed:
+            yield Job(entry.path, entry.path, name.as_posix(), True, **known)  # ty: ignore[invalid-argument-type]
+            continue
+        made = _result(entry.path, name.name)
+        made = f"{Path(made).stem}{suffix or Path(made).suffix}"
+        beside = _beside(entry.path, made)
+        destination = beside if target is None else target / name.with_name(made)
+        yield Job(entry.path, destination, name.as_posix(), resume=True)
+
+
+def _result(source: Path, name: str) -> str:
+    """The name of a picture with an extension that can be written."""
+    path = writable(Path(name))
+    if path.suffix.lower() in WRITABLE:
+        return path.name
+    try:
+        loader = loader_of(source)
+    except ColorizerError:  # which coloring will say again
+        loader = ""
+    return f"{path.name}{BY_CONTENT.get(loader, '.png')}"
 
 
 def _vary(jobs: list[Job], variants: int) -> list[Job]:
     if variants == 1:
         return jobs
-    return [
+    nothing = [job for job in jobs if job.passed or job.problem]
+    return nothing + [
         replace(
             job,
             destination=job.destination.with_name(
@@ -148,52 +231,44 @@ def _vary(jobs: list[Job], variants: int) -> list[Job]:
             variant=variant,
         )
         for job in jobs
+        if not (job.passed or job.problem)
         for variant in range(1, variants + 1)
     ]
 
 
-def _walk(folder: Path, target: Path | None) -> Iterator[Path]:
-    """The pictures in a folder, sorted, but not our own results, nor anything hidden."""
-    own = None if target is None else target.resolve()
-    for parent, folders, names in os.walk(folder):
-        here = Path(parent)
-        folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and (here / name).resolve() != own
-        )
-        known = set(names)
-        for name in sorted(names):
-            path = here / name
-            if path.suffix.lower() in PICTURES and name[0] != "." and not _is_result(path, known):
-                yield path
-
-
-def _is_result(path: Path, names: set[str]) -> bool:
-    """Whether a file is what we made of another one in the same folder."""
-    match = re.fullmatch(rf"(.*){SUFFIX}(-[0-9]+)?", path.stem)
-    if not match:
-        return False
-    suffixes = (path.suffix, ".heic", ".heif", ".HEIC", ".HEIF") if path.suffix == ".png" else ()
-    return any(match[1] + suffix in names for suffix in suffixes or (path.suffix,))
-
-
-def _beside(path: Path) -> Path:
-    return writable(path.with_name(f"{path.stem}{SUFFIX}{path.suffix}"))
+def _beside(path: Path, made: str) -> Path:
+    return path.with_name(f"{Path(made).stem}{SUFFIX}{Path(made).suffix}")
 
 
 def writable(path: Path) -> Path:
-    """The path, but that what can be read and not written, HEIC, becomes PNG."""
-    return path.with_suffix(".png") if path.suffix.lower() in (".heic", ".heif") else path
+    """The path, but that what can be read and not written, as HEIC, becomes PNG."""
+    return path.with_suffix(_BECOMES.get(path.suffix.lower(), path.suffix))
 
 
-def _check_distinct(jobs: list[Job]) -> None:
-    sources: dict[Path, Path] = {}
-    for job in jobs:
-        other = sources.setdefault(job.destination.absolute(), job.source)
-        if other != job.source:
-            raise UsageError(
-                f"{other} and {job.source} would both become {job.destination}; color them into"
-                " different folders"
-            )
+def _checked(jobs: list[Job]) -> list[Job]:
+    """The jobs; those that would become one file, or one with too long a name, with the problem."""
+    jobs = list(dict.fromkeys(jobs))
+    work = [job for job in jobs if not job.passed and not job.problem]
+    places = {id(job): os.path.normcase(os.path.abspath(job.destination)) for job in work}
+    count = Counter(places.values())
+    sources: dict[str, list[Path]] = {}
+    for job in work:
+        if count[places[id(job)]] > 1:
+            sources.setdefault(places[id(job)], []).append(job.source)
+    return [
+        replace(job, problem=_problem(job, sources.get(places.get(id(job), ""), [])))
+        for job in jobs
+    ]
+
+
+def _problem(job: Job, rivals: list[Path]) -> str:
+    if rivals:
+        names = " and ".join(map(str, rivals[:3]))
+        return f"{names} would become the same {job.destination}; color them into two folders"
+    size = len(os.fsencode(job.destination.name))
+    if size > _LONGEST and not job.passed:
+        return f"{job.source}: the name of its result has {size} bytes, more than {_LONGEST}"
+    return job.problem
 
 
 def _looked_for() -> str:

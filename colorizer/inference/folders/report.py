@@ -21,12 +21,14 @@ class Result:
     Attributes:
         done, skipped: sources that were colored now, or earlier.
         failed: sources with the reason.
+        passed: entries of folders that are no pictures.
         notes: sentences on pictures that were colored.
     """
 
     done: list[Path] = field(default_factory=list)
     skipped: list[Path] = field(default_factory=list)
     failed: list[tuple[Path, str]] = field(default_factory=list)
+    passed: list[Path] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -61,7 +63,7 @@ class Report:
     def add(
         self, path: str, status: str, reason: str = "", size: str = "", seconds: float = 0.0
     ) -> None:
-        """Write the row of a picture: status is colored, skipped or failed; size in pixels."""
+        """Write the row of a picture: status as docs/files.md has it; size in pixels."""
         self._write((path, status, reason, size, f"{seconds:.2f}"))
 
     def __enter__(self) -> Self:

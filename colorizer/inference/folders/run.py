@@ -4,18 +4,20 @@ import os
 import sys
 import time
 from functools import partial
+from pathlib import Path
 
-from colorizer.errors import UsageError
+from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.folders.jobs import Job
 from colorizer.inference.folders.memory import Budget
 from colorizer.inference.folders.report import Report, Result
 from colorizer.pictures import header as pictures
+from colorizer.pictures.mark import MARKLESS, is_marked
 from colorizer.support.files import remove_stale
 from colorizer.support.machine import cores
 from colorizer.support.pool import as_done
 
-__all__ = ["run", "threads_of", "workers_of"]
+__all__ = ["check_replaceable", "run", "threads_of", "workers_of"]
 
 
 def run(
@@ -25,6 +27,7 @@ def run(
     workers: int = 1,
     memory: int | None = None,
     report: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
 ) -> Result:
     """Color the pictures; a failure is named on stderr and does not stop the others.
 
@@ -37,6 +40,7 @@ def run(
         memory: in megabytes, what the process may take: pictures wait for each other, and those
             that are too large are colored in smaller strips, at a smaller size, or not at all.
         report: a CSV file to write: path, status, reason, size, seconds.
+        overwrite: replace files too that are no results of ours.
 
     Raises:
         UsageError: a value out of range.
@@ -48,20 +52,23 @@ def run(
         raise UsageError(f"workers is {workers!r}; accepted are whole numbers from 1 on")
     budget = Budget(memory, colorizer)
     result = Result()
-    for folder in {job.destination.parent for job in jobs if job.resume}:
+    for folder in {job.destination.parent for job in jobs if job.resume and not job.passed}:
         remove_stale(folder)
     with Report(report) as table:
         todo = []
         for job in jobs:
-            if job.resume and _is_done(job):
+            if job.passed:
+                result.passed.append(job.source)
+                table.add(_row_name(job), "not a picture", job.passed)
+            elif job.resume and not job.problem and _is_done(job):
                 result.skipped.append(job.source)
                 table.add(_row_name(job), "skipped", "done before")
             else:
                 todo.append(job)
-        skipped = len(result.skipped)
-        bar = tqdm(total=len(jobs), initial=skipped, unit="picture", disable=len(jobs) < 2)
+        count, skipped = len(jobs) - len(result.passed), len(result.skipped)
+        bar = tqdm(total=count, initial=skipped, unit="picture", disable=count < 2)
         with bar:
-            color = partial(_color, colorizer=colorizer, budget=budget)
+            color = partial(_color, colorizer=colorizer, budget=budget, overwrite=overwrite)
             threads = workers if min(workers, len(todo)) > 1 else 0
             for job, notes, failure, size, seconds in as_done(color, todo, threads):
                 bar.update()
@@ -91,16 +98,20 @@ def threads_of(workers: int) -> int | None:
 Outcome = tuple[Job, tuple[str, ...], Exception | None, str, float]
 
 
-def _color(job: Job, colorizer: Colorizer, budget: Budget) -> Outcome:
+def _color(job: Job, colorizer: Colorizer, budget: Budget, overwrite: bool) -> Outcome:
     """Color one picture; whatever goes wrong is an outcome too."""
     start, size = time.perf_counter(), ""
     try:
+        if job.problem:
+            raise ColorizerError(job.problem)
+        if not overwrite:
+            check_replaceable(job.destination)
         picture = pictures.read(job.source, colorizer.options.max_pixels)
         size = f"{picture.width}x{picture.height}"
         job.destination.parent.mkdir(parents=True, exist_ok=True)
         with budget.share(picture, job.destination) as (options, notes):
             own = colorizer.with_options(variant=job.variant, **options)
-            notes += own.colorize_file(job.source, job.destination)
+            notes += own.colorize_file(picture, job.destination)
         return job, notes, None, size, time.perf_counter() - start
     except Exception as error:  # whatever it is, the other pictures are not its fault
         return job, (), error, size, time.perf_counter() - start
@@ -110,8 +121,18 @@ def _row_name(job: Job) -> str:
     return job.name if job.variant == 1 else f"{job.name} (variant {job.variant})"
 
 
+def check_replaceable(path: Path) -> None:
+    """Raise ColorizerError where a file is that is no result of ours."""
+    if os.path.lexists(path) and not is_marked(path):
+        raise ColorizerError(
+            f"{path} is there already and bears no mark of ours, so it is not replaced; name"
+            " another output, or say --overwrite"
+        )
+
+
 def _is_done(job: Job) -> bool:
     try:
-        return job.destination.stat().st_mtime >= job.source.stat().st_mtime
+        newer = job.destination.stat().st_mtime >= job.source.stat().st_mtime
     except OSError:
         return False
+    return newer and (job.destination.suffix.lower() in MARKLESS or is_marked(job.destination))

@@ -1,0 +1,46 @@
+"""Heavy work beside the event loop: one at a time in each lane, a few wait, more are refused."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import anyio
+from anyio import to_thread
+
+from colorizer.errors import ColorizerError
+
+__all__ = ["BusyError", "Lane"]
+
+Answer = TypeVar("Answer")
+
+
+class BusyError(ColorizerError):
+    """Too much is asked for at once."""
+
+
+class Lane:
+    """Runs functions in a thread, one after another.
+
+    Args:
+        waiting: how many may wait; one more is refused.
+        at_once: how many run at a time.
+    """
+
+    def __init__(self, waiting: int, at_once: int = 1) -> None:
+        self._most = waiting + at_once
+        self._free = anyio.Semaphore(at_once)
+        self._count = 0
+
+    async def run(self, function: Callable[..., Answer], *arguments: Any) -> Answer:
+        """What the function returns.
+
+        Raises:
+            BusyError: too many wait already.
+        """
+        if self._count >= self._most:
+            raise BusyError("the page has too much to do at once; try again in a moment")
+        self._count += 1
+        try:
+            async with self._free:
+                return await to_thread.run_sync(function, *arguments)
+        finally:
+            self._count -= 1

@@ -1,0 +1,177 @@
+// Choosing a color: what is likely there, what its lightness can be, and what was used before.
+
+import * as color from "./color.js";
+
+const $ = (id) => document.getElementById(id);
+const RECENT = 18;
+
+let lightness = 50;
+let current = "#808080";
+let acts = {};
+let recent = read();
+let near = [0, 0]; // what the picker stands beside, in client coordinates
+
+function read() {
+  try {
+    return JSON.parse(sessionStorage.getItem("recent")) || [];
+  } catch {
+    return [];
+  }
+}
+
+export function start(handlers) {
+  acts = handlers;
+  $("picker-close").onclick = () => acts.close();
+  $("neutral").onclick = () => take(color.hex(color.linear(lightness, 0, 0)), true);
+  $("remove").onclick = () => acts.remove();
+  $("hex").addEventListener("change", () => {
+    const value = $("hex").value.trim().replace(/^#?/, "#").toLowerCase();
+    if (/^#[0-9a-f]{6}$/.test(value)) take(value, true);
+    else $("hex").value = current;
+  });
+  const canvas = $("gamut");
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    choose(event, false);
+    canvas.onpointermove = (now) => choose(now, false);
+  });
+  const end = (event) => {
+    if (!canvas.onpointermove) return;
+    canvas.onpointermove = null;
+    choose(event, true);
+  };
+  canvas.addEventListener("pointerup", end);
+  canvas.addEventListener("pointercancel", end);
+  canvas.addEventListener("keydown", (event) => {
+    const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+    if (!way) return;
+    event.preventDefault();
+    const [, a, b] = color.lab(current);
+    const step = event.shiftKey ? 12 : 3;
+    const next = color.linear(lightness, a + way[0] * step, b + way[1] * step);
+    if (color.fits(next)) take(color.hex(next), true);
+  });
+  $("picker").addEventListener("keydown", (event) => {
+    if (event.key === "Escape") acts.close();
+  });
+}
+
+export const isOpen = () => !$("picker").hidden;
+
+export function open(L, chosen, [x, y]) {
+  lightness = L;
+  current = chosen;
+  $("picker").hidden = false;
+  $("suggested").replaceChildren();
+  near = [x, y];
+  fill($("recent"), recent.map((one) => color.at(L, one)));
+  $("recent-row").hidden = !recent.length;
+  show();
+  place(x, y);
+}
+
+export function suggest(colors) {
+  fill($("suggested"), colors);
+  place(...near);
+}
+
+export function setLightness(L) {
+  lightness = L;
+  show();
+}
+
+export function close() {
+  $("picker").hidden = true;
+}
+
+export function remember(chosen) {
+  recent = [chosen, ...recent.filter((one) => one !== chosen)].slice(0, RECENT);
+  sessionStorage.setItem("recent", JSON.stringify(recent));
+}
+
+function place(x, y) {
+  const box = $("picker").getBoundingClientRect();
+  const beside = x + 28 + box.width < innerWidth ? x + 28 : x - 28 - box.width;
+  $("picker").style.left = `${Math.max(8, beside)}px`;
+  $("picker").style.top = `${Math.max(8, Math.min(y - box.height / 3, innerHeight - box.height - 8))}px`;
+}
+
+function fill(row, colors) {
+  row.replaceChildren(
+    ...colors.map((one) => {
+      const swatch = document.createElement("button");
+      swatch.style.background = one;
+      swatch.dataset.color = one;
+      swatch.setAttribute("aria-label", one);
+      swatch.setAttribute("aria-pressed", one === current);
+      swatch.onclick = () => take(one, true);
+      return swatch;
+    }),
+  );
+}
+
+function take(chosen, final) {
+  current = chosen;
+  show();
+  acts.choose(chosen, final);
+}
+
+function show() {
+  $("hex").value = current;
+  for (const swatch of document.querySelectorAll("#picker .swatches button"))
+    swatch.setAttribute("aria-pressed", swatch.dataset.color === current);
+  draw();
+}
+
+function choose(event, final) {
+  const box = $("gamut").getBoundingClientRect();
+  const { middle, unit } = shape();
+  let a = middle[0] + ((event.clientX - box.left) / box.width - 0.5) * unit * SIZE[0];
+  let b = middle[1] - ((event.clientY - box.top) / box.height - 0.5) * unit * SIZE[1];
+  for (let i = 0; i < 60 && !color.fits(color.linear(lightness, a, b)); i++) [a, b] = [a * 0.96, b * 0.96];
+  take(color.hex(color.linear(lightness, a, b)), final);
+}
+
+// The colors of the lightness: where they lie, and their picture.
+const SIZE = [260, 220]; // pixels of the picker
+let drawn = null;
+function shape() {
+  if (drawn?.L === lightness) return drawn;
+  const edges = [];
+  for (let turn = 0; turn < 2 * Math.PI; turn += 0.05) {
+    let far = 1;
+    while (far < 140 && color.fits(color.linear(lightness, far * Math.cos(turn), far * Math.sin(turn)))) far += 1;
+    edges.push([far * Math.cos(turn), far * Math.sin(turn)]);
+  }
+  const [low, high] = [Math.min, Math.max].map((most) => [0, 1].map((i) => most(...edges.map((edge) => edge[i]))));
+  const middle = [0, 1].map((i) => (low[i] + high[i]) / 2);
+  const unit = Math.max(...[0, 1].map((i) => (high[i] - low[i] + 4) / (SIZE[i] - 24))); // Lab units a pixel
+  const { width, height } = $("gamut");
+  const picture = new ImageData(width, height);
+  for (let row = 0; row < height; row++)
+    for (let column = 0; column < width; column++) {
+      const a = middle[0] + ((column + 0.5) / width - 0.5) * unit * SIZE[0];
+      const b = middle[1] - ((row + 0.5) / height - 0.5) * unit * SIZE[1];
+      const rgb = color.linear(lightness, a, b);
+      if (color.fits(rgb)) picture.data.set([...color.bytes(rgb), 255], 4 * (row * width + column));
+    }
+  drawn = { L: lightness, middle, unit, picture };
+  return drawn;
+}
+
+function draw() {
+  const canvas = $("gamut");
+  const pen = canvas.getContext("2d");
+  const { middle, unit, picture } = shape();
+  pen.putImageData(picture, 0, 0);
+  const [, a, b] = color.lab(current);
+  const x = ((a - middle[0]) / unit / SIZE[0] + 0.5) * canvas.width;
+  const y = (0.5 - (b - middle[1]) / unit / SIZE[1]) * canvas.height;
+  for (const [width, ink] of [[9, "#000"], [5, "#fff"]]) {
+    pen.lineWidth = width;
+    pen.strokeStyle = ink;
+    pen.beginPath();
+    pen.arc(x, y, 15, 0, 2 * Math.PI);
+    pen.stroke();
+  }
+}

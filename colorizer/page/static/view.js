@@ -1,0 +1,288 @@
+// The photo on the stage: zoom, pan, comparison with gray, and the marks of hints.
+
+const $ = (id) => document.getElementById(id);
+const view = $("view");
+const paper = $("paper");
+const handle = $("handle");
+const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+
+let size = [1, 1]; // of the preview, in pixels
+let scale = 1;
+let [left, top] = [0, 0];
+let share = 0; // of the width that is shown gray
+let acts = {}; // what to do on: tap, stroke, erase, move, moved, open, remove
+let tool = "point";
+const touches = new Map();
+let gesture = null;
+
+export function start(handlers) {
+  acts = handlers;
+  new ResizeObserver(fit).observe(view);
+}
+
+export function setTool(name) {
+  tool = name;
+  view.dataset.tool = name;
+}
+
+export function show(width, height) {
+  if (size[0] !== width || size[1] !== height) {
+    size = [width, height];
+    paper.style.width = `${width}px`;
+    paper.style.height = `${height}px`;
+  }
+  fit();
+}
+
+function smallest() {
+  return Math.min((view.clientWidth - 24) / size[0], (view.clientHeight - 24) / size[1]);
+}
+
+export function fit() {
+  scale = Math.max(0.01, smallest());
+  left = (view.clientWidth - size[0] * scale) / 2;
+  top = (view.clientHeight - size[1] * scale) / 2;
+  place();
+}
+
+export function zoom(factor, x = view.clientWidth / 2, y = view.clientHeight / 2) {
+  const next = clamp(scale * factor, Math.min(smallest(), 1), 16);
+  left = x - ((x - left) * next) / scale;
+  top = y - ((y - top) * next) / scale;
+  scale = next;
+  keepInView();
+  place();
+}
+
+function pan(x, y) {
+  left += x;
+  top += y;
+  keepInView();
+  place();
+}
+
+function keepInView() {
+  const [w, h] = [size[0] * scale, size[1] * scale];
+  left = clamp(left, 60 - w, view.clientWidth - 60);
+  top = clamp(top, 60 - h, view.clientHeight - 60);
+}
+
+function place() {
+  paper.style.transform = `translate(${left}px, ${top}px) scale(${scale})`;
+  paper.style.setProperty("--back", 1 / scale);
+  compare(share);
+}
+
+export function compare(value) {
+  share = clamp(value, 0, 1);
+  $("before").style.clipPath = `inset(0 ${100 * (1 - share)}% 0 0)`;
+  const x = clamp(left + size[0] * scale * share, 2, view.clientWidth - 2);
+  $("divider").style.left = `${x}px`;
+  handle.setAttribute("aria-valuenow", Math.round(100 * share));
+  handle.setAttribute("aria-valuetext", `${Math.round(100 * share)} % shown gray`);
+}
+
+// Client coordinates -> place in the photo, 0..1; may lie outside.
+function toPlace(x, y) {
+  const box = view.getBoundingClientRect();
+  return [(x - box.left - left) / (size[0] * scale), (y - box.top - top) / (size[1] * scale)];
+}
+
+export function toClient([x, y]) {
+  const box = view.getBoundingClientRect();
+  return [box.left + left + x * size[0] * scale, box.top + top + y * size[1] * scale];
+}
+
+const inside = ([x, y]) => x >= 0 && x < 1 && y >= 0 && y < 1;
+const within = ([x, y]) => [clamp(x, 0, 1), clamp(y, 0, 1)];
+
+// Marks ------------------------------------------------------------------------------------
+
+export function drawMarks(hints, chosen) {
+  const old = [...$("marks").children];
+  hints.forEach((hint, number) => {
+    const mark = old[number] || newMark();
+    const [x, y] = hint.at || hint.stroke[0];
+    mark.style.left = `${100 * x}%`;
+    mark.style.top = `${100 * y}%`;
+    mark.style.background = hint.color;
+    mark.dataset.number = number;
+    mark.setAttribute("aria-expanded", number === chosen);
+    const what = hint.at ? "Hint" : "Stroke";
+    mark.setAttribute(
+      "aria-label",
+      `${what} ${number + 1}: ${hint.color}. Enter changes it, arrow keys move it, Delete removes it.`,
+    );
+  });
+  old.slice(hints.length).forEach((mark) => mark.remove());
+  const strokes = $("strokes");
+  strokes.setAttribute("viewBox", `0 0 ${size[0]} ${size[1]}`);
+  strokes.replaceChildren(...hints.filter((hint) => hint.stroke).flatMap(drawStroke));
+}
+
+function drawStroke(hint) {
+  return [
+    ["rgb(0 0 0 / .6)", 8],
+    ["#fff", 6],
+    [hint.color, 3.5],
+  ].map(([color, width]) => {
+    const line = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
+    line.setAttribute("points", hint.stroke.map(([x, y]) => `${x * size[0]},${y * size[1]}`).join(" "));
+    line.setAttribute("stroke", color);
+    line.setAttribute("stroke-width", width);
+    return line;
+  });
+}
+
+function newMark() {
+  const mark = document.createElement("button");
+  mark.className = "mark";
+  mark.setAttribute("aria-haspopup", "dialog");
+  const own = () => Number(mark.dataset.number);
+  mark.addEventListener("pointerdown", (event) => {
+    if (tool === "move" || event.button) return;
+    event.stopPropagation();
+    if (tool === "erase") return acts.remove(own());
+    mark.setPointerCapture(event.pointerId);
+    const begin = [event.clientX, event.clientY];
+    let moved = false;
+    const move = (now) => {
+      if (!moved && Math.hypot(now.clientX - begin[0], now.clientY - begin[1]) < 5) return;
+      const to = within(toPlace(now.clientX, now.clientY));
+      acts.move(own(), to, !moved);
+      moved = true;
+    };
+    const end = () => {
+      mark.removeEventListener("pointermove", move);
+      mark.removeEventListener("pointerup", end);
+      mark.removeEventListener("pointercancel", end);
+      if (moved) acts.moved(own());
+      else acts.open(own());
+    };
+    mark.addEventListener("pointermove", move);
+    mark.addEventListener("pointerup", end);
+    mark.addEventListener("pointercancel", end);
+  });
+  mark.addEventListener("keydown", (event) => {
+    const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (way) {
+      const [x, y] = [parseFloat(mark.style.left) / 100, parseFloat(mark.style.top) / 100];
+      const step = event.shiftKey ? 0.05 : 0.005;
+      acts.move(own(), within([x + way[0] * step, y + way[1] * step]), true);
+      acts.moved(own());
+    } else if (event.key === "Enter" || event.key === " ") acts.open(own());
+    else if (event.key === "Delete" || event.key === "Backspace") acts.remove(own());
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+  $("marks").append(mark);
+  return mark;
+}
+
+// Pointers on the photo --------------------------------------------------------------------
+
+view.addEventListener("pointerdown", (event) => {
+  if (event.target.closest("#handle, .mark")) return;
+  if (event.pointerType === "mouse" && event.button > 1) return;
+  view.setPointerCapture(event.pointerId);
+  touches.set(event.pointerId, [event.clientX, event.clientY]);
+  if (touches.size === 2) {
+    gesture = { kind: "pinch" };
+    return;
+  }
+  const place = toPlace(event.clientX, event.clientY);
+  const draws = tool === "stroke" && event.button === 0 && inside(place);
+  gesture = {
+    kind: draws ? "stroke" : "press",
+    from: [event.clientX, event.clientY],
+    path: [place],
+    far: false,
+    middle: event.button === 1,
+  };
+});
+
+view.addEventListener("pointermove", (event) => {
+  const before = touches.get(event.pointerId);
+  if (!before || !gesture) return;
+  const now = [event.clientX, event.clientY];
+  if (gesture.kind === "pinch") {
+    const other = [...touches].find(([id]) => id !== event.pointerId)?.[1];
+    if (other) {
+      const box = view.getBoundingClientRect();
+      const spread = (one) => Math.hypot(one[0] - other[0], one[1] - other[1]);
+      zoom(spread(now) / Math.max(1, spread(before)), (now[0] + other[0]) / 2 - box.left, (now[1] + other[1]) / 2 - box.top);
+      pan((now[0] - before[0]) / 2, (now[1] - before[1]) / 2);
+    }
+  } else {
+    gesture.far ||= Math.hypot(now[0] - gesture.from[0], now[1] - gesture.from[1]) > 6;
+    if (gesture.kind === "stroke" && gesture.far) {
+      const last = toClient(gesture.path.at(-1));
+      if (Math.hypot(now[0] - last[0], now[1] - last[1]) > 5) {
+        gesture.path.push(within(toPlace(...now)));
+        acts.stroke(gesture.path, false);
+      }
+    } else if (gesture.kind === "press" && gesture.far) pan(now[0] - before[0], now[1] - before[1]);
+  }
+  touches.set(event.pointerId, now);
+});
+
+function end(event) {
+  if (!touches.delete(event.pointerId) || !gesture) return;
+  const done = gesture;
+  if (touches.size === 0) gesture = null;
+  if (done.kind === "pinch" || event.type === "pointercancel") return;
+  if (done.kind === "stroke" && done.path.length > 1) acts.stroke(done.path, true);
+  else if (!done.far && !done.middle && tool !== "move" && inside(done.path[0])) {
+    if (tool !== "erase") acts.tap(done.path[0]);
+  }
+}
+view.addEventListener("pointerup", end);
+view.addEventListener("pointercancel", end);
+view.addEventListener(
+  "wheel",
+  (event) => {
+    event.preventDefault();
+    const box = view.getBoundingClientRect();
+    zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0015)), event.clientX - box.left, event.clientY - box.top);
+  },
+  { passive: false },
+);
+
+// Comparison -------------------------------------------------------------------------------
+
+handle.addEventListener("pointerdown", (event) => {
+  event.stopPropagation();
+  handle.setPointerCapture(event.pointerId);
+  const move = (now) => compare(toPlace(now.clientX, now.clientY)[0]);
+  const up = () => handle.removeEventListener("pointermove", move);
+  handle.addEventListener("pointermove", move);
+  handle.addEventListener("pointerup", up, { once: true });
+  handle.addEventListener("pointercancel", up, { once: true });
+});
+handle.addEventListener("keydown", (event) => {
+  const step = { ArrowLeft: -0.05, ArrowRight: 0.05, ArrowDown: -0.05, ArrowUp: 0.05, Home: -1, End: 1 }[event.key];
+  if (!step) return;
+  compare(share + step);
+  event.preventDefault();
+  event.stopPropagation();
+});
+
+// Keyboard on the photo --------------------------------------------------------------------
+
+let cross = [0.5, 0.5];
+view.addEventListener("keydown", (event) => {
+  if (event.target !== view) return;
+  const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+  if (way) {
+    const step = event.shiftKey ? 0.08 : 0.02;
+    cross = within([cross[0] + way[0] * step, cross[1] + way[1] * step]);
+    $("cross").hidden = false;
+    $("cross").style.left = `${100 * cross[0]}%`;
+    $("cross").style.top = `${100 * cross[1]}%`;
+  } else if (event.key === "Enter" || event.key === " ") {
+    if (!$("cross").hidden) acts.tap(cross.map((value) => Math.min(value, 0.9999)));
+  } else return;
+  event.preventDefault();
+});
+view.addEventListener("blur", () => ($("cross").hidden = true));

@@ -1,0 +1,60 @@
+"""A real server of the page, on a free port, in a thread."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import uvicorn
+
+from colorizer.inference.colorizer import Colorizer
+from colorizer.page.folder import PrivateFolder
+from colorizer.page.guard import Guard
+from colorizer.page.run import _listen
+from colorizer.page.server import Limits, create_app
+from colorizer.page.studio import Studio
+
+TOKEN = "a-token-for-tests"
+
+
+@contextmanager
+def served(
+    colorizer: Colorizer,
+    parent: Path,
+    limits: Limits | None = None,
+    max_pixels: int = 10**6,
+    room: int = 2**28,
+) -> Iterator[str]:
+    """The address of a running page; `parent` holds its private folder."""
+    listener = _listen("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    studio = Studio(colorizer, PrivateFolder(room, parent), max_pixels)
+    app = Guard(create_app(studio, limits), TOKEN, [f"127.0.0.1:{port}"])
+    config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{port}/{TOKEN}/"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+def rendered(client: httpx.Client, photos: list[dict], extension: str) -> tuple[bytes, dict]:
+    """The file of a download, and what was told of it."""
+    begun = client.post("api/downloads", json={"photos": photos, "format": extension})
+    assert begun.status_code == 202, begun.text
+    job: dict = {}
+    deadline = time.monotonic() + 60
+    while not ("file" in job or "error" in job):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+        job = client.get(f"api/downloads/{begun.json()['id']}").json()
+    if "error" in job:
+        return b"", job
+    return client.get(f"api/results/{job['file']}").content, job

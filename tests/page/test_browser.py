@@ -1,0 +1,336 @@
+"""The page in a real Chromium: dropped, steered, corrected, downloaded; wide and narrow."""
+
+import base64
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from colorizer.cli import main
+from colorizer.inference.colorizer import Colorizer
+from tests.model_folder import write_model_folder
+from tests.page.serving import served
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
+pytestmark = pytest.mark.skipif(
+    not CHROMIUM, reason="there is no Chromium; install it (apt-get install chromium)"
+)
+WIDE, NARROW = (1280, 800), (390, 844)
+CAMERA = data.camera()[::2, ::2]
+SHOTS = os.environ.get("COLORIZER_SCREENSHOTS")  # a folder to look at
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return write_model_folder(tmp_path_factory.mktemp("models") / "tiny", "distribution")
+
+
+@pytest.fixture(scope="module")
+def address(model, tmp_path_factory):
+    with served(Colorizer(model), tmp_path_factory.mktemp("private")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+def opened(browser, address, size, name):
+    """A page of this size; nothing may go wrong on it, or stick out of it."""
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]},
+        has_touch=size == NARROW,
+        color_scheme="dark" if size == NARROW else "light",
+    )
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda told: told.type == "error" and wrong.append(told.text))
+    page.goto(address)
+    sync_api.expect(page.locator("body[data-ready]")).to_be_attached()
+    yield page
+    if SHOTS:
+        page.screenshot(path=Path(SHOTS) / f"{name}.png")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    context.close()
+    assert [one for one in wrong if "status of 400" not in one] == []  # what was no photo
+
+
+@pytest.fixture(params=[WIDE, NARROW], ids=["wide", "narrow"])
+def page(request, browser, address):
+    yield from opened(browser, address, request.param, request.node.name)
+
+
+@pytest.fixture
+def wide(request, browser, address):
+    yield from opened(browser, address, WIDE, request.node.name)
+
+
+@pytest.fixture
+def narrow(request, browser, address):
+    yield from opened(browser, address, NARROW, request.node.name)
+
+
+@pytest.fixture
+def scan(tmp_path):
+    path = tmp_path / "scan.tif"
+    Image.fromarray(CAMERA.astype(np.uint16) * 257).save(path)
+    return path
+
+
+def drop(page, *paths):
+    """As a file manager does it."""
+    files = [[path.name, base64.b64encode(path.read_bytes()).decode()] for path in paths]
+    transfer = page.evaluate_handle(
+        """(files) => {
+            const transfer = new DataTransfer();
+            for (const [name, data] of files)
+                transfer.items.add(
+                    new File([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))], name));
+            return transfer;
+        }""",
+        files,
+    )
+    page.dispatch_event("body", "drop", {"dataTransfer": transfer})
+
+
+def settled(page):
+    """Until the stage shows what was asked for."""
+    sync_api.expect(page.locator("#after[src^='blob:']")).to_be_visible(timeout=20000)
+    for _ in range(100):
+        page.wait_for_timeout(50)
+        before = page.locator("#after").get_attribute("src")
+        page.wait_for_timeout(150)
+        if page.locator("#after").get_attribute("src") == before:
+            return
+
+
+def click_on(page, x, y):
+    box = page.locator("#paper").bounding_box()
+    page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+
+
+def saved(page, button) -> bytes:
+    with page.expect_download(timeout=30000) as download:
+        page.locator(button).click()
+    return Path(download.value.path()).read_bytes()
+
+
+def shown(page) -> list:
+    """The colored picture's pixels, as the page has them."""
+    return page.evaluate(
+        """async () => {
+            const image = document.getElementById("after");
+            await image.decode();
+            const canvas = document.createElement("canvas");
+            [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+            const pen = canvas.getContext("2d");
+            pen.drawImage(image, 0, 0);
+            return [...pen.getImageData(0, 0, 16, 16).data];
+        }"""
+    )
+
+
+def test_drop_correct_undo_download(page, scan, model, tmp_path):
+    drop(page, scan)
+    settled(page)
+    plain = shown(page)
+    assert page.locator("#notes").inner_text().startswith("scan.tif: 256")
+
+    click_on(page, 0.1, 0.1)
+    sync_api.expect(page.locator("#suggested button")).to_have_count(9)
+    page.locator("#suggested button").nth(4).click()
+    settled(page)
+    hinted = shown(page)
+    assert np.abs(np.subtract(hinted, plain)).max() > 3
+    page.keyboard.press("Escape")
+    sync_api.expect(page.locator("#picker")).to_be_hidden()
+
+    page.locator("#undo").click()
+    sync_api.expect(page.locator(".mark")).to_have_count(0)
+    settled(page)
+    assert shown(page) == plain
+    page.locator("#redo").click()
+    settled(page)
+    assert shown(page) == hinted
+
+    page.locator("#vividness").fill("1.3")
+    settled(page)
+    sync_api.expect(page.locator("#format")).to_have_value(".tif")
+    found = saved(page, "#download")
+    page.locator("#again summary").click()
+    hints = json.loads(saved(page, "#save-hints"))
+    assert len(hints["hints"]) == 1
+    (tmp_path / "scan-hints.json").write_text(json.dumps(hints))
+    told = page.locator("#command").inner_text().split()
+    assert told[:2] == ["colorizer", "colorize"]
+    os.chdir(tmp_path)
+    told[told.index("--model") + 1] = str(model)  # of the page it is the name
+    assert main(told[1:]) == 0
+    assert found == (tmp_path / "scan-colored.tif").read_bytes()
+
+
+def test_compare_by_mouse_and_keyboard(narrow, scan):
+    narrow.locator("#files").set_input_files(scan)
+    settled(narrow)
+    handle, view = narrow.locator("#handle"), narrow.locator("#view").bounding_box()
+    box = handle.bounding_box()
+    narrow.mouse.move(box["x"] + 21, box["y"] + 21)
+    narrow.mouse.down()
+    narrow.mouse.move(view["x"] + view["width"] / 2, box["y"] + 21, steps=4)
+    narrow.mouse.up()
+    assert int(handle.get_attribute("aria-valuenow")) in range(48, 53)
+    handle.focus()
+    narrow.keyboard.press("ArrowLeft")
+    assert int(handle.get_attribute("aria-valuenow")) in range(43, 48)
+    narrow.keyboard.press("End")
+    sync_api.expect(handle).to_have_attribute("aria-valuenow", "100")
+    assert "inset(0px 0%" in narrow.locator("#before").evaluate("e => getComputedStyle(e).clipPath")
+    narrow.keyboard.press("Home")
+    sync_api.expect(handle).to_have_attribute("aria-valuenow", "0")
+
+
+def test_hints_by_keyboard_alone(wide, scan):
+    wide.locator("#files").set_input_files(scan)
+    settled(wide)
+    wide.locator("#view").focus()
+    for key in ("ArrowLeft", "ArrowUp", "Enter"):
+        wide.keyboard.press(key)
+    sync_api.expect(wide.locator("#suggested button").first).to_be_focused()
+    wide.keyboard.press("Enter")
+    wide.keyboard.press("Escape")
+    mark = wide.locator(".mark")
+    sync_api.expect(mark).to_have_count(1)
+    assert "Hint 1" in mark.get_attribute("aria-label")
+    left = mark.evaluate("e => parseFloat(e.style.left)")
+    mark.focus()
+    wide.keyboard.press("ArrowRight")
+    assert mark.evaluate("e => parseFloat(e.style.left)") > left
+    wide.keyboard.press("Delete")
+    sync_api.expect(mark).to_have_count(0)
+    wide.keyboard.press("Control+z")
+    sync_api.expect(mark).to_have_count(1)
+
+
+def test_strokes_and_erasing(narrow, scan):
+    narrow.locator("#files").set_input_files(scan)
+    settled(narrow)
+    narrow.locator("[data-tool=stroke]").last.click()
+    box = narrow.locator("#paper").bounding_box()
+    narrow.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.2 * box["height"])
+    narrow.mouse.down()
+    narrow.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.3 * box["height"], steps=8)
+    narrow.mouse.up()
+    narrow.locator("#suggested button").nth(2).click()
+    narrow.keyboard.press("Escape")
+    assert narrow.locator("#strokes polyline").count() == 3
+    settled(narrow)
+    narrow.locator("[data-tool=erase]").last.click()
+    mark = narrow.locator(".mark").bounding_box()
+    narrow.mouse.click(mark["x"] + 13, mark["y"] + 13)
+    sync_api.expect(narrow.locator("#strokes polyline")).to_have_count(0)
+
+
+def test_a_hint_without_a_color_is_none(narrow, scan):
+    narrow.locator("#files").set_input_files(scan)
+    settled(narrow)
+    click_on(narrow, 0.5, 0.2)
+    sync_api.expect(narrow.locator("#picker")).to_be_visible()
+    narrow.locator("#picker-close").click()
+    sync_api.expect(narrow.locator(".mark")).to_have_count(0)
+    assert narrow.locator("#undo").is_disabled()
+
+
+def test_several_photos_each_with_its_own_settings(wide, scan, tmp_path):
+    other = tmp_path / "other.png"
+    Image.fromarray(CAMERA[:, :200]).save(other)
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"this is no photo")
+    drop(wide, scan, other, bad)
+    sync_api.expect(wide.locator(".thumb")).to_have_count(2)
+    sync_api.expect(wide.locator(".message")).to_contain_text("bad.jpg is no picture")
+    settled(wide)
+    wide.locator("#vividness").fill("0.5")
+    wide.locator(".thumb button[aria-label='scan.tif']").click()
+    settled(wide)
+    assert wide.locator("#vividness").input_value() == "1"
+    wide.locator(".thumb button[aria-label='other.png']").click()
+    wide.locator("#apply").click()
+    wide.locator(".thumb button[aria-label='scan.tif']").click()
+    assert wide.locator("#vividness").input_value() == "0.5"
+    settled(wide)
+    assert saved(wide, "#download-all")[:2] == b"PK"
+    wide.locator("[aria-label='Remove other.png']").click()
+    sync_api.expect(wide.locator("#strip")).to_be_hidden()
+
+
+def test_alternatives_palette_and_quality(wide, scan, tmp_path):
+    wide.locator("#files").set_input_files(scan)
+    settled(wide)
+    plain = shown(wide)
+    sync_api.expect(wide.locator("#variants img")).to_have_count(6, timeout=20000)
+    wide.locator("#variants button").nth(3).click()
+    settled(wide)
+    assert shown(wide) != plain
+    sync_api.expect(wide.locator("#variants [aria-checked=true]")).to_have_count(1)
+    Image.fromarray(data.astronaut()[::8, ::8]).save(tmp_path / "colors.png")
+    wide.locator("#palette").set_input_files(tmp_path / "colors.png")
+    sync_api.expect(wide.locator("#palette-file")).to_have_text("colors.png")
+    wide.locator("#quality").check()
+    settled(wide)
+    assert "--palette colors.png --quality best" in wide.locator("#command").text_content()
+    wide.locator("#reset").click()
+    settled(wide)
+    assert shown(wide) == plain
+
+
+def test_what_is_seen_has_names_and_contrast(page, scan):
+    page.locator("#files").set_input_files(scan)
+    settled(page)
+    unnamed = page.evaluate(
+        """() => [...document.querySelectorAll("button, input, select, [role=slider]")]
+            .filter((e) => e.offsetParent && !(e.ariaLabel || e.innerText.trim() || e.title
+                || e.labels?.[0]?.innerText.trim()))
+            .map((e) => e.outerHTML)"""
+    )
+    assert unnamed == []
+    contrasts = page.evaluate(
+        """() => {
+            const light = (text) => {
+                const [r, g, b] = text.match(/[\\d.]+/g).map((c) => {
+                    c /= 255;
+                    return c > 0.04045 ? ((c + 0.055) / 1.055) ** 2.4 : c / 12.92;
+                });
+                return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+            };
+            const ground = (e) => {
+                for (; e; e = e.parentElement) {
+                    const color = getComputedStyle(e).backgroundColor;
+                    if (color !== "rgba(0, 0, 0, 0)") return color;
+                }
+            };
+            return [...document.querySelectorAll("label, p, button, summary, li, output, h1")]
+                .filter((e) => e.offsetParent && e.innerText.trim()
+                    && !e.disabled && !e.closest(".sr, .thumb"))
+                .map((e) => {
+                    const [a, b] = [light(getComputedStyle(e).color), light(ground(e))];
+                    return [e.innerText, (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)];
+                });
+        }"""
+    )
+    assert len(contrasts) > 10
+    assert [one for one in contrasts if one[1] < 4.5] == []

@@ -1,0 +1,68 @@
+"""The rooms of the house: imports run one way, and the light side knows nothing of torch."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "colorizer"
+
+LAYERS = [
+    {"errors"},
+    {"extras"},
+    {"support"},
+    {"registry", "options", "color"},
+    {"config", "pictures"},
+    {"model_folder", "backbones"},
+    {"inference", "models", "losses", "metrics", "data"},
+    {"film", "page", "cluster", "preparation", "export"},
+    {"weights"},
+    {"training", "evaluation"},
+    {"cli"},
+    {"historic", "__init__"},
+]
+"""Each knows the rooms above it in this list only, and not its neighbors."""
+
+LIGHT = {
+    *("errors", "extras", "support", "registry", "options", "config", "pictures", "model_folder"),
+    *("inference", "film", "page", "cluster", "preparation", "cli", "historic", "__init__"),
+}
+HEAVY = {"torch", "torchvision", "torchmetrics", "lightning", "timm", "onnx", "matplotlib"}
+
+
+def files(room: str) -> list[Path]:
+    return sorted((ROOT / room).rglob("*.py")) or [ROOT / f"{room}.py"]
+
+
+def imported(nodes: Iterator[ast.AST]) -> set[str]:
+    names = set()
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return names
+
+
+def test_every_room_has_its_place() -> None:
+    rooms = {path.stem for path in ROOT.iterdir() if path.suffix == ".py" or any(path.glob("*.py"))}
+    assert rooms <= set().union(*LAYERS)
+
+
+@pytest.mark.parametrize("room", sorted(set().union(*LAYERS)))
+def test_imports_run_one_way(room: str) -> None:
+    own = next(i for i, layer in enumerate(LAYERS) if room in layer)
+    allowed = set().union(*LAYERS[:own], {room})
+    for path in filter(Path.exists, files(room)):
+        modules = imported(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        known = {name.split(".")[1] for name in modules if name.startswith("colorizer.")}
+        assert known <= allowed, f"{path} imports {', '.join(sorted(known - allowed))}"
+
+
+@pytest.mark.parametrize("room", sorted(LIGHT))
+def test_the_light_side_stands_without_torch(room: str) -> None:
+    for path in filter(Path.exists, files(room)):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        packages = {name.split(".")[0] for name in imported(iter(tree.body))}
+        assert packages.isdisjoint(HEAVY), f"{path} imports {', '.join(packages & HEAVY)}"
