@@ -173,7 +173,7 @@ def _share(jobs: list[Job], part: str | None) -> tuple[int, int]:
 
 
 def _means_folder(target: Path, out: str | os.PathLike[str] | None) -> bool:
-    return target.is_dir() or os.fspath(out).endswith(("/", os.sep))
+    return target.is_dir() or os.fspath(out or "").endswith(("/", os.sep))
 
 
 def _expanded(name: str | os.PathLike[str]) -> list[Path]:
@@ -204,7 +204,7 @@ def _jobs(path: Path, target: Path | None, suffix: str) -> Iterator[Job]:
         name = entry.path.relative_to(path)
         known = {"passed": entry.passed, "problem": entry.failed}
         if entry.passed or entry.failed:
-            yield Job(entry.path, entry.path, name.as_posix(), True, **known)
+            yield Job(entry.path, entry.path, name.as_posix(), True, **known)  # ty: ignore[invalid-argument-type]
             continue
         made = _result(entry.path, name.name)
         made = f"{Path(made).stem}{suffix or Path(made).suffix}"
