@@ -2,12 +2,12 @@
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from jsonargparse import Namespace
 
+from colorizer import __version__
 from colorizer.config import Settings
 from colorizer.errors import UsageError
 from colorizer.extras import training_side
@@ -29,7 +29,7 @@ __all__ = ["main"]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `colorizer`; returns the exit status: 0 all done, 1 some inputs failed, 2 bad usage."""
     parser = Parser(prog="colorizer", description="Color grayscale photographs.")
-    parser.add_argument("--version", action="version", version=f"colorizer {version('colorizer')}")
+    parser.add_argument("--version", action="version", version=f"colorizer {__version__}")
     verbs = parser.add_subcommands(dest="verb")
     for name, (build, _) in _VERBS.items():
         verb = build()
@@ -80,9 +80,9 @@ def _colorize(args: Namespace) -> int:
     from colorizer.pictures.quiet import silence
 
     silence()
-    folder = FolderOptions.of_flags(args)
-    options = ColorizeOptions.of_flags(args, variant=folder.variants)  # whether the model can
-    cluster = ClusterOptions.of_flags(args)
+    folder = FolderOptions.of_flags(vars(args))
+    options = ColorizeOptions.of_flags(vars(args), variant=folder.variants)  # whether the model can
+    cluster = ClusterOptions.of_flags(vars(args))
     if verb.is_wanted(args.paths, args.output, cluster):
         if args.uncertainty:
             raise UsageError("an uncertainty map is of a photo of this machine, not of a store")
@@ -98,6 +98,11 @@ def _colorize(args: Namespace) -> int:
         return 0
     jobs = plan.plan(args.paths, args.output, folder.variants, folder.format)
     mine = plan.shard(jobs, folder.shard)
+    if not mine:
+        several = f"{len(jobs)} photos" if len(jobs) > 1 else str(jobs[0].source)
+        _print_notes(
+            [f"nothing to do: {several} not in share {plan.share_name(jobs, folder.shard)}"]
+        )
     one = plan.one_picture(jobs, "an uncertainty map is") if args.uncertainty else None
     if options.hints is not None:
         plan.one_picture(jobs, "hints are")
@@ -140,7 +145,7 @@ def _serve(args: Namespace) -> int:
     from colorizer.pictures.quiet import silence
 
     silence()
-    serve(args.model, ServeOptions.of_flags(args))
+    serve(args.model, ServeOptions.of_flags(vars(args)))
     return 0
 
 
@@ -167,7 +172,7 @@ def _video(args: Namespace) -> int:
     from colorizer.pictures.quiet import silence
 
     silence()
-    options = FilmOptions.of_flags(args)
+    options = FilmOptions.of_flags(vars(args))
     try:
         result = colorize_film(args.film, args.output, args.model, **vars(options))
     except KeyboardInterrupt:
@@ -226,7 +231,7 @@ def _prepare(args: Namespace) -> int:
 
     silence()
     try:
-        result = prepare(args.photos, args.out, **vars(PrepareOptions.of_flags(args)))
+        result = prepare(args.photos, args.out, **vars(PrepareOptions.of_flags(vars(args))))
     except KeyboardInterrupt:
         print(
             f"stopped; what is whole lies in {args.out}, and the same command goes on from there",
@@ -335,7 +340,7 @@ def _evaluate_parser() -> Parser:
 
 def _evaluate(args: Namespace) -> int:
     evaluation = training_side("colorizer.evaluation")
-    options = vars(EvaluateOptions.of_flags(args))
+    options = vars(EvaluateOptions.of_flags(vars(args)))
     result = evaluation.evaluate(args.model, args.data, args.report, **options)
     for note in result["notes"]:
         print(f"note: {note}", file=sys.stderr)

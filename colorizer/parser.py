@@ -37,7 +37,7 @@ def answer(run: Callable[[], int]) -> int:
     """What `run` returns; an error becomes one sentence and its exit status."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a name that a console cannot show is no error
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors="backslashreplace")  # ty: ignore[not-callable]
     try:
         try:
             return run()
