@@ -170,7 +170,8 @@ def calibrate(
         key: dict(zip(metrics, np.mean(values, 0).tolist(), strict=True))
         for key, values in rows.items()
     }
-    settings = [Setting(*key, **{"lpips": None} | means[key]) for key in grid]
+    found: dict[Any, dict[str, Any]] = {key: {"lpips": None} | means[key] for key in grid}
+    settings = [Setting(*key, **found[key]) for key in grid]
     colorfulness = means["original"]["colorfulness"]
     chosen = best(settings, colorfulness)
     export_weights(
