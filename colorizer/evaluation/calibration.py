@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from colorizer.color import gamut
@@ -143,7 +144,7 @@ def calibrate(
     photos = find_photos(data)
     if limit is not None and limit < len(photos):
         photos = [photos[i] for i in np.linspace(0, len(photos) - 1, limit).astype(int)]
-    rows: dict[Any, list[list[float]]] = {key: [] for key in ("original", "gray", *grid)}
+    rows: dict[Any, list[list[Tensor]]] = {key: [] for key in ("original", "gray", *grid)}
     for photo in tqdm(photos, unit="photo", disable=None):
         try:
             original = read_original(photo, "native")
@@ -162,13 +163,17 @@ def calibrate(
                 colored = network.colorizer(size).colorize(gray)
             with torch.inference_mode():
                 picture = as_picture(colored)
-                values = [m.per_image(picture, target).mean().item() for m in metrics.values()]
-            rows[key].append(values)
+                rows[key].append([m.per_image(picture, target)[0] for m in metrics.values()])
     if not rows["gray"]:
         raise ColorizerError(f"none of the {len(photos)} photos of {data} can be measured")
     means = {
-        key: dict(zip(metrics, np.mean(values, 0).tolist(), strict=True))
-        for key, values in rows.items()
+        key: {
+            name: metric.finish(torch.stack(values).mean(0))[0].item()  # its own number
+            for (name, metric), values in zip(
+                metrics.items(), zip(*found, strict=True), strict=True
+            )
+        }
+        for key, found in rows.items()
     }
     found: dict[Any, dict[str, Any]] = {key: {"lpips": None} | means[key] for key in grid}
     settings = [Setting(*key, **found[key]) for key in grid]

@@ -30,6 +30,17 @@ def test_the_rule_is_lively_enough_and_then_most_like_the_originals() -> None:
     assert best(by_delta_e, original=40) == by_delta_e[1]
 
 
+def colorfulness(photos: Path) -> float:
+    """Mean over the photos of Hasler and Suesstrunk's measure, by hand."""
+    values = []
+    for photo in photos.iterdir():
+        r, g, b = np.moveaxis(np.asarray(Image.open(photo).convert("RGB"), float), -1, 0)
+        rg, yb = r - g, (r + g) / 2 - b
+        spread, center = np.hypot(rg.std(), yb.std()), np.hypot(rg.mean(), yb.mean())
+        values.append(spread + 0.3 * center)
+    return float(np.mean(values))
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A model folder whose head prefers some colors, and photos."""
@@ -54,6 +65,7 @@ def test_the_choice_is_written_and_colors_as_it_was_measured(
     assert len(result.settings) == 8
     assert result.photos == 2
     assert result.gray["colorfulness"] == pytest.approx(0, abs=0.5)
+    assert result.original == pytest.approx(colorfulness(photos), rel=0.01)
     assert result.chosen == best(result.settings, result.original)
     inference = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())["inference"]
     chosen = result.chosen
