@@ -3,12 +3,12 @@
 import os
 from collections.abc import Iterator
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from colorizer import __version__
 from colorizer.errors import UsageError
 from colorizer.inference.compose import compose
 from colorizer.inference.hints import Hints, read_hints
@@ -23,6 +23,7 @@ from colorizer.inference.predict import (
 )
 from colorizer.inference.priors import palette_prior, variant_prior
 from colorizer.inference.propagate import follow
+from colorizer.model_folder import ModelFolder
 from colorizer.options import DEFAULT_MODEL, ColorizeOptions
 from colorizer.pictures import header as pictures
 from colorizer.pictures.header import Page, Picture, Source
@@ -57,7 +58,9 @@ class Colorizer:
         ColorizerError: the model folder is damaged, or the palette cannot be read.
     """
 
-    def __init__(self, model: str | os.PathLike[str] = DEFAULT_MODEL, **options: Any) -> None:
+    def __init__(
+        self, model: str | os.PathLike[str] | ModelFolder = DEFAULT_MODEL, **options: Any
+    ) -> None:
         chosen = ColorizeOptions.of(options)
         self._network = Network(model, chosen.threads)
         self._palette: np.ndarray | None = None
@@ -412,7 +415,7 @@ class Colorizer:
         hinted = [str(self._hints)] if self._hints else []
         told = ", ".join([f"size {self.size}", *self.options.noted(), *hinted])
         system = f"{SYSTEM} {self._network.name}, {told}"
-        return system, f"{_version()}, weights sha256 {self._network.weights_sha256}"
+        return system, f"{__version__}, weights sha256 {self._network.weights_sha256}"
 
 
 def colorize(
@@ -451,10 +454,3 @@ def _attach_alpha(original: "pyvips.Image", colored: "pyvips.Image") -> "pyvips.
 def _raw_bytes(picture: Picture) -> int:
     """Of all pages in color, not packed."""
     return sum(page.width * page.height * page.bits // 2 for page in picture.pages)
-
-
-def _version() -> str:
-    try:
-        return version("colorizer")
-    except PackageNotFoundError:  # run from a checkout, not installed
-        return "unknown version"

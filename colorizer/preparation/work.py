@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pyvips
@@ -60,7 +61,7 @@ def look_at(source: Source, options: PrepareOptions, doctor: bool = True) -> Exa
         return Examined(source, finding=Finding(UNREADABLE, "it does not fit into memory"))
     pixels = lab(decoded.rgb)
     width, height = decoded.width, decoded.height
-    known = {
+    known: dict[str, Any] = {
         "width": width,
         "height": height,
         "digest": digest(encoded),
