@@ -11,7 +11,8 @@ from colorizer.errors import ColorizerError
 from colorizer.pictures.decode import decode_bytes
 from colorizer.pictures.finding import SUFFIXES, Found, Source, find_sources, is_picture
 from colorizer.support.machine import user_cache
-from colorizer.support.stores import expand_braces, is_remote
+from colorizer.support.patterns import expand_braces
+from colorizer.support.stores import is_remote
 
 __all__ = ["Photo", "decode_in_color", "decode_photo", "find_photos"]
 
