@@ -26,6 +26,7 @@ from skimage import color, data
 from colorizer.film import colorize_film
 from colorizer.film.codecs import VideoWriter, choose
 from colorizer.film.coding import chroma_planes
+from colorizer.film.hints import Tracker
 from colorizer.film.measure import ColorConsistency, WarpError
 from colorizer.film.painter import Painter
 from colorizer.film.run import make_painter
@@ -73,7 +74,13 @@ def measure_steadiness(args: argparse.Namespace, folder: Path) -> None:
         painter, _ = make_painter(film, network, FilmOptions())
         grids, real = originals(film, painter, args.frames)
         plan = look_through(
-            islice(frames(film), args.frames), painter, network.training_prior(), None, []
+            islice(frames(film), args.frames),
+            painter,
+            network.training_prior(),
+            None,
+            [],
+            Tracker((), RATE),
+            float(film.time_base),
         )
         starts = set(plan.starts.tolist())
         alone = [painter.answer(grid) for grid in grids]

@@ -164,6 +164,12 @@ class FilmOptions(Options):
         low=0,
         high=0.99,
     )
+    hints: Any = option(
+        None,
+        "colors set on some frames, each carried through its shot: see docs/film.md",
+        metavar="FILE",
+        note="hints",
+    )
     codec: str | None = option(
         None, "h264 (default; vp9 in .webm), hevc, vp9, av1, or lossless ffv1", metavar="NAME"
     )

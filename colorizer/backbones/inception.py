@@ -1,6 +1,7 @@
 """The Inception of FID, as torch-fidelity ported it."""
 
 import io
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,8 @@ def inception(source: str) -> Backbone:
         ) from error
 
     class Inception(FeatureExtractorInceptionV3):
-        def load_state_dict(self, state: dict[str, Tensor], **options: Any) -> Any:
-            return super().load_state_dict(state, **options) if state else None
+        def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **options: Any) -> Any:
+            return super().load_state_dict(state_dict, *args, **options) if state_dict else None
 
     nothing = io.BytesIO()  # else the constructor downloads, or reads a pickle that could run code
     torch.save({}, nothing)

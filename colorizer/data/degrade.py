@@ -124,7 +124,8 @@ def film_luminance(rgb: Tensor, strength: Tensor) -> Tensor:
     """
     linear = srgb_to_linear(rgb)
     weights = [_each(eye + (film - eye) * strength) for eye, film in zip(_EYE, _FILM, strict=True)]
-    return sum(weight * linear[:, i : i + 1] for i, weight in enumerate(weights))
+    red, green, blue = (w * linear[:, i : i + 1] for i, w in enumerate(weights))
+    return red + green + blue
 
 
 def blur(x: Tensor, sigma: Tensor, largest: float) -> Tensor:
@@ -220,6 +221,8 @@ def _smooth(x: Tensor, kernel: Tensor) -> Tensor:
     # A sum of shifted pictures: grouped convolutions would be TF32 on a GPU.
     for axis in (-1, -2):
         size = x.shape[axis] - kernel.shape[1] + 1
-        shifts = range(kernel.shape[1])
-        x = sum(_each(kernel[:, i]) * x.narrow(axis, i, size) for i in shifts)
+        first, *others = (
+            _each(kernel[:, i]) * x.narrow(axis, i, size) for i in range(kernel.shape[1])
+        )
+        x = sum(others, first)
     return x

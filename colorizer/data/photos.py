@@ -69,7 +69,7 @@ def _is_photo(source: Source) -> bool:
     if PurePosixPath(source.name).suffix.lower() in SUFFIXES:
         return True
     try:
-        return is_picture(source.name, source.read(16))
+        return is_picture(source.name, source.read(32))
     except ColorizerError:
         return False
 

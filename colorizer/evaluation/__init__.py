@@ -14,7 +14,7 @@ from colorizer.data.photos import find_photos
 from colorizer.errors import UsageError
 from colorizer.evaluation.contenders import contenders
 from colorizer.evaluation.measure import measure
-from colorizer.evaluation.protocol import check_protocol
+from colorizer.evaluation.protocol import check_protocol, is_film
 from colorizer.evaluation.report.tables import markdown
 from colorizer.evaluation.summary import per_image, short_names, summarize
 from colorizer.metrics import measured_by_default
@@ -35,7 +35,7 @@ def evaluate(
 
     Args:
         models: shipped names or model folders; `NAME=FOLDER` names a row of the tables.
-        data: photos, as `find_photos` takes them.
+        data: photos, as `find_photos` takes them; or a film, see `evaluate_film`.
         report: a folder to write report.html, report.json, pictures.csv and sheet.jpg to.
         options: as `EvaluateOptions` has them, by name.
 
@@ -48,6 +48,10 @@ def evaluate(
         ColorizerError: no photo can be measured.
     """
     wanted = EvaluateOptions.of(options)
+    if is_film(data, wanted.metrics):
+        from colorizer.evaluation.film import evaluate_film
+
+        return evaluate_film(models, data, None if report is None else _make(Path(report)), wanted)
     protocol, limit = wanted.protocol, wanted.limit
     check_protocol(protocol)
     device = _device(wanted.device)

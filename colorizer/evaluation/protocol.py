@@ -1,5 +1,7 @@
 """How photos are brought to the size that is measured, and which photos can be measured."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -11,7 +13,16 @@ from colorizer.color.tensors import Target, lightness_to_gray, rgb_to_lab
 from colorizer.data.photos import Photo, decode_photo
 from colorizer.errors import ColorizerError, UsageError
 
-__all__ = ["PROTOCOLS", "SMALLEST", "as_picture", "check_protocol", "gray_of", "read_original"]
+__all__ = [
+    "FILM_METRICS",
+    "PROTOCOLS",
+    "SMALLEST",
+    "as_picture",
+    "check_protocol",
+    "gray_of",
+    "is_film",
+    "read_original",
+]
 
 PROTOCOLS = MappingProxyType(
     {
@@ -22,6 +33,14 @@ PROTOCOLS = MappingProxyType(
 )
 """The pinned ways to bring photos to a size, by name."""
 
+FILM_METRICS = ("warp_error", "color_consistency")
+"""What a film has and a photo has not; naming one makes a folder of pictures a film."""
+
+_FILMS = {
+    *(".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"),
+    *(".mxf", ".nut", ".ogv", ".ts", ".vob", ".webm", ".wmv"),
+}
+
 SMALLEST = 32
 """Photos with a shorter side, in pixels, are left out: some metrics see nothing in them."""
 
@@ -30,6 +49,12 @@ _OWN_SIZE = 100_000  # pixels: no photo is larger, and none is enlarged
 _GRAY = 5.0  # chroma, in Lab units, that 1 pixel in 100 of a photo in color exceeds
 _ONE_HUE = 0.95  # share of the chroma that points the same way in a toned photo
 _TONED = 2.0  # Lab units by which its chroma differs from a function of its lightness
+
+
+def is_film(data: str, metrics: Sequence[str] | None) -> bool:
+    """Whether data is to be taken as a film: by its extension, or by what is to be measured."""
+    film = Path(data).suffix.lower() in _FILMS
+    return film or any(name in FILM_METRICS for name in metrics or ())
 
 
 def check_protocol(name: str) -> None:

@@ -52,7 +52,6 @@ def color_frames(
     steady: Steady,
     begins: Callable[[Seen], bool],
     chroma: tuple[int, int],
-    vividness: float = 1.0,
 ) -> Iterator[tuple[Seen, np.ndarray, tuple[np.ndarray, np.ndarray]]]:
     """For each frame its colors on the grid, and the planes Cb and Cr.
 
@@ -62,11 +61,10 @@ def color_frames(
         steady: what is carried from the frame before the first.
         begins: whether a frame begins a shot, asked of each in order.
         chroma: pixels of luma for one of chroma, across and down.
-        vividness: factor on chroma.
     """
     for one in seen:
-        ab = steady.step(one.grid, one.ab, begins(one))
-        slope, offset = Painter.fit(one.grid, ab * vividness)
+        ab = steady.step(one.grid, one.ab, begins(one), one.jump)
+        slope, offset = Painter.fit(one.grid, ab)
         yield one, ab, chroma_planes(one.frame.luma, one.L, slope, offset, film.coding, *chroma)
 
 
@@ -78,7 +76,6 @@ def color_segments(
     sink: Any,
     *,
     steady: Steady,
-    vividness: float,
     workers: int,
     meter: Meter,
 ) -> None:
@@ -90,7 +87,6 @@ def color_segments(
         parts: where whole segments are, and go.
         sink: what makes writers of segments: a `FilmFile` or a `FrameFolder`.
         steady: how colors are carried.
-        vividness: factor on chroma.
         workers: frames that are looked at, at a time.
         meter: looks at the colors.
 
@@ -104,9 +100,7 @@ def color_segments(
         steady.L, steady.ab = parts.memory(done - 1)
     starts = set(plan.starts.tolist())
     seen = in_order(see, _missing(film, plan, first), workers)
-    colored = color_frames(
-        seen, film, steady, lambda one: one.frame.index in starts, sink.chroma, vividness
-    )
+    colored = color_frames(seen, film, steady, lambda one: one.frame.index in starts, sink.chroma)
     writer = None
     try:
         with tqdm(total=count, initial=first, desc="coloring", unit="frame", disable=None) as bar:
@@ -122,7 +116,7 @@ def color_segments(
                     parts.finish(index // SEGMENT, steady)
                 bar.update()
     finally:
-        seen.close()
+        seen.close()  # ty: ignore[missing-attribute] - a generator
         if writer is not None:
             writer.abandon()
 

@@ -100,7 +100,7 @@ def _colored(
 
         chroma = target.across, target.down
         steady = Steady(options.steady)
-        for one, _, planes in color_frames(shown, film, steady, begins, chroma, options.vividness):
+        for one, _, planes in color_frames(shown, film, steady, begins, chroma):
             yield one, planes
 
 

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.film.codecs import choose
 from colorizer.film.coloring import Meter, color_segments
+from colorizer.film.hints import Said, Tracker, hints_at, read_film_hints
 from colorizer.film.mux import FilmFile
 from colorizer.film.painter import Painter, Seen
 from colorizer.film.parts import Parts
@@ -95,10 +96,12 @@ def _color(film: Film, path: Path, network: Network, options: FilmOptions) -> Re
     sink = _sink(film, path, options)
     notes = [*film.notes, *sink.check(path)]
     painter, base = make_painter(film, network, options)
+    said = () if options.hints is None else read_film_hints(options.hints)
     identity = {
         "film": [str(film.path.resolve()), _stamp(film.path)],
         "weights": network.weights_sha256,
         "options": vars(options) | _ANY,
+        "hints": repr(said),
         "versions": versions(),
     }
     parts = Parts(path, identity)
@@ -107,16 +110,18 @@ def _color(film: Film, path: Path, network: Network, options: FilmOptions) -> Re
     begun = perf_counter()
     plan = parts.plan()
     if plan is None:
-        plan = _look_through(film, painter, network, options, base)
+        plan = _look_through(film, painter, network, options, base, said)
         sink.check_times(plan)
         parts.keep_plan(plan)
+    notes += plan.notes
     if plan.colored:
         notes.append(f"{film} has colors of its own; they are replaced")
     looked = perf_counter()
 
     def see(frame: Frame) -> Seen:
-        prior = plan.prior(frame.index)
-        return painter.see(frame, base if prior is None else prior)
+        prior, index = plan.prior(frame.index), frame.index
+        hints = hints_at(said, plan.hints, index)
+        return painter.see(frame, base if prior is None else prior, hints, plan.hints_begin(index))
 
     meter = Meter(options.report is not None)
     color_segments(
@@ -126,7 +131,6 @@ def _color(film: Film, path: Path, network: Network, options: FilmOptions) -> Re
         parts,
         sink,
         steady=Steady(options.steady),
-        vividness=options.vividness,
         workers=workers_of(options),
         meter=meter,
     )
@@ -169,11 +173,13 @@ def _look_through(
     network: Network,
     options: FilmOptions,
     base: np.ndarray | None,
+    said: tuple[Said, ...],
 ) -> Plan:
     typical = network.training_prior() if network.has_prior and options.steady else None
     damage: list[str] = []
     found = tqdm(frames(film, damage), "looking", film.count or None, unit="frame", disable=None)
-    return look_through(found, painter, typical, base, damage)
+    tracker = Tracker(said, float(film.rate))
+    return look_through(found, painter, typical, base, damage, tracker, float(film.time_base))
 
 
 def make_painter(
@@ -199,7 +205,16 @@ def make_painter(
     def predict(L: np.ndarray, prior: np.ndarray | None) -> np.ndarray:
         return network(L, temperature=options.temperature, prior=prior)
 
-    return Painter(film, predict, options.size or network.size), base
+    features = None
+    if options.hints is not None:
+        if not network.has_features:
+            raise UsageError(
+                f"the model {network.name} takes no hints; choose one with the head `distribution`,"
+                " or make its folder anew with `colorizer export FOLDER FOLDER`"
+            )
+        features = network.features
+    size = options.size or network.size
+    return Painter(film, predict, size, options.vividness, features), base
 
 
 def workers_of(options: FilmOptions) -> int:

@@ -1,13 +1,15 @@
 """The first reading of a film: its times, its shots, and the palette of each."""
 
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from colorizer.color import gamut
 from colorizer.film import flow
+from colorizer.film.hints import Tracker
 from colorizer.film.painter import Painter
 from colorizer.film.source import Frame
 
@@ -19,7 +21,8 @@ SAMPLES = 8
 COLORED = 3.0  # steps of 8 bits, above which a film counts as colored
 BLUR = 10.0  # Lab units, of a palette
 EVEN = 0.3  # share of the even distribution in both palettes that are compared
-FORCE = 0.25  # power of their ratio; at 0.5 one film in three lost 6 % of its chroma
+FORCE = 0.5  # power of their ratio
+BALANCE = 0.5, 2.0  # bounds of the factor that keeps the chroma
 GRAY = 12.0  # Lab units of chroma, up to which a color counts as gray
 
 
@@ -33,6 +36,8 @@ class Plan:
         priors: (S, Q) float32, a factor on each color bin, for each shot; (S, 0) for none.
         damage: a sentence for each place that could not be read.
         colored: whether the film has colors of its own.
+        hints: number of a frame -> index and places of what is said there.
+        notes: sentences on the hints.
     """
 
     pts: np.ndarray
@@ -40,6 +45,13 @@ class Plan:
     priors: np.ndarray
     damage: tuple[str, ...] = ()
     colored: bool = False
+    hints: dict[int, list[tuple[int, np.ndarray]]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def hints_begin(self, index: int) -> bool:
+        """Whether something is said of a frame that is not said of the one before, of one shot."""
+        here, before = ({i for i, _ in self.hints.get(number, ())} for number in (index, index - 1))
+        return bool(here - before) and index not in self.starts
 
     def prior(self, index: int) -> np.ndarray | None:
         """Of the shot that a frame belongs to."""
@@ -57,14 +69,26 @@ class Plan:
                 priors=self.priors,
                 damage=np.array(self.damage, dtype=np.str_),
                 colored=self.colored,
+                hints=json.dumps(
+                    {
+                        index: [(i, places.tolist()) for i, places in found]
+                        for index, found in self.hints.items()
+                    }
+                ),
+                notes=np.array(self.notes, dtype=np.str_),
             )
         work.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> "Plan":
         with np.load(path) as held:
-            damage = tuple(str(line) for line in held["damage"])
-            return cls(held["pts"], held["starts"], held["priors"], damage, bool(held["colored"]))
+            hints = {
+                int(index): [(i, np.array(places)) for i, places in found]
+                for index, found in json.loads(str(held["hints"])).items()
+            }
+            damage, notes = (tuple(map(str, held[name])) for name in ("damage", "notes"))
+            arrays = held["pts"], held["starts"], held["priors"]
+            return cls(*arrays, damage, bool(held["colored"]), hints, notes)
 
 
 def look_through(
@@ -73,8 +97,10 @@ def look_through(
     typical: np.ndarray | None,
     base: np.ndarray | None,
     damage: list[str],
+    tracker: Tracker,
+    tick: float,
 ) -> Plan:
-    """Read a film once: find its cuts, and from some frames of each shot the shot's palette.
+    """Read a film once: find its cuts, from some frames of each shot its palette, follow hints.
 
     Args:
         frames: all of them.
@@ -82,6 +108,8 @@ def look_through(
         typical: (Q,), shares of the color bins in the training photos; None: no palettes.
         base: (Q,), a factor on each bin that counts in all shots, or None.
         damage: what `frames` could not decode, filled while they are read.
+        tracker: follows the hints.
+        tick: seconds in a step of the presentation times.
     """
     pts: list[int] = []
     starts: list[int] = []
@@ -97,13 +125,15 @@ def look_through(
 
     for frame in frames:
         grid = painter.lightness(frame)[1]
-        if last is None or flow.is_cut(grid, last):
+        cut = last is None or flow.is_cut(grid, last)
+        if cut:
             close()
             shot = _Samples()
             starts.append(frame.index)
         shot.add(grid)
         chroma = max(chroma, frame.chroma)
         pts.append(frame.pts)
+        tracker.add(frame.index, (frame.pts - pts[0]) * tick, painter.upright(grid), cut)
         last = grid
     close()
     return Plan(
@@ -112,6 +142,8 @@ def look_through(
         np.array(priors, np.float32) if priors else np.zeros((len(starts), 0), np.float32),
         tuple(damage),
         chroma > COLORED,
+        tracker.found,
+        tuple(tracker.lost()),
     )
 
 
@@ -136,13 +168,20 @@ class _Samples:
 def _palette(answers: list[np.ndarray], typical: np.ndarray, base: np.ndarray | None) -> np.ndarray:
     """Factors on the color bins that lean to the hues of a shot: (Q,).
 
-    How much of it is gray stays as it is: only colors are weighed against each other.
+    Only colors are weighed against each other, and so much against gray that the shot's mean
+    chroma stays what it is.
     """
     ab = np.concatenate([answer.reshape(-1, 2) for answer in answers])
     share, usual = (gamut.smooth_prior(h, BLUR) for h in (gamut.histogram(ab), typical))
     even = EVEN / len(typical)
     lean = (((1 - EVEN) * share + even) / ((1 - EVEN) * usual + even)) ** FORCE
-    colored = np.linalg.norm(gamut.bins(), axis=1) > GRAY
-    lean[colored] *= share[colored].sum() / (share * lean)[colored].sum()
+    chroma = np.linalg.norm(gamut.bins(), axis=1)
+    colored = chroma > GRAY
     lean[~colored] = 1
+    leaning = share * lean
+    # the mean of `chroma` under `leaning`, its colored part times `balance`, is that under `share`
+    over = chroma - (share * chroma).sum() / share.sum()
+    above, below = (leaning * over)[colored].sum(), -(leaning * over)[~colored].sum()
+    balance = below / above if min(above, below) > 0 else 1.0
+    lean[colored] *= np.clip(balance, *BALANCE)
     return lean if base is None else lean * base

@@ -17,7 +17,17 @@ from colorizer.film.extra import require_av
 if TYPE_CHECKING:
     import av
 
-__all__ = ["PICTURES", "Film", "Frame", "clip", "frames", "open_film", "pictures_in", "sentence"]
+__all__ = [
+    "PICTURES",
+    "Film",
+    "Frame",
+    "clip",
+    "frames",
+    "open_film",
+    "pictures_in",
+    "rgb_frames",
+    "sentence",
+]
 
 PICTURES = {
     *(".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".dpx", ".webp", ".pgm", ".ppm", ".exr"),
@@ -140,6 +150,13 @@ def frames(film: Film, damage: "list[str] | None" = None) -> Iterator[Frame]:
         yield Frame(index, pts, luma(frame, film.coding), chroma)
 
 
+def rgb_frames(film: Film) -> Iterator[np.ndarray]:
+    """The frames as a player shows them, in the order of `frames`: (H, W, 3) uint8, as coded."""
+    found = _pictures(film) if film.path.is_dir() else _decoded(film, None)
+    for _, frame in found:
+        yield frame.to_ndarray(format="rgb24")
+
+
 def clip(film: Film, where: float, count: int) -> Iterator[Frame]:
     """Some frames from a place in a film: the first that come after the nearest key frame there.
 
@@ -194,7 +211,7 @@ def _describe(container: "av.container.InputContainer", path: Path, deinterlace:
         height=first.height,
         aspect=Fraction(stream.sample_aspect_ratio or 1) or Fraction(1),
         rotation=round(first.rotation / 90) * 90 % 360,
-        time_base=Fraction(stream.time_base),
+        time_base=Fraction(stream.time_base),  # ty: ignore[no-matching-overload] - it has one
         rate=rate,
         count=stream.frames or round(length * rate),
         coding=coding_of(first),

@@ -29,13 +29,20 @@ class Steady:
     L: np.ndarray | None = None
     ab: np.ndarray | None = None
 
-    def step(self, L: np.ndarray, ab: np.ndarray, cut: bool = False) -> np.ndarray:
+    def step(
+        self,
+        L: np.ndarray,
+        ab: np.ndarray,
+        cut: bool = False,
+        jump: np.ndarray | None = None,
+    ) -> np.ndarray:
         """The colors of the next frame.
 
         Args:
             L: (H, W) float32, 0..100, always of one size.
             ab: (H, W, 2), Lab units: the network's answer for this frame.
             cut: whether this frame begins a shot, so that nothing is carried into it.
+            jump: (H, W, 2), by how much what is carried changes here at once, as hints want it.
 
         Returns:
             (H, W, 2) float32.
@@ -45,6 +52,7 @@ class Steady:
             way = flow.find(L, self.L)
             trust = flow.agreement(L, self.L, way, flow.find(self.L, L))
             share = (self.hold * trust)[..., None]
-            ab = ab + share * (flow.carry(self.ab, way) - ab)
+            carried = flow.carry(self.ab, way)
+            ab = ab + share * ((carried if jump is None else carried + jump) - ab)
         self.L, self.ab = L, ab
         return ab

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -159,7 +159,8 @@ class Network:
         if self.has_prior:
             feed["prior"] = self._ones if prior is None else np.asarray(prior, np.float32)
         try:
-            values = [found[0] for found in self._session.run(outputs, feed)]
+            found = cast(list[np.ndarray], self._session.run(outputs, feed))
+            values = [batch[0] for batch in found]
         except Exception as error:  # its exceptions share no other base class
             raise ColorizerError(f"the model {self.name} failed: {_first_line(error)}") from error
         if not all(np.isfinite(found).all() for found in values):

@@ -103,18 +103,20 @@ class Picture:
         return bool(self.pages) and self.pages[0].orientation > 2
 
 
-def read(source: Source, max_pixels: int = MAX_PIXELS) -> Picture:
+def read(source: "Source | Picture", max_pixels: int = MAX_PIXELS) -> Picture:
     """Read the header of a picture.
 
     Args:
         source: a path, the bytes of a file, or an array (H, W) or (H, W, 3), uint8 or uint16:
-            sRGB, or gray on the sRGB curve.
+            sRGB, or gray on the sRGB curve; or a header that was read before.
         max_pixels: width times height, above which a picture is refused.
 
     Raises:
         ColorizerError: there is no such file, or it is no picture that can be colored.
         UsageError: an array of another shape or type.
     """
+    if isinstance(source, Picture):
+        return source
     if isinstance(source, np.ndarray):
         return _read_array(source)
     source = source if isinstance(source, bytes) else Path(source)

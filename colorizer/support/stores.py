@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.extras import extra
 from colorizer.support.files import remove_stale, whole
+from colorizer.support.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -69,11 +70,8 @@ def connect(url: str) -> tuple["AbstractFileSystem", str]:
     except ImportError as error:
         raise UsageError(f"{url}: {scheme}:// needs a package of its own: {error}") from error
     except ValueError as error:
-        from difflib import get_close_matches
-
         known = fsspec.available_protocols()
-        near = get_close_matches(scheme, known, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(scheme, known, 0.5)
         if scheme in known:  # it is something else that is wrong
             raise UsageError(f"{url} is no address: {error}") from error
         raise UsageError(

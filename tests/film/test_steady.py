@@ -114,3 +114,26 @@ def test_color_consistency_is_the_divergence_of_histograms():
     assert odd > 0.5
     assert (other.totals / other.counts)[1:] == pytest.approx([0, 0])
     assert list(other.counts) == [5, 4, 2]
+
+
+def test_the_palette_of_a_shot_leans_to_its_hues_and_keeps_its_chroma():
+    from colorizer.color import gamut
+    from colorizer.film.shots import _palette
+
+    rng = np.random.default_rng(0)
+    typical = np.full(len(gamut.bins()), 1 / len(gamut.bins()))
+    orange = rng.normal((25, 40), 8, (20, 30, 2))
+    gray = rng.normal((0, 0), 4, (20, 30, 2))
+    prior = _palette([orange, gray], typical, None)
+    hue = np.degrees(np.arctan2(*gamut.bins().T[::-1]))
+    chroma = np.linalg.norm(gamut.bins(), axis=1)
+    vivid = chroma > 25
+    assert (
+        prior[vivid & (abs(hue - 58) < 20)].mean() > 2 * prior[vivid & (abs(hue + 120) < 40)].mean()
+    )
+    share = gamut.smooth_prior(gamut.histogram(np.concatenate([orange, gray]).reshape(-1, 2)), 10)
+    mean = (share * prior * chroma).sum() / (share * prior).sum()
+    assert mean == pytest.approx((share * chroma).sum() / share.sum(), rel=0.02)
+    assert np.allclose(
+        _palette([orange], typical, prior) / _palette([orange], typical, None), prior
+    )

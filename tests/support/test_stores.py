@@ -61,7 +61,7 @@ def test_patterns(tmp_path):
 
 
 def test_addresses_that_are_none(bucket):
-    with pytest.raises(UsageError, match=r"s4://b/a: unknown scheme s4; did you mean s3\?"):
+    with pytest.raises(UsageError, match=r"s4://b/a: unknown scheme s4; did you mean 's3'\?"):
         Store("s4://b/a")
     with pytest.raises(UsageError, match="names no bucket; give one"):
         Store("s3://")
