@@ -22,7 +22,7 @@ from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.compose import compose, fit_chroma, resize
 from colorizer.inference.hints import Hint, Hints
 from colorizer.inference.predict import Seen
-from colorizer.inference.propagate import EDGE, follow, mark, solve
+from colorizer.inference.propagate import EDGE, mark, solve
 from colorizer.pictures import header as pictures
 
 COUNTS = (0, 1, 3, 10, 30)
