@@ -8,8 +8,9 @@ from filelock import FileLock
 from tqdm import tqdm
 
 from colorizer.errors import ColorizerError
+from colorizer.support.patterns import expand
 from colorizer.support.pool import as_done
-from colorizer.support.stores import Store, expand, fetch, stamp
+from colorizer.support.stores import Store, fetch, stamp
 
 __all__ = ["fetch_shards"]
 

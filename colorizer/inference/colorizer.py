@@ -285,7 +285,6 @@ class Colorizer:
         from colorizer.pictures import metadata
         from colorizer.pictures import save as output
 
-        bits = output.bits_of(path, picture.bits)
         count = max(1, len(picture.pages))
         if (last := self._hints.last_page) > count:
             raise UsageError(f"{picture} has no page {last}, of which the hints speak")
@@ -293,7 +292,8 @@ class Colorizer:
             notes.append(f"{picture} has {count} pages; only the first is colored")
             count = 1
         for page in range(count):
-            own = output.bits_of(path, picture.pages[page].bits) if picture.pages else bits
+            deep = picture.pages[page].bits if picture.pages else picture.bits
+            own = output.bits_of(path, deep)
             colored, original, has_color = self._color(picture, page, own)
             if has_color and not page:
                 notes.append(f"{picture} has colors of its own; they are replaced")
@@ -302,7 +302,7 @@ class Colorizer:
                 image = metadata.with_profile(_attach_alpha(original, colored), original)
                 further = pictures.further_channels(picture, page)
             made = output.OutputPage(image, told, further)
-            for note in (*metadata.sentences(told, str(picture)), *output.losses(made, path)):
+            for note in (*metadata.sentences(told, str(picture)), *output.losses(made, path, deep)):
                 if note not in notes:
                     notes.append(note)
             yield made

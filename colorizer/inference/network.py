@@ -66,7 +66,10 @@ class Network:
         self._ones = np.ones(len(gamut.bins()), np.float32)
         self.weights_sha256 = self.folder.weights_sha256
         self._session = _start_session(self.folder, threads)
-        self._inputs = {value.name: value.shape for value in self._session.get_inputs()}
+        # Folders of before had inputs with defaults, which are initializers too.
+        session = self._session
+        inputs = [*session.get_inputs(), *session.get_overridable_initializers()]
+        self._inputs = {value.name: value.shape for value in inputs}
         self._outputs = {value.name for value in self._session.get_outputs()}
 
     @property

@@ -13,7 +13,7 @@ import numpy as np
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.pictures import jpeg, tiff
 from colorizer.pictures.chunks import PngTold, read_png
-from colorizer.pictures.lightness import color_spread, has_unusable_profile, lightness
+from colorizer.pictures.lightness import ICC, color_spread, has_unusable_profile, lightness
 from colorizer.pictures.opening import MAX_PIXELS, check_size, name_of, open_image, sniff
 from colorizer.pictures.resize import enlarge
 from colorizer.pictures.tiff import Channels, Frame
@@ -140,7 +140,8 @@ def read(source: "Source | Picture", max_pixels: int = MAX_PIXELS) -> Picture:
     )
     if loader != "tiffload" and count > 1:
         notes += (f"{name} has {count} pages or frames; only the first is colored",)
-    if has_unusable_profile(image):
+    dropped = isinstance(told, PngTold) and told.has_profile and not image.get_typeof(ICC)
+    if dropped or has_unusable_profile(image):
         notes += (f"{name}: its color profile is of no use here; taken as sRGB",)
     return Picture(
         source,
@@ -213,7 +214,7 @@ def _with_loader(source: Path | bytes, loader: str, frame: Frame, name: str) -> 
     if frame.directory is None or tiff.readable(frame.directory):
         return frame
     for reader in ("", "pillow-tiff"):
-        if reader and frame.sub >= 0:
+        if reader and (frame.sub >= 0 or not tiff.pillow_reads(frame.directory)):
             continue
         try:
             tried = replace(frame, loader=reader)

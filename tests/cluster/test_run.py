@@ -152,7 +152,7 @@ def test_a_store_that_fails_now_and_then(photos, expected, color, monkeypatch):
     fs = fsspec.filesystem("memory")
     fs.store.clear()
     put(photos, Store("memory://b/in"))
-    monkeypatch.setattr("colorizer.support.stores._PAUSE", 0.001)
+    monkeypatch.setattr("colorizer.support.retries._PAUSE", 0.001)
     count = 0
 
     def flaky(plain):

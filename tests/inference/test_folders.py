@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from colorizer.cli import main
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.folders import memory
@@ -364,3 +365,17 @@ def test_the_header_of_a_picture_is_read_once(photos, colorizer, tmp_path, monke
     monkeypatch.setattr(header, "sniff", lambda path: (looked.append(path), plain(path))[1])
     run(plan([photos], tmp_path / "out"), colorizer)
     assert sorted(looked) == sorted([photos / "b.png", photos / "deep/er/a.jpg"])
+
+
+def test_a_photo_that_is_of_another_share_is_said_to_be(photos, colorizer, tmp_path, capsys):
+    photo, out = str(photos / "b.png"), tmp_path / "out.png"
+    told = {}
+    for part in ("1/2", "2/2"):
+        model = str(colorizer._network.folder)
+        command = ["colorize", photo, "-o", str(out), "--model", model, "--shard", part]
+        assert main([*command, "--overwrite"]) == 0
+        told[part] = capsys.readouterr()
+    done = [part for part in told if told[part].out == f"{out}\n"]
+    (other,) = told.keys() - set(done)
+    assert f"note: nothing to do: {photo} not in share {other}" in told[other].err
+    assert told[done[0]].err == ""

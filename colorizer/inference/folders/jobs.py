@@ -21,6 +21,7 @@ __all__ = [
     "plan",
     "report_path",
     "shard",
+    "share_name",
     "writable",
 ]
 
@@ -134,6 +135,12 @@ def shard(jobs: list[Job], part: str | None = None) -> list[Job]:
     """
     share = _share(jobs, part)
     return [job for job in jobs if falls_to(job.name, share)]
+
+
+def share_name(jobs: list[Job], part: str | None = None) -> str:
+    """Which share `shard` gives, as `i/n`."""
+    own, count = _share(jobs, part)
+    return f"{own}/{count}"
 
 
 def report_path(
