@@ -54,7 +54,7 @@ def prepare(options: "onnxruntime.SessionOptions", device: str) -> None:
 
 
 def check_in_use(session: "onnxruntime.InferenceSession", device: str) -> None:
-    """Raise ColorizerError if ONNX Runtime has fallen back to the processor, as it does silently."""
+    """Raise ColorizerError if ONNX Runtime has silently fallen back to the processor."""
     if device in ("auto", "cpu"):
         return
     provider = _PROVIDERS[device][0]

@@ -186,16 +186,18 @@ def test_a_resolution_that_nobody_gave_is_not_made_up(colorizer, tmp_path, kind)
             # of JPEG and TIFF Pillow itself makes one up
             assert destination in ("tif", "jpg") or "dpi" not in image.info
             assert image.info.get("jfif_unit", 0) == 0
-        if destination == "tif":
-            with tifffile.TiffFile(path) as found:
-                assert not {282, 283, 296} & set(found.pages[0].tags.keys())
+    colorizer.colorize_file(file, tmp_path / "out.bmp")
+    with Image.open(tmp_path / "out.bmp") as image:
+        assert image.info["dpi"] == (0, 0)
+    with tifffile.TiffFile(tmp_path / "out.tif") as found:
+        assert not {282, 283, 296} & set(found.pages[0].tags.keys())
 
 
 @pytest.mark.parametrize("source", ["jpg", "png", "tif", "bmp"])
 def test_a_resolution_that_was_given_stays(colorizer, tmp_path, source):
     kind = {"jpg": "JPEG", "tif": "TIFF"}.get(source, source.upper())
     file = encoded(kind, dpi=(600, 300))
-    for destination in ("jpg", "png", "tif", "webp", "avif", "jp2"):
+    for destination in ("jpg", "png", "tif", "webp", "avif", "jp2", "bmp"):
         path = tmp_path / f"out.{destination}"
         colorizer.colorize_file(file, path)
         with Image.open(path) as image:
