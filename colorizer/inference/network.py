@@ -67,7 +67,8 @@ class Network:
         self.weights_sha256 = self.folder.weights_sha256
         self._session = _start_session(self.folder, threads)
         # Folders of before had inputs with defaults, which are initializers too.
-        inputs = self._session.get_inputs() + self._session.get_overridable_initializers()
+        session = self._session
+        inputs = [*session.get_inputs(), *session.get_overridable_initializers()]
         self._inputs = {value.name: value.shape for value in inputs}
         self._outputs = {value.name for value in self._session.get_outputs()}
 
