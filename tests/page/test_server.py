@@ -323,10 +323,8 @@ def test_another_host_is_said_aloud_and_keeps_the_token(model):
     address = process.stdout.readline().split()[-1]
     port, token = address.split(":")[2].split("/")[:2]
     assert len(token) > 30
-    answer = httpx.HTTPTransport(retries=5).handle_request(
-        httpx.Request("GET", f"http://127.0.0.1:{port}/")
-    )
-    assert answer.status_code == 403
+    with httpx.Client(transport=httpx.HTTPTransport(retries=6), trust_env=False) as client:
+        assert client.get(f"http://127.0.0.1:{port}/").status_code == 403
     process.terminate()
     told = process.communicate(timeout=10)[1]
     assert told.startswith("warning: 0.0.0.0 lets others on the network in")
