@@ -250,12 +250,15 @@ def _prepare(args: Namespace) -> int:
 
 def _export_parser() -> Parser:
     parser = Parser(
-        description="turn a trained state dict into a model folder, or change one's defaults"
+        description="turn a trained state dict into a model folder, change one's defaults, or make "
+        "one ONNX file for other runtimes"
     )
     parser.add_argument(
         "source", metavar="STATE_DICT", help=".safetensors, .pth or .ckpt, or a model folder"
     )
-    parser.add_argument("folder", metavar="OUT", help="the model folder to write")
+    parser.add_argument(
+        "out", metavar="OUT", help="the model folder to write, or OUT.onnx for other runtimes"
+    )
     parser.add_argument(
         "--model",
         type=dict[str, Any] | None,
@@ -270,14 +273,27 @@ def _export_parser() -> Parser:
         type=float | None,
         help="how much a distribution head leans to common colors: 0 not at all, 1 most",
     )
+    parser.add_argument("--opset", type=int | None, help="of OUT.onnx: 17 or 18 (default: 18)")
+    parser.add_argument(
+        "--static",
+        type=str | None,
+        metavar="HxW",
+        help="of OUT.onnx: one fixed size in pixels, such as 256x256",
+    )
     return parser
 
 
 def _export(args: Namespace) -> int:
     weights = training_side("colorizer.weights")
-    names = ("model", "size", "temperature", "moderation")
-    options = {name: args[name] for name in names}
-    print(weights.export_weights(args.source, args.folder, **options))
+    ours, others = ("size", "temperature", "moderation"), ("opset", "static")
+    portable = args.out.endswith(".onnx")
+    names, foreign = (others, ours) if portable else (ours, others)
+    if given := [f"--{name}" for name in foreign if args[name] is not None]:
+        kind = "of a model folder" if portable else "of OUT.onnx, a graph for other runtimes"
+        raise UsageError(f"{' and '.join(given)}: options {kind}, but OUT is {args.out}")
+    options = {name: args[name] for name in names if args[name] is not None}
+    make = weights.export_portable if portable else weights.export_weights
+    print(make(args.source, args.out, model=args.model, **options))
     return 0
 
 

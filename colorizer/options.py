@@ -21,7 +21,7 @@ __all__ = [
     "ServeOptions",
 ]
 
-DEFAULT_MODEL = "colornet18"
+DEFAULT_MODEL = "colornet_lite_cross"
 """The shipped model that colors unless another one is named."""
 
 MAX_PIXELS = 1_000_000_000
@@ -89,6 +89,11 @@ class ColorizeOptions(Options):
         False,
         "write the color layer alone, for the blend mode `color` of an image editor",
         note="color layer alone",
+    )
+    device: str = option(
+        "auto",
+        "where the network runs; auto is cpu. Others need a build of ONNX Runtime of their own",
+        choices=("auto", "cpu", "cuda", "coreml", "directml", "openvino"),
     )
     threads: int | None = option(
         None,

@@ -62,7 +62,7 @@ class Colorizer:
         self, model: str | os.PathLike[str] | ModelFolder = DEFAULT_MODEL, **options: Any
     ) -> None:
         chosen = ColorizeOptions.of(options)
-        self._network = Network(model, chosen.threads)
+        self._network = Network(model, chosen.threads, chosen.device)
         self._palette: np.ndarray | None = None
         self._hints = Hints()
         self._take(chosen, ColorizeOptions())
@@ -112,7 +112,8 @@ class Colorizer:
         return self.__dict__ | {"_network": self._network.folder}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        network = Network(state["_network"], state["options"].threads)
+        options = state["options"]
+        network = Network(state["_network"], options.threads, options.device)
         self.__dict__ |= state | {"_network": network}
 
     def with_options(self, **changes: Any) -> Self:
@@ -124,6 +125,8 @@ class Colorizer:
         Raises:
             UsageError, ColorizerError: as for the constructor.
         """
+        if changes.get("device", self.options.device) != self.options.device:
+            raise UsageError("a device is chosen when a model is loaded: make a new Colorizer")
         other = object.__new__(type(self))  # copy.copy would pickle, and load the model again
         other.__dict__ |= self.__dict__
         other._take(self.options.changed(changes), self.options)
@@ -285,7 +288,6 @@ class Colorizer:
         from colorizer.pictures import metadata
         from colorizer.pictures import save as output
 
-        bits = output.bits_of(path, picture.bits)
         count = max(1, len(picture.pages))
         if (last := self._hints.last_page) > count:
             raise UsageError(f"{picture} has no page {last}, of which the hints speak")
@@ -293,7 +295,8 @@ class Colorizer:
             notes.append(f"{picture} has {count} pages; only the first is colored")
             count = 1
         for page in range(count):
-            own = output.bits_of(path, picture.pages[page].bits) if picture.pages else bits
+            deep = picture.pages[page].bits if picture.pages else picture.bits
+            own = output.bits_of(path, deep)
             colored, original, has_color = self._color(picture, page, own)
             if has_color and not page:
                 notes.append(f"{picture} has colors of its own; they are replaced")
@@ -302,7 +305,7 @@ class Colorizer:
                 image = metadata.with_profile(_attach_alpha(original, colored), original)
                 further = pictures.further_channels(picture, page)
             made = output.OutputPage(image, told, further)
-            for note in (*metadata.sentences(told, str(picture)), *output.losses(made, path)):
+            for note in (*metadata.sentences(told, str(picture)), *output.losses(made, path, deep)):
                 if note not in notes:
                     notes.append(note)
             yield made

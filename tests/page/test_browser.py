@@ -248,7 +248,8 @@ def test_strokes_and_erasing(narrow, scan):
 def test_a_hint_without_a_color_is_none(narrow, scan):
     narrow.locator("#files").set_input_files(scan)
     settled(narrow)
-    click_on(narrow, 0.5, 0.2)
+    box = narrow.locator("#paper").bounding_box()
+    narrow.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 5)
     sync_api.expect(narrow.locator("#picker")).to_be_visible()
     narrow.locator("#picker-close").click()
     sync_api.expect(narrow.locator(".mark")).to_have_count(0)
