@@ -62,7 +62,7 @@ class Colorizer:
         self, model: str | os.PathLike[str] | ModelFolder = DEFAULT_MODEL, **options: Any
     ) -> None:
         chosen = ColorizeOptions.of(options)
-        self._network = Network(model, chosen.threads)
+        self._network = Network(model, chosen.threads, chosen.device)
         self._palette: np.ndarray | None = None
         self._hints = Hints()
         self._take(chosen, ColorizeOptions())
@@ -112,7 +112,8 @@ class Colorizer:
         return self.__dict__ | {"_network": self._network.folder}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        network = Network(state["_network"], state["options"].threads)
+        options = state["options"]
+        network = Network(state["_network"], options.threads, options.device)
         self.__dict__ |= state | {"_network": network}
 
     def with_options(self, **changes: Any) -> Self:
@@ -124,6 +125,8 @@ class Colorizer:
         Raises:
             UsageError, ColorizerError: as for the constructor.
         """
+        if changes.get("device", self.options.device) != self.options.device:
+            raise UsageError("a device is chosen when a model is loaded: make a new Colorizer")
         other = object.__new__(type(self))  # copy.copy would pickle, and load the model again
         other.__dict__ |= self.__dict__
         other._take(self.options.changed(changes), self.options)
