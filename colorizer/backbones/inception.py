@@ -12,6 +12,7 @@ from torch import Tensor
 from colorizer.backbones.frozen import Backbone
 from colorizer.errors import UsageError
 from colorizer.support.files import sha256
+from colorizer.support.impostors import what_it_is
 
 __all__ = ["inception"]
 
@@ -64,7 +65,8 @@ def _inception_weights(source: str) -> tuple[dict[str, Tensor], str]:
             return tensors, URL_INCEPTION_V3.rsplit("/", 1)[1]
         return torch.load(source, weights_only=True), f"sha256 {sha256(Path(source))[:12]}"
     except Exception as error:  # no network, no file, no space, no state dict
+        reason = what_it_is(Path(source)) or type(error).__name__
         raise UsageError(
-            f"inception {source!r}: cannot get the weights ({type(error).__name__}); set inception "
+            f"inception {source!r}: cannot get the weights ({reason}); set inception "
             f"to the path of {URL_INCEPTION_V3}, or choose frechet_vgg16"
         ) from error
