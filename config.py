@@ -14,5 +14,5 @@ settings.loss = {"distribution": 1.0}
 settings.trainer.epochs = 100
 
 # What --mode=inference uses and writes.
-settings.inference.model = "colornet18"
+settings.inference.model = "colornet_lite_cross"
 settings.inference.output = "colorizer/output/colored.jpg"

@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1000, help="photos of engines and kills")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--megapixels", type=float, default=0.1, help="of the photos of engines")
-    parser.add_argument("--model", default="colornet18")
+    parser.add_argument("--model", default="colornet_lite_cross")
     parser.add_argument("--workers", type=int, default=2, help="of engines")
     group = parser.add_argument_group("plan")
     for name, default, about in (

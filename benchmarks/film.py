@@ -13,6 +13,7 @@ import argparse
 import resource
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -138,7 +139,9 @@ def numbers(grids: list, abs_: list, real: list, starts: set[int]) -> tuple[floa
     for i, (L, ab, true) in enumerate(zip(grids, abs_, real, strict=True)):
         warp.update(L, ab, i in starts)
         consistency.update(ab, i in starts)
-        rgb, meant = (color.lab2rgb(np.dstack([L, x])) for x in (ab, true))
+        with warnings.catch_warnings():  # of colors that sRGB has not, which are clipped
+            warnings.simplefilter("ignore")
+            rgb, meant = (color.lab2rgb(np.dstack([L, x])) for x in (ab, true))
         errors.append(((rgb - meant) ** 2).mean())
     chroma = np.mean([np.linalg.norm(ab, axis=-1).mean() for ab in abs_])
     psnr = float(np.mean(10 * np.log10(1 / np.maximum(errors, 1e-10))))
@@ -181,12 +184,12 @@ def zoom() -> Iterator[np.ndarray]:
 
 
 def edited() -> Iterator[np.ndarray]:
-    """Shots of two seconds, with cuts and dissolves between them."""
+    """Shots of sixteen frames, with cuts and dissolves between them in turn."""
     shots = [make() for make in (pan, zoom, handheld)]
     for i in range(10_000):
-        number, at = divmod(i, 48)
+        number, at = divmod(i, 16)
         seen = next(shots[number % 3])
-        share = (at - 36) / 12 if number % 2 and at > 36 else 0
+        share = (at - 9) / 7 if number % 2 and at > 9 else 0
         yield (1 - share) * seen + share * next(shots[(number + 1) % 3]) if share else seen
 
 

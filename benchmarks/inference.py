@@ -37,7 +37,7 @@ def main() -> None:
     what = {"pictures": pictures, "folders": folders, "stages": stages, "edges": edges}
     what["drift"] = drift
     parser.add_argument("what", nargs="*", help=" ".join(what))
-    parser.add_argument("--model", default="colornet18")
+    parser.add_argument("--model", default="colornet_lite_cross")
     parser.add_argument(
         "--megapixels", type=int, nargs="+", default=[1, 12, 100], choices=[*SHAPES]
     )

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from colorizer.training import train
     from colorizer.weights import load_model
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Colorizer",
     "ColorizerError",

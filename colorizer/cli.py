@@ -1,17 +1,15 @@
 """`colorizer <verb>`: parse, call, print."""
 
-import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import Namespace
 
+from colorizer import __version__
 from colorizer.config import Settings
-from colorizer.errors import ColorizerError, UsageError
+from colorizer.errors import UsageError
 from colorizer.extras import training_side
 from colorizer.options import (
     DEFAULT_MODEL,
@@ -23,60 +21,20 @@ from colorizer.options import (
     PrepareOptions,
     ServeOptions,
 )
-from colorizer.support.nearest import did_you_mean
+from colorizer.parser import Parser, answer
 
-__all__ = ["Parser", "answer", "main"]
-
-
-class Parser(ArgumentParser):
-    """Answers a wrong argument with one sentence, not with the whole usage."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(allow_abbrev=False, **options)
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        sentence = " ".join(message.split())
-        unknown = re.search(r"unrecognized arguments?: (--[^\s=]+)", sentence)
-        if unknown:
-            known = [o for p in self._parsers() for a in p._actions for o in a.option_strings]
-            sentence += did_you_mean(unknown[1], known).replace("'", "")
-        raise UsageError(f"{sentence} (see {self.prog.replace('[options] ', '')} --help)") from ex
-
-    def _parsers(self) -> list[ArgumentParser]:
-        verbs = [a.choices for a in self._actions if isinstance(a.choices, dict)]
-        return [self, *(parser for choices in verbs for parser in choices.values())]
+__all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `colorizer`; returns the exit status: 0 all done, 1 some inputs failed, 2 bad usage."""
     parser = Parser(prog="colorizer", description="Color grayscale photographs.")
-    parser.add_argument("--version", action="version", version=f"colorizer {version('colorizer')}")
+    parser.add_argument("--version", action="version", version=f"colorizer {__version__}")
     verbs = parser.add_subcommands(dest="verb")
     for name, (build, _) in _VERBS.items():
         verb = build()
         verbs.add_subcommand(name, verb, help=verb.description)
     return answer(lambda: _run(parser, argv))
-
-
-def answer(run: Callable[[], int]) -> int:
-    """What `run` returns; an error becomes one sentence and its exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a name that a console cannot show is no error
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        try:
-            return run()
-        finally:
-            sys.stdout.flush()
-    except BrokenPipeError:  # as `head` closes it, when it has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141  # what a shell says of a program that the system ended for it
-    except ColorizerError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2 if isinstance(error, UsageError) else 1
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
 
 
 def _run(parser: Parser, argv: Sequence[str] | None) -> int:
@@ -122,9 +80,9 @@ def _colorize(args: Namespace) -> int:
     from colorizer.pictures.quiet import silence
 
     silence()
-    folder = FolderOptions.of_flags(args)
-    options = ColorizeOptions.of_flags(args, variant=folder.variants)  # whether the model can
-    cluster = ClusterOptions.of_flags(args)
+    folder = FolderOptions.of_flags(vars(args))
+    options = ColorizeOptions.of_flags(vars(args), variant=folder.variants)  # whether the model can
+    cluster = ClusterOptions.of_flags(vars(args))
     if verb.is_wanted(args.paths, args.output, cluster):
         if args.uncertainty:
             raise UsageError("an uncertainty map is of a photo of this machine, not of a store")
@@ -140,6 +98,11 @@ def _colorize(args: Namespace) -> int:
         return 0
     jobs = plan.plan(args.paths, args.output, folder.variants, folder.format)
     mine = plan.shard(jobs, folder.shard)
+    if not mine:
+        several = f"{len(jobs)} photos" if len(jobs) > 1 else str(jobs[0].source)
+        _print_notes(
+            [f"nothing to do: {several} not in share {plan.share_name(jobs, folder.shard)}"]
+        )
     one = plan.one_picture(jobs, "an uncertainty map is") if args.uncertainty else None
     if options.hints is not None:
         plan.one_picture(jobs, "hints are")
@@ -182,7 +145,7 @@ def _serve(args: Namespace) -> int:
     from colorizer.pictures.quiet import silence
 
     silence()
-    serve(args.model, ServeOptions.of_flags(args))
+    serve(args.model, ServeOptions.of_flags(vars(args)))
     return 0
 
 
@@ -209,7 +172,7 @@ def _video(args: Namespace) -> int:
     from colorizer.pictures.quiet import silence
 
     silence()
-    options = FilmOptions.of_flags(args)
+    options = FilmOptions.of_flags(vars(args))
     try:
         result = colorize_film(args.film, args.output, args.model, **vars(options))
     except KeyboardInterrupt:
@@ -268,7 +231,7 @@ def _prepare(args: Namespace) -> int:
 
     silence()
     try:
-        result = prepare(args.photos, args.out, **vars(PrepareOptions.of_flags(args)))
+        result = prepare(args.photos, args.out, **vars(PrepareOptions.of_flags(vars(args))))
     except KeyboardInterrupt:
         print(
             f"stopped; what is whole lies in {args.out}, and the same command goes on from there",
@@ -287,12 +250,15 @@ def _prepare(args: Namespace) -> int:
 
 def _export_parser() -> Parser:
     parser = Parser(
-        description="turn a trained state dict into a model folder, or change one's defaults"
+        description="turn a trained state dict into a model folder, change one's defaults, or make "
+        "one ONNX file for other runtimes"
     )
     parser.add_argument(
         "source", metavar="STATE_DICT", help=".safetensors, .pth or .ckpt, or a model folder"
     )
-    parser.add_argument("folder", metavar="OUT", help="the model folder to write")
+    parser.add_argument(
+        "out", metavar="OUT", help="the model folder to write, or OUT.onnx for other runtimes"
+    )
     parser.add_argument(
         "--model",
         type=dict[str, Any] | None,
@@ -307,14 +273,27 @@ def _export_parser() -> Parser:
         type=float | None,
         help="how much a distribution head leans to common colors: 0 not at all, 1 most",
     )
+    parser.add_argument("--opset", type=int | None, help="of OUT.onnx: 17 or 18 (default: 18)")
+    parser.add_argument(
+        "--static",
+        type=str | None,
+        metavar="HxW",
+        help="of OUT.onnx: one fixed size in pixels, such as 256x256",
+    )
     return parser
 
 
 def _export(args: Namespace) -> int:
     weights = training_side("colorizer.weights")
-    names = ("model", "size", "temperature", "moderation")
-    options = {name: args[name] for name in names}
-    print(weights.export_weights(args.source, args.folder, **options))
+    ours, others = ("size", "temperature", "moderation"), ("opset", "static")
+    portable = args.out.endswith(".onnx")
+    names, foreign = (others, ours) if portable else (ours, others)
+    if given := [f"--{name}" for name in foreign if args[name] is not None]:
+        kind = "of a model folder" if portable else "of OUT.onnx, a graph for other runtimes"
+        raise UsageError(f"{' and '.join(given)}: options {kind}, but OUT is {args.out}")
+    options = {name: args[name] for name in names if args[name] is not None}
+    make = weights.export_portable if portable else weights.export_weights
+    print(make(args.source, args.out, model=args.model, **options))
     return 0
 
 
@@ -377,7 +356,7 @@ def _evaluate_parser() -> Parser:
 
 def _evaluate(args: Namespace) -> int:
     evaluation = training_side("colorizer.evaluation")
-    options = vars(EvaluateOptions.of_flags(args))
+    options = vars(EvaluateOptions.of_flags(vars(args)))
     result = evaluation.evaluate(args.model, args.data, args.report, **options)
     for note in result["notes"]:
         print(f"note: {note}", file=sys.stderr)

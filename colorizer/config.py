@@ -35,7 +35,7 @@ def _set_known(self: Any, name: str, value: Any) -> None:
 @dataclass_transform()
 def _settings(cls: type[T]) -> type[T]:
     """A dataclass that refuses unknown names: `settings.trainer.epoch = 3` names `epochs`."""
-    cls.__setattr__ = _set_known  # type: ignore[method-assign, assignment]
+    setattr(cls, "__setattr__", _set_known)  # noqa: B010 - which a type checker may overlook
     return dataclass(cls)
 
 

@@ -17,10 +17,13 @@ from colorizer.errors import ColorizerError
 from colorizer.model_folder import GRAPH, WEIGHTS, layout, writing
 from colorizer.models import ColorModel
 
-__all__ = ["COUNTER", "export"]
+__all__ = ["COUNTER", "IR_VERSION", "Graph", "export", "traced"]
 
 COUNTER = "num_batches_tracked"
 """Batch norm's counter: no weight, and not kept."""
+
+IR_VERSION = 8
+"""The file format of ONNX that goes with opset 18: ONNX Runtime reads it from 1.14 on."""
 
 
 def export(
@@ -76,7 +79,7 @@ def export(
     return folder
 
 
-class _Graph(nn.Module):
+class Graph(nn.Module):
     """What the ONNX graph computes: what the head offers, and the features that it reads.
 
     Attributes:
@@ -125,12 +128,12 @@ def _save_weights(model: ColorModel, path: Path, dtype: str) -> None:
 
 def _save_graph(model: ColorModel, work: Path) -> None:
     """Trace the model to model.onnx, its weights pointing into weights.safetensors."""
-    network = _Graph(model).eval()
+    network = Graph(model).eval()
     inputs = network.inputs
     batch, height, width = (torch.export.Dim(name) for name in "NHW")
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
-        proto = _traced(
+        proto = traced(
             network,
             (torch.full((2, 1, 61, 83), 50.0),),
             kwargs={"controls": inputs},
@@ -153,10 +156,12 @@ def _save_graph(model: ColorModel, work: Path) -> None:
     for node in graph.node:  # stack traces of the tracing
         del node.metadata_props[:]
         node.doc_string = ""
+    proto.ir_version = min(proto.ir_version, IR_VERSION)
     (work / GRAPH).write_bytes(proto.SerializeToString())
 
 
-def _traced(*args: Any, **options: Any) -> onnx.ModelProto:
+def traced(*args: Any, **options: Any) -> onnx.ModelProto:
+    """What `torch.onnx.export` makes of its arguments; raises ColorizerError if it cannot."""
     try:
         program = torch.onnx.export(*args, **options)
     except torch.onnx.OnnxExporterError as error:
@@ -203,7 +208,7 @@ def _check_parity(model: ColorModel, graph: Path, tolerance: float) -> None:
     options.log_severity_level = 3  # it warns of inputs that have defaults
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     seed = torch.Generator().manual_seed(0)
-    network = _Graph(model)
+    network = Graph(model)
     others = {k: torch.rand(v.shape, generator=seed) + 0.2 for k, v in network.inputs.items()}
     for shape, feed in (((1, 1, 37, 53), network.inputs), ((2, 1, 75, 41), others)):
         L = 100 * torch.rand(shape, generator=seed)

@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from colorizer.cli import Parser, answer
 from colorizer.config import Settings, size_as_trained
 from colorizer.errors import UsageError
 from colorizer.extras import training_side
+from colorizer.parser import Parser, answer
 
 __all__ = ["historic"]
 

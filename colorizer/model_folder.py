@@ -16,6 +16,7 @@ import numpy as np
 
 from colorizer.errors import ColorizerError, UnknownNameError
 from colorizer.support.files import sha256, whole_folder
+from colorizer.support.impostors import what_it_is
 from colorizer.support.nearest import did_you_mean
 
 __all__ = ["CONFIG", "GRAPH", "SERIALIZED", "WEIGHTS", "ModelFolder", "shipped_models"]
@@ -115,6 +116,8 @@ class ModelFolder:
             message = f"{self.weights} cannot be read: {error.strerror}; {RENEW}"
             raise ColorizerError(message) from error
         expected = str(self.config["weights_sha256"])
+        if found != expected and (known := what_it_is(self.weights)):
+            raise ColorizerError(f"damaged model folder: {self.weights}: {known}")
         if found != expected:
             raise ColorizerError(
                 f"damaged model folder: {self.weights} has sha256 {found[:12]}..., but {CONFIG}"

@@ -21,7 +21,7 @@ __all__ = [
     "ServeOptions",
 ]
 
-DEFAULT_MODEL = "colornet18"
+DEFAULT_MODEL = "colornet_lite_cross"
 """The shipped model that colors unless another one is named."""
 
 MAX_PIXELS = 1_000_000_000

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,14 @@ from torch import Tensor, nn
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.export import COUNTER, export
-from colorizer.model_folder import CONFIG, ModelFolder
+from colorizer.model_folder import CONFIG, ModelFolder, shipped_models
 from colorizer.models import ColorModel, create_model
 from colorizer.models.encoders import read_tensors
 from colorizer.support.files import sha256
 from colorizer.support.machine import user_cache
 
 __all__ = [
+    "export_portable",
     "export_weights",
     "folder_for_state_dict",
     "load_model",
@@ -67,22 +69,60 @@ def export_weights(
     Raises:
         UsageError: options that do not fit the source. ColorizerError: as `export` and the loaders.
     """
-    source = Path(source)
-    if source.is_dir():
-        if model is not None:
-            raise UsageError(f"{source} is a model folder and names its model: leave out --model")
-        known = ModelFolder.find(source)
-        network = load_model(known)
+    network, known = _network_of(source, model)
+    if known is not None:
         settings, known_size, texts = known.config.get("training", {}), known.size, known.texts()
     else:
-        network = create_model(**untrained({"name": "colornet18", **(model or {})}))
-        load_weights(network, load_state_dict(source), str(source))
-        settings, known_size, texts = {"state_dict": source.name}, 256, {}
+        settings, known_size, texts = {"state_dict": Path(source).name}, 256, {}
     for name, value in {"temperature": temperature, "moderation": moderation}.items():
         if value is not None:
             network.head.set_option(name, value)
     size = known_size if size is None else size
     return export(network, folder, settings=settings, size=size, extra_files=texts)
+
+
+def export_portable(
+    source: str | Path,
+    path: str | Path,
+    *,
+    model: Mapping[str, Any] | None = None,
+    opset: int = 18,
+    static: str | None = None,
+) -> Path:
+    """Make one ONNX file for other runtimes of a state dict or a model folder.
+
+    Args:
+        source, model: as in `export_weights`.
+        path: the file, ending in .onnx.
+        opset: see `export_graph`.
+        static: HEIGHTxWIDTH in pixels, such as 256x256; None leaves sizes open.
+
+    Raises:
+        UsageError, ColorizerError: as `export_graph` and the loaders.
+    """
+    from colorizer.portable import export_graph
+
+    size = None
+    if static is not None:
+        match = re.fullmatch(r"(\d+)x(\d+)", static)
+        if match is None:
+            raise UsageError(f"static is {static!r}; accepted is HEIGHTxWIDTH, such as 256x256")
+        size = (int(match[1]), int(match[2]))
+    return export_graph(_network_of(source, model)[0], path, opset=opset, static=size)
+
+
+def _network_of(
+    source: str | Path, model: Mapping[str, Any] | None
+) -> tuple[ColorModel, ModelFolder | None]:
+    """The model of a state dict, or of a model folder and that folder."""
+    if not (Path(source).is_dir() or str(source) in shipped_models()):
+        network = create_model(**untrained({"name": "colornet18", **(model or {})}))
+        load_weights(network, load_state_dict(source), str(source))
+        return network, None
+    known = ModelFolder.find(source)
+    if model is not None:
+        raise UsageError(f"{source} is a model folder and names its model: leave out --model")
+    return load_model(known), known
 
 
 def folder_for_state_dict(

@@ -12,7 +12,7 @@ LAYERS = [
     {"errors"},
     {"extras"},
     {"support"},
-    {"registry", "options", "color"},
+    {"registry", "options", "color", "parser"},
     {"config", "pictures"},
     {"model_folder", "backbones"},
     {"inference", "models", "losses", "metrics", "data"},
@@ -26,7 +26,17 @@ LAYERS = [
 
 LIGHT = {
     *("errors", "extras", "support", "registry", "options", "config", "pictures", "model_folder"),
-    *("inference", "film", "page", "cluster", "preparation", "cli", "historic", "__init__"),
+    *(
+        "parser",
+        "inference",
+        "film",
+        "page",
+        "cluster",
+        "preparation",
+        "cli",
+        "historic",
+        "__init__",
+    ),
 }
 HEAVY = {"torch", "torchvision", "torchmetrics", "lightning", "timm", "onnx", "matplotlib"}
 

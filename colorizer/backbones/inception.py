@@ -1,6 +1,7 @@
 """The Inception of FID, as torch-fidelity ported it."""
 
 import io
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from torch import Tensor
 from colorizer.backbones.frozen import Backbone
 from colorizer.errors import UsageError
 from colorizer.support.files import sha256
+from colorizer.support.impostors import what_it_is
 
 __all__ = ["inception"]
 
@@ -26,8 +28,8 @@ def inception(source: str) -> Backbone:
         ) from error
 
     class Inception(FeatureExtractorInceptionV3):
-        def load_state_dict(self, state: dict[str, Tensor], **options: Any) -> Any:
-            return super().load_state_dict(state, **options) if state else None
+        def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **options: Any) -> Any:
+            return super().load_state_dict(state_dict, *args, **options) if state_dict else None
 
     nothing = io.BytesIO()  # else the constructor downloads, or reads a pickle that could run code
     torch.save({}, nothing)
@@ -63,7 +65,8 @@ def _inception_weights(source: str) -> tuple[dict[str, Tensor], str]:
             return tensors, URL_INCEPTION_V3.rsplit("/", 1)[1]
         return torch.load(source, weights_only=True), f"sha256 {sha256(Path(source))[:12]}"
     except Exception as error:  # no network, no file, no space, no state dict
+        reason = what_it_is(Path(source)) or type(error).__name__
         raise UsageError(
-            f"inception {source!r}: cannot get the weights ({type(error).__name__}); set inception "
+            f"inception {source!r}: cannot get the weights ({reason}); set inception "
             f"to the path of {URL_INCEPTION_V3}, or choose frechet_vgg16"
         ) from error

@@ -39,7 +39,7 @@ def _network(source: str) -> tuple[nn.Sequential, str]:
         for layer in network:
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                nn.init.zeros_(layer.bias)
+                nn.init.zeros_(layer.get_parameter("bias"))
     names = {f"features.{name}": tensor for name, tensor in network.named_parameters()}
     return network, fill(names, "vgg16", source, from_hub)
 
@@ -145,6 +145,6 @@ class VGG16Features:
         if (device, dtype) not in self._copies:
             with torch.inference_mode(False):  # validation may come first, training follows
                 network = _Normalized(copy.deepcopy(self.network)).to(device)
-                network.layers.to(dtype, memory_format=torch.channels_last)
+                network.layers.to(dtype).to(memory_format=torch.channels_last)
                 self._copies[device, dtype] = network
         return self._copies[device, dtype]

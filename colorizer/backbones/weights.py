@@ -9,6 +9,7 @@ from torch import Tensor
 from colorizer.errors import UsageError
 from colorizer.support.files import sha256
 from colorizer.support.hub import cached_file, hub_answers
+from colorizer.support.impostors import what_it_is
 
 __all__ = ["fill", "from_hub", "from_torchvision"]
 
@@ -106,4 +107,5 @@ def _read(setting: str, path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
-        raise UsageError(f"{setting} {str(path)!r}: not a .safetensors file ({error})") from error
+        reason = what_it_is(path) or f"not a .safetensors file ({error})"
+        raise UsageError(f"{setting} {str(path)!r}: {reason}") from error

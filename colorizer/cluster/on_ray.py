@@ -46,12 +46,18 @@ def on_ray(
             and adds others - and nodes, where the cluster can grow - while there is work.
         cpus, gpus: of an actor; may be fractions.
     """
+    import ray
+
     left = {item.name: item for item in items}
+    most = workers or max(1, int(ray.cluster_resources().get("CPU", 1) / (cpus or 1)))
+    # Handing a block out takes about as long as coloring a small photo; at the end, actors wait for
+    # the last one.
+    large = max(1, min(32, len(items) // (20 * most)), -(-len(items) // _MOST_BLOCKS))
     # Whatever is missing after the first round was with an actor that died twice: one by one then.
-    for size in (max(1, min(32, len(items) // 200), -(-len(items) // _MOST_BLOCKS)), 1):
+    for size in (large, 1):
         if left:
             blocks = _blocks(list(left.values()), size)
-            for name, rows in _round(blocks, size, out, colorizer, workers, cpus, gpus):
+            for name, rows in _round(blocks, size, out, colorizer, most, cpus, gpus):
                 if left.pop(name, None) is not None:
                     yield rows
     for item in left.values():
@@ -105,18 +111,16 @@ def _round(
     size: int,
     out: Store,
     colorizer: Colorizer,
-    workers: int | None,
+    most: int,
     cpus: float | None,
     gpus: float | None,
 ) -> Iterator[tuple[str, list[Row]]]:
     """The rows of all items, but of those whose actor died again and again."""
-    import ray
     import ray.data
 
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.max_errored_blocks = -1
-    most = workers or max(1, int(ray.cluster_resources().get("CPU", 1) / (cpus or 1)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # only this way can the number of retries be said
         colored = ray.data.from_arrow(blocks).map_batches(

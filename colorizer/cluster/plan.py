@@ -8,8 +8,9 @@ from typing import NamedTuple
 from colorizer.cluster.manifest import read_manifest
 from colorizer.errors import UsageError
 from colorizer.inference.folders.jobs import PICTURES, writable
+from colorizer.support.patterns import expand
 from colorizer.support.shares import falls_to
-from colorizer.support.stores import Store, expand
+from colorizer.support.stores import Store
 
 __all__ = ["REPORT", "SHARD", "Item", "Plan", "plan", "result_name"]
 

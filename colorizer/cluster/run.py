@@ -4,10 +4,8 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from colorizer.cluster.work import Row, color_item
 from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.folders.memory import Budget
 from colorizer.pictures.header import Picture
+from colorizer.support.pool import as_done
 from colorizer.support.stores import Store
 
 __all__ = ["Engine", "run", "threads"]
@@ -80,11 +79,4 @@ def threads(
             yield granted
 
     work = partial(color_item, out=out, colorizer=colorizer, share=share)
-    waiting = iter(items)
-    with ThreadPoolExecutor(2 * workers) as pool:
-        running = {pool.submit(work, item) for item in islice(waiting, 2 * workers)}
-        while running:
-            finished, running = wait(running, return_when=FIRST_COMPLETED)
-            running |= {pool.submit(work, item) for item in islice(waiting, len(finished))}
-            for future in finished:
-                yield future.result()
+    yield from as_done(work, items, 2 * workers)

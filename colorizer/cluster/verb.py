@@ -24,8 +24,7 @@ def is_wanted(paths: list[str], output: str | None, cluster: ClusterOptions) -> 
     """Whether a request is about more than files and folders of this machine."""
     named = [*paths, output or ""]
     shards = any(path.lower().endswith(SHARD) for path in paths)
-    beyond = cluster.manifest is not None or cluster.engine != "local"
-    return beyond or shards or any(is_remote(path) for path in named)
+    return cluster != ClusterOptions() or shards or any(is_remote(path) for path in named)
 
 
 def colorize(
@@ -54,6 +53,7 @@ def colorize(
         raise UsageError("no photo given; name a folder, a pattern, or a --manifest")
     if cluster.manifest is None and PurePosixPath(output).suffix.lower() in WRITABLE:
         return _one(paths, output, Colorizer(model, **vars(options)))
+    _check_engine(folder, cluster)
     out = Store(output)
     ray = cluster.engine == "ray"
     # Ray shares the work out itself, whatever its job was started by.
@@ -95,6 +95,15 @@ def report(folder: str) -> int:
     done = counts["colored"] + counts["skipped"]
     print(f"{done} colored, {counts['failed']} failed\n{address}")
     return 1 if failed else 0
+
+
+def _check_engine(folder: FolderOptions, cluster: ClusterOptions) -> None:
+    """No option is left out in silence because it is another engine's."""
+    if cluster.engine == "ray" and folder.memory is not None:
+        raise UsageError("a bound on memory is for the local engine; leave --memory out")
+    for name in ("address", "cpus", "gpus"):
+        if cluster.engine == "local" and getattr(cluster, name) is not None:
+            raise UsageError(f"--{name} is for Ray's workers; add --engine ray, or leave it out")
 
 
 def _one(paths: list[str], output: str, colorizer: Colorizer) -> int:

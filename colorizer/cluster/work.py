@@ -75,7 +75,7 @@ def _color(
     picture = pictures.read(data, colorizer.options.max_pixels)
     with share(picture, Path(f"picture{extension}")) as (options, notes):
         own = colorizer.with_options(**options) if options else colorizer
-        colored, more = own.colorize_bytes(data, extension)
+        colored, more = own.colorize_bytes(picture, extension)
     named = tuple(note.replace("the picture", PurePosixPath(source).name) for note in notes + more)
     return colored, named, f"{picture.width}x{picture.height}"
 

@@ -13,7 +13,7 @@ import numpy as np
 from filelock import FileLock
 from tqdm import tqdm
 
-from colorizer.data.photos import Photo, decode_photo
+from colorizer.data.photos import Photo, decode_in_color
 from colorizer.errors import ColorizerError
 from colorizer.support.files import remove_stale, whole_folder
 from colorizer.support.machine import cores, user_cache
@@ -21,7 +21,7 @@ from colorizer.support.pool import in_order
 
 __all__ = ["Decoded", "cache_folder", "decode_all"]
 
-_FORMAT = 1  # raised when decoding changes, so that photos are decoded anew
+_FORMAT = 2  # raised when decoding changes, so that photos are decoded anew
 _PIXELS, _INDEX = "pixels.u8", "index.json"
 _SHARE = 0.2  # of its disk that a cache may take
 
@@ -34,7 +34,7 @@ class Decoded:
         names: of the photos that could be read, in order.
         sizes: (N, 2) int64, height and width of each, in pixels.
         pixels: (sum of H * W, 3) uint8, sRGB; in memory, or a mapped file.
-        failures: why the others could not be read.
+        failures: why the others could not be read, or are of no use.
     """
 
     names: list[str]
@@ -53,7 +53,7 @@ def cache_folder(setting: str | None) -> Path | None:
 def decode_all(photos: Sequence[Photo], short_side: int, cache: Path | None) -> Decoded:
     """Decode `photos` in parallel, or map what an earlier run has kept of exactly these.
 
-    The unreadable are left out, and named each time.
+    The unreadable and the gray are left out, and named each time.
 
     Processes that want the same photos wait for the first of them to decode.
 
@@ -97,7 +97,7 @@ def _checked(decoded: Decoded) -> Decoded:
     failures = decoded.failures
     if not decoded.names:
         raise ColorizerError(
-            f"none of {len(failures)} photos can be read; the first: {failures[0]}"
+            f"none of {len(failures)} photos can be used; the first: {failures[0]}"
         )
     if failures:
         more = f"; and {len(failures) - 10} more" if len(failures) > 10 else ""
@@ -117,7 +117,7 @@ def _decode_each(
 
     def attempt(photo: Photo) -> np.ndarray | ColorizerError:
         try:
-            return decode_photo(photo, short_side)
+            return decode_in_color(photo, short_side)
         except ColorizerError as error:
             return error
 

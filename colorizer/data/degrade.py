@@ -5,6 +5,7 @@ of the negative, the fading of the print, the file of its scan. Each is a functi
 one strength for each picture.
 """
 
+from collections.abc import Sequence
 from functools import cache
 
 import torch
@@ -86,13 +87,25 @@ class Degradation:
             present = (chance[:, :1] < self.probability) & (chance[:, 1:6] < _SHARE)
             drawn = torch.where(present, chance[:, 6:11], 0).unbind(1)
             largest = (self.orthochromatic, self.blur, self.grain, self.fade, self.jpeg)
-            strengths = [most * share for most, share in zip(largest, drawn, strict=True)]
-            gray = self._aged(rgb.float(), strengths, chance[:, 11:], generator)
+            strengths = torch.stack(
+                [most * share for most, share in zip(largest, drawn, strict=True)]
+            )
+            old = strengths.amax(0) > 0  # (N,)
+            if rgb.device.type == "cpu":  # where looking costs nothing, the others are left out
+                rgb, strengths, chance = rgb[old], strengths[:, old], chance[old]
+            gray = self._aged(rgb.float(), strengths.unbind(0), chance[:, 11:], generator)
             aged = luminance_to_lightness(srgb_to_linear(gray)).clamp(0, 100)
-            return torch.where(_each(torch.stack(strengths).amax(0) > 0), aged, L)
+            if rgb.device.type == "cpu":
+                L[old] = aged
+                return L
+            return torch.where(_each(old), aged, L)
 
     def _aged(
-        self, rgb: Tensor, strengths: list[Tensor], chance: Tensor, generator: torch.Generator
+        self,
+        rgb: Tensor,
+        strengths: Sequence[Tensor],
+        chance: Tensor,
+        generator: torch.Generator,
     ) -> Tensor:
         """rgb (N, 3, H, W), strengths (N,) and more chance (N, 4), 0..1 -> gray (N, 1, H, W)."""
         film, soft, grainy, faded, lost = strengths
@@ -124,7 +137,8 @@ def film_luminance(rgb: Tensor, strength: Tensor) -> Tensor:
     """
     linear = srgb_to_linear(rgb)
     weights = [_each(eye + (film - eye) * strength) for eye, film in zip(_EYE, _FILM, strict=True)]
-    return sum(weight * linear[:, i : i + 1] for i, weight in enumerate(weights))
+    red, green, blue = (w * linear[:, i : i + 1] for i, w in enumerate(weights))
+    return red + green + blue
 
 
 def blur(x: Tensor, sigma: Tensor, largest: float) -> Tensor:
@@ -220,6 +234,8 @@ def _smooth(x: Tensor, kernel: Tensor) -> Tensor:
     # A sum of shifted pictures: grouped convolutions would be TF32 on a GPU.
     for axis in (-1, -2):
         size = x.shape[axis] - kernel.shape[1] + 1
-        shifts = range(kernel.shape[1])
-        x = sum(_each(kernel[:, i]) * x.narrow(axis, i, size) for i in shifts)
+        first, *others = (
+            _each(kernel[:, i]) * x.narrow(axis, i, size) for i in range(kernel.shape[1])
+        )
+        x = sum(others, first)
     return x

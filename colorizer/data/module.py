@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningDataModule
+from lightning.pytorch import LightningDataModule, Trainer
 from torch import Tensor
 
 from colorizer.color import gamut
@@ -79,7 +79,7 @@ class PhotoModule(LightningDataModule):
         """
         if stage is not None and self.ranks > 1:
             # Where it was found by trials, each process made its own.
-            self.settings.batch_size = self.trainer.strategy.broadcast(self.settings.batch_size)
+            self.settings.batch_size = self._trainer.strategy.broadcast(self.settings.batch_size)
         if "train" in self.__dict__:
             return
         photos, held_out = self._find()
@@ -112,6 +112,7 @@ class PhotoModule(LightningDataModule):
                 0, 256, (count, 3, size, size), dtype=torch.uint8, device=self.device
             )
         photos = self._share("train")
+        assert isinstance(photos, ResidentPhotos)  # streamed ones are on no device
         largest = np.full(count, photos.sizes.min(1).argmax())
         return photos.batch(largest, np.zeros((count, DRAWS)), center_squares, size)
 
@@ -122,7 +123,7 @@ class PhotoModule(LightningDataModule):
 
     def train_dataloader(self) -> BatchLoader:
         """One epoch: another order and other squares each time, the same for the same seed."""
-        trainer, s = self.trainer, self.settings
+        trainer, s = self._trainer, self.settings
         photos = self._share("train")
         rng = np.random.default_rng([self.seed, trainer.current_epoch, self.rank])
         order, draws = rng.permutation(len(photos)), rng.random((len(photos), DRAWS))
@@ -131,7 +132,7 @@ class PhotoModule(LightningDataModule):
             order,
             draws,
             partial(random_squares, scale=s.scale, flip=s.flip),
-            crop_at(s, trainer.current_epoch / trainer.max_epochs),
+            crop_at(s, trainer.current_epoch / (trainer.max_epochs or 1)),
             self.batches(self.train),
             # Of this epoch: the loop counts from its start, or from where it was resumed.
             done=lambda: trainer.fit_loop.epoch_loop.batch_progress.current.ready,
@@ -175,7 +176,7 @@ class PhotoModule(LightningDataModule):
         """Training and validation photos."""
         kept = self.settings.cache
         cache = None if kept in (None, "auto") else Path(kept).expanduser() / "shards"
-        photos = find_photos(self.settings.train, cache, self._notes)
+        photos = find_photos(str(self.settings.train), cache, self._notes)
         if self.settings.validation is not None:
             return photos, find_photos(self.settings.validation, cache, self._notes)
         count = max(1, round(self.settings.holdout * len(photos)))
@@ -232,6 +233,11 @@ class PhotoModule(LightningDataModule):
                 photos = photos.part(np.arange(self.rank, len(photos), self.ranks))
             self._own[which] = photos.to(self.device) if self._on_device else photos
         return self._own[which]
+
+    @property
+    def _trainer(self) -> Trainer:
+        assert self.trainer is not None  # who asks is part of a training
+        return self.trainer
 
     def _centered(self, photos: Photos, order: np.ndarray, size: int, batches: int) -> BatchLoader:
         draws = np.zeros((len(order), DRAWS))

@@ -11,9 +11,12 @@ from colorizer.errors import ColorizerError
 from colorizer.pictures.decode import decode_bytes
 from colorizer.pictures.finding import SUFFIXES, Found, Source, find_sources, is_picture
 from colorizer.support.machine import user_cache
-from colorizer.support.stores import expand_braces, is_remote
+from colorizer.support.patterns import expand_braces
+from colorizer.support.stores import is_remote
 
-__all__ = ["Photo", "decode_photo", "find_photos"]
+__all__ = ["Photo", "decode_in_color", "decode_photo", "find_photos"]
+
+_GRAY = 6  # steps of 255 between channels, which 1 pixel in 100 of a photo in color exceeds
 
 Photo = Source
 """One photo: a file, or a member of an uncompressed tar shard."""
@@ -69,7 +72,7 @@ def _is_photo(source: Source) -> bool:
     if PurePosixPath(source.name).suffix.lower() in SUFFIXES:
         return True
     try:
-        return is_picture(source.name, source.read(16))
+        return is_picture(source.name, source.read(32))
     except ColorizerError:
         return False
 
@@ -98,3 +101,16 @@ def decode_photo(photo: Photo, short_side: int) -> np.ndarray:
     except ColorizerError as error:
         reason = str(error).removeprefix("it cannot be read: ")
         raise ColorizerError(f"{photo.name} cannot be read: {reason}") from error
+
+
+def decode_in_color(photo: Photo, short_side: int) -> np.ndarray:
+    """As `decode_photo`, of photos that there is something to learn from.
+
+    Raises:
+        ColorizerError: as for `decode_photo`; or the photo is gray.
+    """
+    rgb = decode_photo(photo, short_side)
+    sample = rgb[::2, ::2].astype(np.int16)
+    if np.percentile(sample.max(-1) - sample.min(-1), 99) <= _GRAY:
+        raise ColorizerError(f"{photo.name} has no color to learn from")
+    return rgb

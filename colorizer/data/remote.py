@@ -2,14 +2,15 @@
 
 import hashlib
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from filelock import FileLock
 from tqdm import tqdm
 
 from colorizer.errors import ColorizerError
-from colorizer.support.stores import Store, expand, fetch, stamp
+from colorizer.support.patterns import expand
+from colorizer.support.pool import as_done
+from colorizer.support.stores import Store, fetch, stamp
 
 __all__ = ["fetch_shards"]
 
@@ -38,11 +39,9 @@ def fetch_shards(location: str, cache: Path) -> list[tuple[str, Path]]:
     cache.mkdir(parents=True, exist_ok=True)
     own, count = (int(os.environ.get(f"LOCAL_{name}", one)) for name, one in _PROCESSES)
     first = len(urls) * own // max(1, count)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        turned = urls[first:] + urls[:first]
-        fetched = pool.map(lambda url: (url, _fetch(url, cache)), turned)
-        bar = tqdm(fetched, "fetching shards", total=len(urls), unit="shard", disable=None)
-        return sorted(bar)
+    turned = urls[first:] + urls[:first]
+    fetched = as_done(lambda url: (url, _fetch(url, cache)), turned, _AT_ONCE)
+    return sorted(tqdm(fetched, "fetching shards", total=len(urls), unit="shard", disable=None))
 
 
 _PROCESSES = (("RANK", "0"), ("WORLD_SIZE", "1"))  # as torchrun and Lightning tell of this machine

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from colorizer.data.augment import Where
-from colorizer.data.photos import Photo, decode_photo
+from colorizer.data.photos import Photo, decode_in_color
 from colorizer.data.resident import cut_square
 from colorizer.errors import ColorizerError
 
@@ -47,7 +47,7 @@ class StreamedPhotos:
         return self
 
     def batch(self, photos: np.ndarray, draws: np.ndarray, where: Where, size: int) -> Tensor:
-        """As `ResidentPhotos.batch`; a photo that cannot be read is named once and left out.
+        """As `ResidentPhotos.batch`; what cannot be read or is gray is named once.
 
         Raises:
             ColorizerError: none can be read.
@@ -56,7 +56,7 @@ class StreamedPhotos:
         count = 0
         for photo, draw in zip(photos.tolist(), draws, strict=True):
             try:
-                picture = decode_photo(self._photos[photo], self._short_side)
+                picture = decode_in_color(self._photos[photo], self._short_side)
             except ColorizerError as error:
                 self._complain(error, last=photo == photos[-1] and not count)
                 continue
@@ -68,7 +68,7 @@ class StreamedPhotos:
 
     def _complain(self, error: ColorizerError, last: bool) -> None:
         if last:
-            raise ColorizerError(f"no photo of a batch can be read; the last: {error}") from error
+            raise ColorizerError(f"no photo of a batch can be used; the last: {error}") from error
         if str(error) not in self._unreadable:
             self._unreadable.add(str(error))
             warnings.warn(f"left out: {error}", stacklevel=2)

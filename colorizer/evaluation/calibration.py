@@ -170,7 +170,8 @@ def calibrate(
         key: dict(zip(metrics, np.mean(values, 0).tolist(), strict=True))
         for key, values in rows.items()
     }
-    settings = [Setting(*key, **{"lpips": None} | means[key]) for key in grid]
+    found: dict[Any, dict[str, Any]] = {key: {"lpips": None} | means[key] for key in grid}
+    settings = [Setting(*key, **found[key]) for key in grid]
     colorfulness = means["original"]["colorfulness"]
     chosen = best(settings, colorfulness)
     export_weights(
@@ -204,8 +205,7 @@ class _Remembering(Network):
 
     def __call__(self, L: np.ndarray, **options: Any) -> np.ndarray:
         if L.shape not in self._seen:
-            logits = self._run("logits", L, None, None)  # (Q, h, w)
-            self._seen[L.shape] = np.moveaxis(logits, 0, -1)
+            self._seen[L.shape] = np.moveaxis(self.logits(L), 0, -1)  # (h, w, Q)
         x = (self._seen[L.shape] + self.moderation * self._common) / self.temperature
         p = np.exp(x - x.max(-1, keepdims=True))
         p /= p.sum(-1, keepdims=True)

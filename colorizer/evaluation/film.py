@@ -88,7 +88,8 @@ def evaluate_film(
     """
     names = list(dict.fromkeys(options.metrics or _DEFAULT))
     for name in names:
-        if name not in FILM_METRICS and not issubclass(METRICS[name], ImageMean):
+        kind: Any = None if name in FILM_METRICS else METRICS[name]
+        if kind is not None and not issubclass(kind, ImageMean):
             raise UsageError(f"{name} is no metric of single frames; leave it out for films")
     film = open_film(Path(data))
     rows: dict[str, _Row] = {"original": _Row(names), "gray": _Row(names)}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from colorizer.errors import ColorizerError
 from colorizer.evaluation import stability
 from colorizer.evaluation.contenders import BASELINES, Contender
 from colorizer.evaluation.protocol import as_picture, gray_of, read_original
-from colorizer.metrics.base import ColorMetric
+from colorizer.metrics.base import ColorMetric, ImageMean
 from colorizer.metrics.perceptual import SetDistance
 
 __all__ = ["Measured", "colored", "measure"]
@@ -71,7 +72,7 @@ def measure(
                     if isinstance(metric, SetDistance):
                         row = metric.features(prediction)
                     else:
-                        row = metric.per_image(prediction, target)
+                        row = cast(ImageMean, metric).per_image(prediction, target)
                 found[name].append(row.cpu())
             if "stability" in found:
                 found["stability"].append(

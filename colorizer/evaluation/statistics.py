@@ -63,7 +63,8 @@ def jackknife(
     value = between(ours, real)
     groups = min(_GROUPS, len(ours) // 2)
     if groups < 2:
-        return (torch.full_like(value, math.nan),) * 2
+        unknown = torch.full_like(value, math.nan)
+        return unknown, unknown
     group = torch.arange(len(ours)) % groups
     without = torch.stack([between(ours[group != g], real[group != g]) for g in range(groups)])
     variance = (without - without.mean(0)).square().sum(0) * (groups - 1) / groups

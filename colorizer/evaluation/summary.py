@@ -6,12 +6,13 @@ import os
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from colorizer.backbones.frozen import Backbone
 from colorizer.data.photos import Photo
 from colorizer.evaluation import stability
 from colorizer.evaluation.contenders import Contender
@@ -62,9 +63,9 @@ def summarize(
         "device": torch.cuda.get_device_name() if device == "cuda" else device,
         "versions": {name: _version(name) for name in _VERSIONS},
         "backbones": {
-            name: metric.backbone.about
+            name: cast(Backbone, metric.backbone).about
             for name, metric in metrics.items()
-            if hasattr(metric, "backbone")
+            if isinstance(getattr(metric, "backbone", None), Backbone)
         },
         "metrics": {
             number.name: {

@@ -107,7 +107,7 @@ def luma(frame: Any, coding: Coding) -> np.ndarray:
     rows = np.frombuffer(plane, kind).reshape(-1, plane.line_size // kind.itemsize)
     values = rows[: frame.height, : frame.width]
     if re.match(r"p[024]1", name):  # left-aligned in 16 bits
-        values = values >> (16 - coding.bits)
+        values = values >> (16 - coding.bits)  # ty: ignore[unsupported-operator]
     return values.astype(_dtype(coding.bits))
 
 

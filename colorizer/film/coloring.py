@@ -116,7 +116,7 @@ def color_segments(
                     parts.finish(index // SEGMENT, steady)
                 bar.update()
     finally:
-        seen.close()
+        seen.close()  # ty: ignore[missing-attribute] - a generator
         if writer is not None:
             writer.abandon()
 

@@ -151,7 +151,7 @@ class Tracker:
     def _is_at(self, said: Said, index: int, time: float) -> bool:
         if said.frame is not None:
             return said.frame == index
-        return time >= said.time - 0.5 / self._rate
+        return said.time is not None and time >= said.time - 0.5 / self._rate
 
     def _note(self, index: int, places: dict[int, Places]) -> None:
         if places:

@@ -69,7 +69,7 @@ class Parts:
         self._work(index).replace(self.segment(index))
         work = self.folder / "state.tmp"
         with work.open("wb") as file:
-            np.savez(file, L=steady.L, ab=steady.ab)
+            np.savez(file, L=steady.L, ab=steady.ab)  # ty: ignore[invalid-argument-type]
         work.replace(self._state(index))
         if index:
             self._state(index - 1).write_bytes(b"")  # the film needs only the last

@@ -211,7 +211,7 @@ def _describe(container: "av.container.InputContainer", path: Path, deinterlace:
         height=first.height,
         aspect=Fraction(stream.sample_aspect_ratio or 1) or Fraction(1),
         rotation=round(first.rotation / 90) * 90 % 360,
-        time_base=Fraction(stream.time_base),
+        time_base=Fraction(stream.time_base),  # ty: ignore[no-matching-overload] - it has one
         rate=rate,
         count=stream.frames or round(length * rate),
         coding=coding_of(first),

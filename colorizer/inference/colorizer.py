@@ -3,12 +3,12 @@
 import os
 from collections.abc import Iterator
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from colorizer import __version__
 from colorizer.errors import UsageError
 from colorizer.inference.compose import compose
 from colorizer.inference.hints import Hints, read_hints
@@ -23,6 +23,7 @@ from colorizer.inference.predict import (
 )
 from colorizer.inference.priors import palette_prior, variant_prior
 from colorizer.inference.propagate import follow
+from colorizer.model_folder import ModelFolder
 from colorizer.options import DEFAULT_MODEL, ColorizeOptions
 from colorizer.pictures import header as pictures
 from colorizer.pictures.header import Page, Picture, Source
@@ -57,7 +58,9 @@ class Colorizer:
         ColorizerError: the model folder is damaged, or the palette cannot be read.
     """
 
-    def __init__(self, model: str | os.PathLike[str] = DEFAULT_MODEL, **options: Any) -> None:
+    def __init__(
+        self, model: str | os.PathLike[str] | ModelFolder = DEFAULT_MODEL, **options: Any
+    ) -> None:
         chosen = ColorizeOptions.of(options)
         self._network = Network(model, chosen.threads)
         self._palette: np.ndarray | None = None
@@ -161,13 +164,15 @@ class Colorizer:
         with pictures.reading(picture.source):
             return colored.numpy()
 
-    def colorize_file(self, source: Source, destination: str | os.PathLike[str]) -> tuple[str, ...]:
+    def colorize_file(
+        self, source: Source | Picture, destination: str | os.PathLike[str]
+    ) -> tuple[str, ...]:
         """Color a picture into a file, which keeps size, depth, alpha, resolution and metadata.
 
         All pages of a TIFF are colored; of other formats the first.
 
         Args:
-            source: as for `colorize`.
+            source: as for `colorize`; or the header that `pictures.header.read` gave for it.
             destination: its extension selects the format; an existing file is replaced. The
                 file appears whole, or not at all.
 
@@ -187,11 +192,13 @@ class Colorizer:
         output.save(pages, path, self.options.threads, _raw_bytes(picture))
         return tuple(notes)
 
-    def colorize_bytes(self, data: bytes, extension: str) -> tuple[bytes, tuple[str, ...]]:
+    def colorize_bytes(
+        self, data: bytes | Picture, extension: str
+    ) -> tuple[bytes, tuple[str, ...]]:
         """Color the bytes of a file: exactly the bytes that `colorize_file` would write.
 
         Args:
-            data: of a picture file.
+            data: of a picture file; or the header that `pictures.header.read` gave for them.
             extension: selects the format, such as ".jpg".
 
         Returns:
@@ -242,7 +249,7 @@ class Colorizer:
         told = metadata.Metadata(xmp=mark_xmp(b"", f"{system}, uncertainty", version)[0])
         output.save([output.OutputPage(gray, told)], path, self.options.threads)
 
-    def _read(self, source: Source, notes: list[str]) -> Picture:
+    def _read(self, source: Source | Picture, notes: list[str]) -> Picture:
         """The header of a picture; with what to tell of it."""
         picture = pictures.read(source, self.options.max_pixels)
         notes += picture.notes
@@ -278,7 +285,6 @@ class Colorizer:
         from colorizer.pictures import metadata
         from colorizer.pictures import save as output
 
-        bits = output.bits_of(path, picture.bits)
         count = max(1, len(picture.pages))
         if (last := self._hints.last_page) > count:
             raise UsageError(f"{picture} has no page {last}, of which the hints speak")
@@ -286,7 +292,8 @@ class Colorizer:
             notes.append(f"{picture} has {count} pages; only the first is colored")
             count = 1
         for page in range(count):
-            own = output.bits_of(path, picture.pages[page].bits) if picture.pages else bits
+            deep = picture.pages[page].bits if picture.pages else picture.bits
+            own = output.bits_of(path, deep)
             colored, original, has_color = self._color(picture, page, own)
             if has_color and not page:
                 notes.append(f"{picture} has colors of its own; they are replaced")
@@ -295,7 +302,7 @@ class Colorizer:
                 image = metadata.with_profile(_attach_alpha(original, colored), original)
                 further = pictures.further_channels(picture, page)
             made = output.OutputPage(image, told, further)
-            for note in (*metadata.sentences(told, str(picture)), *output.losses(made, path)):
+            for note in (*metadata.sentences(told, str(picture)), *output.losses(made, path, deep)):
                 if note not in notes:
                     notes.append(note)
             yield made
@@ -408,7 +415,7 @@ class Colorizer:
         hinted = [str(self._hints)] if self._hints else []
         told = ", ".join([f"size {self.size}", *self.options.noted(), *hinted])
         system = f"{SYSTEM} {self._network.name}, {told}"
-        return system, f"{_version()}, weights sha256 {self._network.weights_sha256}"
+        return system, f"{__version__}, weights sha256 {self._network.weights_sha256}"
 
 
 def colorize(
@@ -447,10 +454,3 @@ def _attach_alpha(original: "pyvips.Image", colored: "pyvips.Image") -> "pyvips.
 def _raw_bytes(picture: Picture) -> int:
     """Of all pages in color, not packed."""
     return sum(page.width * page.height * page.bits // 2 for page in picture.pages)
-
-
-def _version() -> str:
-    try:
-        return version("colorizer")
-    except PackageNotFoundError:  # run from a checkout, not installed
-        return "unknown version"

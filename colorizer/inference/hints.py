@@ -223,12 +223,12 @@ def _places(found: Any, least: int, where: str) -> tuple[Place, ...]:
     try:
         values = np.asarray(found, float)
     except (TypeError, ValueError):
-        values = np.empty(0)
+        values = np.empty((0, 0))
     if values.ndim != 2 or values.shape[1] != 2 or len(values) < least:
         raise UsageError(f"{where}: accepted are places [x, y], at least {least}")
     if not ((values >= 0) & (values <= 1)).all():  # also not: nan
         raise UsageError(f"{where}: x and y are shares of the upright picture, from 0 to 1")
-    return tuple(map(tuple, values.tolist()))
+    return tuple((x, y) for x, y in values.tolist())
 
 
 def _ab(color: Any, where: str) -> tuple[float, float]:

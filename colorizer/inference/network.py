@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -66,7 +66,9 @@ class Network:
         self._ones = np.ones(len(gamut.bins()), np.float32)
         self.weights_sha256 = self.folder.weights_sha256
         self._session = _start_session(self.folder, threads)
-        self._inputs = {value.name: value.shape for value in self._session.get_inputs()}
+        # Folders of before had inputs with defaults, which are initializers too.
+        inputs = self._session.get_inputs() + self._session.get_overridable_initializers()
+        self._inputs = {value.name: value.shape for value in inputs}
         self._outputs = {value.name for value in self._session.get_outputs()}
 
     @property
@@ -159,7 +161,8 @@ class Network:
         if self.has_prior:
             feed["prior"] = self._ones if prior is None else np.asarray(prior, np.float32)
         try:
-            values = [found[0] for found in self._session.run(outputs, feed)]
+            found = cast(list[np.ndarray], self._session.run(outputs, feed))
+            values = [batch[0] for batch in found]
         except Exception as error:  # its exceptions share no other base class
             raise ColorizerError(f"the model {self.name} failed: {_first_line(error)}") from error
         if not all(np.isfinite(found).all() for found in values):

@@ -116,4 +116,4 @@ class WeightedSum(nn.Module):
         """Tell the members that go by it how much of the training is done, 0..1."""
         for member in self.members.values():
             if hasattr(member, "progress"):
-                member.progress = share
+                member.progress = share  # ty: ignore[invalid-assignment]

@@ -180,5 +180,6 @@ def _nearest_bin() -> np.ndarray:
     """The index of the bin nearest to each cell of the grid: (S, S) int64, a first."""
     centers = bins() / GRID
     reach = int(np.abs(centers).max()) + 1
-    cells = np.stack(np.mgrid[-reach : reach + 1, -reach : reach + 1], -1)
+    down, across = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    cells = np.stack([down, across], -1)
     return ((cells[:, :, None] - centers) ** 2).sum(-1).argmin(-1)

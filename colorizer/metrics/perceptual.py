@@ -78,7 +78,7 @@ class SetDistance(ColorMetric):
         self.ours.append(self.features(prediction))
         self.real.append(self.features(target))
 
-    def compute(self) -> dict[str, Tensor]:
+    def compute(self) -> Tensor | dict[str, Tensor]:
         """Both distances by name, float32."""
         ours, real = (
             torch.cat(side) if isinstance(side, list) else side for side in (self.ours, self.real)

@@ -1,6 +1,7 @@
 """The convolutions of a timm network, changed: padding that exports, fast training, folding."""
 
 import copy
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -31,10 +32,10 @@ class EncoderConv2d(nn.Conv2d):
             super().__init__(
                 conv.in_channels,
                 conv.out_channels,
-                conv.kernel_size,  # type: ignore[arg-type]
-                conv.stride,  # type: ignore[arg-type]
-                conv.padding,  # type: ignore[arg-type]
-                conv.dilation,  # type: ignore[arg-type]
+                conv.kernel_size,  # ty: ignore[invalid-argument-type]
+                conv.stride,  # ty: ignore[invalid-argument-type]
+                conv.padding,  # ty: ignore[invalid-argument-type]
+                conv.dilation,  # ty: ignore[invalid-argument-type]
                 conv.groups,
                 conv.bias is not None,
             )
@@ -115,7 +116,11 @@ def folded(network: nn.Module) -> nn.Module:
         conv.weight, conv.bias = fuse_conv_bn_weights(
             conv.weight, conv.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias
         )
-        rest = nn.Sequential(bn.drop, bn.act) if hasattr(bn, "act") else nn.Identity()
+        rest = (
+            nn.Sequential(bn.get_submodule("drop"), bn.get_submodule("act"))
+            if hasattr(bn, "act")
+            else nn.Identity()
+        )
         network.set_submodule(str(norm.target), rest)
     return fx.GraphModule(network, graph)
 
@@ -127,7 +132,7 @@ class _Tracer(fx.Tracer):
         return isinstance(m, nn.BatchNorm2d) or not any(m.children())
 
 
-def _margins(layer: nn.Module, dilation: int | tuple[int, int]) -> list[int]:
+def _margins(layer: Any, dilation: int | tuple[int, ...]) -> list[int]:
     """Left, right, top, bottom of "SAME" for sides that are multiples of the stride."""
     margins: list[int] = []
     for axis in (1, 0):

@@ -11,6 +11,7 @@ from colorizer.color.tensors import lightness_to_gray
 from colorizer.errors import ColorizerError, UnknownNameError, UsageError
 from colorizer.models.convolutions import adapt, folded
 from colorizer.support.hub import cached_file, hub_answers
+from colorizer.support.impostors import what_it_is
 from colorizer.support.nearest import nearest
 
 __all__ = ["Encoder", "read_tensors"]
@@ -140,6 +141,8 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
     except ColorizerError:
         raise
     except Exception as error:  # torch and safetensors each raise many kinds for a bad file
+        if known := what_it_is(path):
+            raise ColorizerError(f"{path} holds no weights: {known}") from error
         reason = " ".join(str(error).split())[:200]
         raise ColorizerError(f"{path} holds no plain tensors that can be read: {reason}") from error
     if isinstance(found, dict) and isinstance(found.get("state_dict"), dict):

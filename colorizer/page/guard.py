@@ -63,7 +63,7 @@ class Guard:
             await answer(scope, receive, send_with_headers)
             return
         _, _, rest = scope["path"].removeprefix("/").partition("/")
-        await self.app(scope | {"path": f"/{rest}"}, receive, send_with_headers)
+        await self.app({**scope, "path": f"/{rest}"}, receive, send_with_headers)
 
     def _refuse(self, scope: Scope) -> JSONResponse | None:
         headers = Headers(scope=scope)

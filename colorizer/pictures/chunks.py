@@ -32,6 +32,7 @@ class PngTold:
         iptc: records, as ImageMagick and exiftool keep them.
         exif: a block that only a text holds.
         gamma: of gAMA, if nothing better tells the color space; else 0.
+        has_profile: whether there is an ICC profile.
         pictures: how many frames an animation has.
         left_out: in words, what has no place in another file.
     """
@@ -40,6 +41,7 @@ class PngTold:
     iptc: bytes = b""
     exif: bytes = b""
     gamma: float = 0.0
+    has_profile: bool = False
     has_resolution: bool = False
     pictures: int = 1
     left_out: tuple[str, ...] = ()
@@ -64,6 +66,7 @@ def read_png(file: BinaryIO) -> PngTold:
     for kind, place, size in _chunks(file):
         if kind in (b"iCCP", b"sRGB", b"cICP"):
             space = True
+            told.has_profile |= kind == b"iCCP"
         elif kind in _TEXTS and size <= _LARGEST:
             file.seek(place + 8)
             _read_text(told, kind, file.read(size))

@@ -5,6 +5,7 @@ over 64 kB without an error, or makes up.
 """
 
 import io
+import re
 import shutil
 import struct
 from typing import TYPE_CHECKING, BinaryIO
@@ -30,6 +31,7 @@ __all__ = [
 
 _XMP, _IPTC, _PHOTOSHOP, _EXTRA = 700, 33723, 34377, 338
 _LONG8 = 16
+_EXIF_BLOCK = re.compile(rb"Exif\0\0(?:II\*\0|MM\0\*)")
 _MOST_XMP = jpeg.LARGEST - 29  # what the name of the segment leaves
 _MOST_EXIF = jpeg.LARGEST - 6
 _MOST_PHOTOSHOP = jpeg.LARGEST - 14
@@ -130,9 +132,10 @@ def amend_avif(file: BinaryIO, metadata: Metadata) -> None:
         return
     file.seek(0)
     data = file.read()
-    start = data.find(b"Exif\0\0") + 6
-    if start < 6 or data[start : start + 2] not in (b"II", b"MM"):
+    found = _EXIF_BLOCK.search(data)
+    if not found:
         return
+    start = found.start() + 6
     block = io.BytesIO(data[start:])
     tags = Tags(block)
     main = next(tags.chain())

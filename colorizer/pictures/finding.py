@@ -1,33 +1,43 @@
 """What lies in a place: every file of a folder tree and of the tar shards in it, by its name."""
 
 import os
-import re
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from colorizer.errors import ColorizerError
+from colorizer.pictures.opening import RAW, loader_of_bytes
 
 __all__ = ["SUFFIXES", "Found", "Source", "find_sources", "is_picture"]
 
 SUFFIXES = frozenset(
     {
         *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff"),
-        *(".avif", ".heic", ".heif", ".gif", ".bmp"),
+        *(
+            ".avif",
+            ".heic",
+            ".heif",
+            ".hif",
+            ".gif",
+            ".bmp",
+            ".jp2",
+            ".j2k",
+            ".jpf",
+            ".jxl",
+            ".mpo",
+        ),
     }
 )
 """What a picture's name ends with, in lower case."""
 
-_RAW = frozenset(
+_RAW_SUFFIXES = frozenset(
     {
         *(".3fr", ".arw", ".cr2", ".dng", ".erf", ".iiq", ".kdc", ".nef", ".nrw", ".orf", ".pef"),
         *(".rw2", ".sr2", ".srw"),
     }
 )
 """Camera raw files are TIFF by their first bytes, but hold only a small preview as a picture."""
-
-_HEIF = re.compile(rb"(avif|avis|heic|heix|heim|heis|hevc|hevx|hevm|hevs|mif1|mif2|msf1)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,18 +175,11 @@ def is_picture(name: str, head: bytes) -> bool:
     """Whether a file is a picture, or claims to be one by its name: then it must be readable.
 
     Args:
-        head: its first 16 bytes or more; they count for more than the name.
+        head: its first 32 bytes or more; they count for more than the name.
     """
     suffix = PurePosixPath(name).suffix.lower()
     if suffix in SUFFIXES:
         return True
-    if suffix in _RAW:
+    if suffix in _RAW_SUFFIXES:
         return False
-    return (
-        head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a"))
-        or (head.startswith(b"RIFF") and head[8:12] == b"WEBP")
-        or head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-        or (head[4:8] == b"ftyp" and bool(_HEIF.match(head[8:12])))
-        # "BM" alone may begin any text; a BMP has four zero bytes and then a small offset.
-        or (head.startswith(b"BM") and head[6:10] == bytes(4) and head[12:14] == bytes(2))
-    )
+    return loader_of_bytes(head) not in ("", RAW)

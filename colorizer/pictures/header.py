@@ -13,7 +13,7 @@ import numpy as np
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.pictures import jpeg, tiff
 from colorizer.pictures.chunks import PngTold, read_png
-from colorizer.pictures.lightness import color_spread, has_unusable_profile, lightness
+from colorizer.pictures.lightness import ICC, color_spread, has_unusable_profile, lightness
 from colorizer.pictures.opening import MAX_PIXELS, check_size, name_of, open_image, sniff
 from colorizer.pictures.resize import enlarge
 from colorizer.pictures.tiff import Channels, Frame
@@ -103,18 +103,20 @@ class Picture:
         return bool(self.pages) and self.pages[0].orientation > 2
 
 
-def read(source: Source, max_pixels: int = MAX_PIXELS) -> Picture:
+def read(source: "Source | Picture", max_pixels: int = MAX_PIXELS) -> Picture:
     """Read the header of a picture.
 
     Args:
         source: a path, the bytes of a file, or an array (H, W) or (H, W, 3), uint8 or uint16:
-            sRGB, or gray on the sRGB curve.
+            sRGB, or gray on the sRGB curve; or a header that was read before.
         max_pixels: width times height, above which a picture is refused.
 
     Raises:
         ColorizerError: there is no such file, or it is no picture that can be colored.
         UsageError: an array of another shape or type.
     """
+    if isinstance(source, Picture):
+        return source
     if isinstance(source, np.ndarray):
         return _read_array(source)
     source = source if isinstance(source, bytes) else Path(source)
@@ -138,7 +140,8 @@ def read(source: Source, max_pixels: int = MAX_PIXELS) -> Picture:
     )
     if loader != "tiffload" and count > 1:
         notes += (f"{name} has {count} pages or frames; only the first is colored",)
-    if has_unusable_profile(image):
+    dropped = isinstance(told, PngTold) and told.has_profile and not image.get_typeof(ICC)
+    if dropped or has_unusable_profile(image):
         notes += (f"{name}: its color profile is of no use here; taken as sRGB",)
     return Picture(
         source,
@@ -211,7 +214,7 @@ def _with_loader(source: Path | bytes, loader: str, frame: Frame, name: str) -> 
     if frame.directory is None or tiff.readable(frame.directory):
         return frame
     for reader in ("", "pillow-tiff"):
-        if reader and frame.sub >= 0:
+        if reader and (frame.sub >= 0 or not tiff.pillow_reads(frame.directory)):
             continue
         try:
             tried = replace(frame, loader=reader)

@@ -227,14 +227,11 @@ def embed(
     """
     import shutil
 
-    source.seek(2)
-    segments = []
-    for marker, content, start in _segments(source):
-        if marker == 0xE0 and content.startswith(b"JFIF\0"):
-            segments.insert(0, mark_segment(marker, _jfif(resolution)))
-            continue
-        source.seek(start)
-        break
+    segments = [mark_segment(0xE0, _jfif(resolution))]
+    for marker, _, start in _segments(source):
+        if marker != 0xE0:  # what libvips may have written of JFIF
+            source.seek(start)
+            break
     if exif:
         segments.append(mark_segment(0xE1, _EXIF + exif))
     if xmp:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyvips
 
 __all__ = [
+    "ICC",
     "color_spread",
     "has_unusable_profile",
     "is_srgb",
@@ -23,7 +24,7 @@ __all__ = [
     "split_alpha",
 ]
 
-_ICC = "icc-profile-data"
+ICC = "icc-profile-data"
 
 
 def lightness(image: "pyvips.Image") -> "pyvips.Image":
@@ -117,7 +118,7 @@ def _own_profile(colors: "pyvips.Image", *spaces: str) -> MatrixProfile:
 
 
 def _profile_bytes(image: "pyvips.Image") -> bytes:
-    return bytes(image.get(_ICC)) if image.get_typeof(_ICC) else b""
+    return bytes(image.get(ICC)) if image.get_typeof(ICC) else b""
 
 
 def _highest(image: "pyvips.Image") -> int:

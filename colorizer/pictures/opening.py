@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_PIXELS",
+    "RAW",
     "READABLE",
     "check_size",
     "loader_of",
+    "loader_of_bytes",
     "name_of",
     "open_image",
     "sniff",
@@ -43,7 +45,7 @@ def sniff(source: Path | bytes) -> str:
     head = source[:32] if isinstance(source, bytes) else _first_bytes(source)
     if not head:
         raise ColorizerError(f"{name_of(source)} is empty (0 bytes)")
-    loader = _loader(head)
+    loader = loader_of_bytes(head)
     if loader == RAW:
         raise ColorizerError(
             f"{name_of(source)} is a raw photo, the values of a camera's sensor; develop it first,"
@@ -62,10 +64,11 @@ def loader_of(path: Path) -> str:
     Raises:
         ColorizerError: it cannot be read.
     """
-    return _loader(_first_bytes(path))
+    return loader_of_bytes(_first_bytes(path))
 
 
-def _loader(head: bytes) -> str:
+def loader_of_bytes(head: bytes) -> str:
+    """As `loader_of`, for the first 32 bytes of a file."""
     if head.startswith(b"\xff\xd8\xff"):
         return "jpegload"
     if head.startswith(b"\x89PNG\r\n\x1a\n"):

@@ -115,10 +115,13 @@ def holds_pages(destination: Path) -> bool:
     return _saver(destination) == "tiffsave"
 
 
-def losses(page: OutputPage, destination: Path) -> list[str]:
-    """Sentences on what the format of the destination cannot hold of a page."""
+def losses(page: OutputPage, destination: Path, bits: int = 8) -> list[str]:
+    """Sentences on what the format of the destination cannot hold of a page of so many bits."""
     saver, name = _saver(destination), destination.name
     lost = []
+    if bits > bits_of(destination, bits):
+        kind = _NAMES[saver]
+        lost.append(f"{name}: {kind} is written with 8 bits per channel; TIFF and PNG keep 16")
     if saver == "jpegsave" and page.image.hasalpha():
         lost.append(f"{name}: JPEG holds no transparency; it lies on white now")
     if page.further is not None and saver != "tiffsave":

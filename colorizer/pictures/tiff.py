@@ -220,6 +220,19 @@ def coding(directory: Directory) -> str:
     return _CODINGS.get(number, f"compression {number}")
 
 
+def pillow_reads(directory: Directory) -> bool:
+    """Whether Pillow reads it as it is.
+
+    It knows no further channels, does not turn 16 bits over where white is zero, and gives colors
+    8 bits.
+    """
+    photometric = directory.first(_PHOTOMETRIC, 1)
+    bits = max(directory.numbers(_BITS) or (1,))
+    if _COLORS.get(photometric) != directory.first(_SAMPLES, 1) and photometric != 3:
+        return False
+    return bits <= 8 or (photometric == 1 and bits <= 16)
+
+
 def readable(directory: Directory) -> bool:
     """Whether any libtiff reads this coding and depth; of others one has to try."""
     return directory.first(_COMPRESSION, 1) in _SURELY

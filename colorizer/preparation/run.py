@@ -216,6 +216,7 @@ class _Run:
             return
         finding = seen.finding or self._known(seen)
         if finding is None:
+            assert seen.signature is not None  # every picture has one
             key = key_of(name)
             chunk["members"].append((f"{key}.webp", seen.encoded))
             chunk["histogram"] += seen.histogram
@@ -230,6 +231,7 @@ class _Run:
         chunk["rejected"].append((name, finding.reason, finding.detail))
 
     def _known(self, seen: Examined) -> Finding | None:
+        assert seen.signature is not None  # every picture has one
         match = self.held_out.find(seen.digest, seen.signature)
         if match:
             return Finding("also in evaluation", f"also in {self.options.against}: {match.name}")

@@ -57,5 +57,7 @@ def read_members(path: Path, names: Iterable[str]) -> dict[str, bytes]:
     with tarfile.open(path, "r:") as shard:
         for member in shard:
             if member.name in wanted:
-                found[member.name] = shard.extractfile(member).read()
+                file = shard.extractfile(member)
+                assert file is not None  # it is one that we wrote
+                found[member.name] = file.read()
     return found

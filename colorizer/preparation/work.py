@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pyvips
@@ -51,7 +52,7 @@ def look_at(source: Source, options: PrepareOptions, doctor: bool = True) -> Exa
     """
     try:
         encoded = source.read()
-        if not is_picture(source.name, encoded[:16]):
+        if not is_picture(source.name, encoded[:32]):
             return Examined(source, picture=False)
         decoded = decode_middle(encoded, options.size, options.max_pixels)
     except ColorizerError as error:
@@ -60,7 +61,7 @@ def look_at(source: Source, options: PrepareOptions, doctor: bool = True) -> Exa
         return Examined(source, finding=Finding(UNREADABLE, "it does not fit into memory"))
     pixels = lab(decoded.rgb)
     width, height = decoded.width, decoded.height
-    known = {
+    known: dict[str, Any] = {
         "width": width,
         "height": height,
         "digest": digest(encoded),

@@ -106,13 +106,13 @@ class Options:
 
     def noted(self) -> list[str]:
         """What differs from the defaults, in the words of the fields."""
-        told = []
+        told: list[str] = []
         for name, about in _about(type(self)).items():
             value = getattr(self, name)
             if about.note is None or not (about.always or _differs(value, self._default(name))):
                 continue
             if callable(about.note):
-                told.append(about.note(value))
+                told.append(str(about.note(value)))
             else:
                 text = f"{value:g}" if isinstance(value, float) else str(value)
                 told.append((about.note or f"{name} {{}}").format(text))

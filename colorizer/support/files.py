@@ -139,6 +139,7 @@ def remove_stale(folder: Path) -> None:
 
 def _lock(handle: int) -> bool:
     """Lock a file or folder if it is free; False if it is not, or if its disk knows no locks."""
+    assert fcntl is not None  # who asks has seen to it
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

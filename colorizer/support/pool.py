@@ -11,7 +11,8 @@ from typing import TypeVar
 
 __all__ = ["as_done", "in_order"]
 
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 def in_order(

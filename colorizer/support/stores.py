@@ -4,16 +4,16 @@ import os
 import random
 import re
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.extras import extra
 from colorizer.support.files import remove_stale, whole
+from colorizer.support.nearest import did_you_mean
+from colorizer.support.retries import persist
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Store",
     "connect",
-    "expand",
-    "expand_braces",
     "fetch",
     "is_remote",
     "read",
@@ -30,14 +28,8 @@ __all__ = [
     "stamp",
 ]
 
-Answer = TypeVar("Answer")
-
-_ATTEMPTS = 5
-_PAUSE = 0.5  # seconds, doubled after each attempt
 # Stores where an object appears under its key only when all of it is there.
 _ATOMIC = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "memory"}
-_FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
-_CLIENTS = {"botocore", "aiobotocore", "aiohttp", "google", "gcsfs", "azure", "requests", "urllib3"}
 
 
 def is_remote(path: str | os.PathLike[str]) -> bool:
@@ -69,11 +61,8 @@ def connect(url: str) -> tuple["AbstractFileSystem", str]:
     except ImportError as error:
         raise UsageError(f"{url}: {scheme}:// needs a package of its own: {error}") from error
     except ValueError as error:
-        from difflib import get_close_matches
-
         known = fsspec.available_protocols()
-        near = get_close_matches(scheme, known, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(scheme, known, 0.5)
         if scheme in known:  # it is something else that is wrong
             raise UsageError(f"{url} is no address: {error}") from error
         raise UsageError(
@@ -89,7 +78,7 @@ def read(url: str) -> bytes:
         ColorizerError: it cannot be had; said with its address.
     """
     fs, path = connect(url)
-    return _persist(lambda: fs.cat_file(path), url)
+    return persist(lambda: fs.cat_file(path), url)
 
 
 def stamp(url: str) -> str:
@@ -100,7 +89,7 @@ def stamp(url: str) -> str:
     """
     fs, path = connect(url)
     fs.invalidate_cache()
-    info = _persist(lambda: fs.info(path), url)
+    info = persist(lambda: fs.info(path), url)
     return f"{info['size']} {info.get('ETag') or info.get('etag') or _modified(info)}"
 
 
@@ -112,25 +101,7 @@ def fetch(url: str, destination: Path) -> None:
     """
     fs, path = connect(url)
     with whole(destination) as work:
-        _persist(lambda: fs.get_file(path, str(work)), url)
-
-
-def expand(location: str) -> list[str]:
-    """The addresses that a pattern stands for: {000..999}, {a,b}, and * ? [ ] where it has them.
-
-    Raises:
-        ColorizerError: the store cannot be listed.
-    """
-    found = []
-    for url in expand_braces(location):
-        if not any(sign in url for sign in "*?["):
-            found.append(url)
-            continue
-        fs, path = connect(url)
-        fs.invalidate_cache()
-        paths = sorted(_persist(lambda fs=fs, path=path: fs.glob(path), url))
-        found += [fs.unstrip_protocol(p) if is_remote(url) else p for p in paths]
-    return found
+        persist(lambda: fs.get_file(path, str(work)), url)
 
 
 class Store:
@@ -172,7 +143,7 @@ class Store:
             ColorizerError: that cannot be told.
         """
         self.fs.invalidate_cache()
-        return _persist(lambda: self.fs.exists(self.root), self.url)
+        return persist(lambda: self.fs.exists(self.root), self.url)
 
     def find(self, without: "Store | None" = None) -> Iterator[tuple[str, float]]:
         """Name and time of change of all files, at any depth, but for what is hidden.
@@ -190,7 +161,7 @@ class Store:
         left = [self.root]
         while left:
             folder = left.pop()
-            infos = _persist(lambda folder=folder: self.fs.ls(folder, detail=True), self.url)
+            infos = persist(lambda folder=folder: self.fs.ls(folder, detail=True), self.url)
             for info in sorted(infos, key=lambda info: info["name"]):
                 path = info["name"].rstrip("/")
                 name = path[len(self.root) :].lstrip("/")
@@ -224,13 +195,13 @@ class Store:
         if self._local:
             _write_local(Path(path), content, address)
         elif self._atomic:
-            _persist(lambda: send(path), address)
+            persist(lambda: send(path), address)
         else:
             folder, _, last = path.rpartition("/")
             work = f"{folder}/.colorizer-{os.getpid()}-{random.getrandbits(64):x}-{last}"
-            _persist(lambda: self.fs.makedirs(folder, exist_ok=True), address)
-            _persist(lambda: send(work), address)
-            _persist(lambda: self.fs.mv(work, path), address)
+            persist(lambda: self.fs.makedirs(folder, exist_ok=True), address)
+            persist(lambda: send(work), address)
+            persist(lambda: self.fs.mv(work, path), address)
 
 
 def _write_local(path: Path, content: bytes | Path, address: str) -> None:
@@ -243,38 +214,6 @@ def _write_local(path: Path, content: bytes | Path, address: str) -> None:
                 shutil.copyfile(content, work)
     except OSError as error:
         raise ColorizerError(f"{address} cannot be written: {error.strerror}") from error
-
-
-def _persist(action: Callable[[], Answer], address: str) -> Answer:
-    """What the action gives; what is passing - a cut connection, a busy store - is tried again."""
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            return action()
-        except Exception as error:
-            if not _is_passing(error) or attempt == _ATTEMPTS:
-                raise ColorizerError(f"{address}: {_reason(error, attempt)}") from error
-            time.sleep(_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))
-    raise AssertionError
-
-
-def _is_passing(error: Exception) -> bool:
-    if isinstance(error, _FINAL) or "Credentials" in type(error).__name__:
-        return False
-    client = type(error).__module__.partition(".")[0]
-    return isinstance(error, OSError | TimeoutError) or client in _CLIENTS
-
-
-def _reason(error: Exception, attempts: int) -> str:
-    told = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, FileNotFoundError):
-        return "there is no such bucket" if "bucket" in told.lower() else "there is no such file"
-    if isinstance(error, PermissionError):
-        return f"no permission ({told})"
-    if "Credentials" in type(error).__name__:
-        return f"no credentials for this store ({told}); set them as its own tools want them"
-    if isinstance(error, NotImplementedError):
-        return "this store cannot be written to"
-    return told if attempts == 1 else f"{told} (tried {attempts} times)"
 
 
 def _modified(info: dict[str, Any]) -> float:
@@ -290,20 +229,3 @@ def _modified(info: dict[str, Any]) -> float:
         if isinstance(value, int | float):
             return float(value)
     return 0.0
-
-
-def expand_braces(pattern: str) -> list[str]:
-    """{000..012} and {a,b}, as a shell would expand them, but for braces within braces."""
-    parts = re.split(r"\{([^{}]*)\}", pattern)
-    choices = []
-    for i, part in enumerate(parts):
-        numbers = re.fullmatch(r"([0-9]+)\.\.([0-9]+)", part) if i % 2 else None
-        if numbers:
-            first, last = numbers.groups()
-            width = len(first) if first.startswith("0") or len(first) == len(last) else 1
-            choices.append([f"{n:0{width}}" for n in range(int(first), int(last) + 1)])
-        elif i % 2 and "," in part:
-            choices.append(part.split(","))
-        else:
-            choices.append([f"{{{part}}}" if i % 2 else part])
-    return ["".join(chosen) for chosen in product(*choices)]

@@ -1,11 +1,18 @@
 """The arithmetic that suits a device."""
 
+from typing import Literal
+
 import torch
 
-__all__ = ["resolve_precision"]
+__all__ = ["Precision", "resolve_precision"]
+
+Precision = Literal["bf16-mixed", "16-mixed", "32-true"]
+"""As Lightning calls them."""
 
 
-def resolve_precision(setting: str, accelerator: str, scalable: bool = True) -> str:
+def resolve_precision(
+    setting: Precision | Literal["auto"], accelerator: str, scalable: bool = True
+) -> Precision:
     """Lightning's name for `trainer.precision`.
 
     Args:

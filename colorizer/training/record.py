@@ -1,6 +1,5 @@
 """What is written down of a run: the model card, and where the result comes from."""
 
-import importlib.metadata
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from typing import Any
 
 import torch
 
+from colorizer import __version__
 from colorizer.config import DataSettings, last_crop
 
 __all__ = ["card", "hardware", "provenance"]
@@ -75,7 +75,7 @@ def provenance() -> dict[str, str]:
     except (OSError, subprocess.CalledProcessError):
         commit = "unknown"
     return {
-        "colorizer": importlib.metadata.version("colorizer"),
+        "colorizer": __version__,
         "commit": commit,
         "torch": torch.__version__,
         "python": platform.python_version(),

@@ -113,7 +113,7 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
     if trainer.is_global_zero:
         _begin(run, plain, data, trainer, checkpoint, resume is not None)
     _fit(trainer, task, data, checkpoint)
-    gray = gray_baseline(trainer, task)
+    gray = gray_baseline(trainer, task, data)
     if trainer.is_global_zero:
         _finish(run, plain, data, model, gray)
     if trainer.world_size > 1:
@@ -147,7 +147,8 @@ def _fit(trainer: Trainer, task: ColorTask, data: PhotoModule, checkpoint: Path 
 
 def _folder(trainer: Trainer) -> Path:
     """The run folder that the first process has made: all agree on it when they have met."""
-    (checkpoints,) = (each for each in trainer.callbacks if isinstance(each, Checkpoints))
+    callbacks: list[Callback] = trainer.callbacks  # ty: ignore[missing-attribute]
+    (checkpoints,) = (each for each in callbacks if isinstance(each, Checkpoints))
     return checkpoints.folder.parent
 
 
@@ -301,7 +302,7 @@ def _trainer(settings: Settings, run: Path, ddp_finds_unused: bool) -> Trainer:
         devices=devices,
         num_nodes=nodes,
         strategy=several if devices * nodes > 1 else "auto",
-        precision=t.precision,
+        precision=resolve_precision(t.precision, t.accelerator),
         deterministic=t.deterministic,
         benchmark=not t.deterministic,
         max_epochs=t.epochs,

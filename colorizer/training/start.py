@@ -54,7 +54,7 @@ def create_initial(settings: Settings, resumed: bool) -> ColorModel:
         return create_model(**options)
     model = create_model(**untrained(options))
     model.config |= options  # it did start pretrained: its encoder learns gently
-    if not resumed:
+    if settings.init is not None and not resumed:
         file = Path(settings.init)
         path = file if file.is_file() else ModelFolder.find(settings.init).weights
         load_weights(model, load_state_dict(path), str(settings.init))

@@ -16,6 +16,7 @@ from torchmetrics import Metric
 from colorizer.color.tensors import Prediction, Target, rgb_to_lab
 from colorizer.config import OptimizerSettings, ScheduleSettings
 from colorizer.data.degrade import Degradation
+from colorizer.data.module import PhotoModule
 from colorizer.losses import WeightedSum
 from colorizer.metrics import create_metrics
 from colorizer.models import ColorModel
@@ -102,6 +103,10 @@ class ColorTask(LightningModule):
         """What is trained, each by an optimizer of its own: the model, then discriminators."""
         return [self.model, *(adversary.discriminator for adversary in self.loss.adversaries)]
 
+    @property
+    def _data(self) -> PhotoModule:
+        return self.trainer.datamodule  # ty: ignore[missing-attribute]
+
     def predict(self, rgb: Tensor) -> tuple[Prediction, Target]:
         """Shape: rgb (N, 3, H, W) uint8, sRGB -> what the model makes of it, and the original."""
         rgb = rgb.float() / 255
@@ -126,7 +131,7 @@ class ColorTask(LightningModule):
 
     def on_train_epoch_start(self) -> None:
         self._freeze()
-        for mean in self.means.values():  # a run resumed between epochs has the last one's
+        for mean in self._means():  # a run resumed between epochs has the last one's
             mean.reset()
 
     def on_train_batch_start(self, rgb: Tensor, batch_index: int) -> None:
@@ -136,7 +141,7 @@ class ColorTask(LightningModule):
             self._kept = [[b.clone() for b in network.buffers()] for network in self.networks]
 
     def training_step(self, rgb: Tensor, batch_index: int) -> Tensor | None:
-        self.loss.set_progress(self.trainer.current_epoch / self.trainer.max_epochs)
+        self.loss.set_progress(self._progress())
         prediction, target = self.predict(rgb)
         terms = self.loss.terms(prediction, target)
         total = torch.stack(list(terms.values())).sum()
@@ -177,7 +182,7 @@ class ColorTask(LightningModule):
 
     def configure_optimizers(self):
         effective = self._epoch_batch() * self.trainer.world_size
-        options = {
+        options: dict[str, Any] = {
             "factor": batch_factor(
                 self.optimizer_settings, effective * self.trainer.accumulate_grad_batches
             ),
@@ -232,7 +237,7 @@ class ColorTask(LightningModule):
 
     def _about(self, batch: int) -> str:
         """A step that is not finite, in words."""
-        names = self.trainer.datamodule.loader.names(batch)
+        names = self._data.loader.names(batch)
         more = f" and {len(names) - 8} more" if len(names) > 8 else ""
         return (
             f"the loss or a gradient is not finite in epoch {self.current_epoch + 1}, batch "
@@ -242,17 +247,22 @@ class ColorTask(LightningModule):
 
     def _log_means(self, values: Mapping[str, Tensor], count: int) -> None:
         """Means over the epoch's photos, kept on the device: no host synchronization here."""
-        for name, mean in self.means.items():
+        for name, mean in zip(self.means, self._means(), strict=True):
             mean.update(values[name].detach(), count)
             self.log(name, mean, on_step=False, on_epoch=True)
 
     def _freeze(self) -> None:
-        if self.model.freeze_at(self.trainer.current_epoch / self.trainer.max_epochs) and (
-            self.trainer.world_size > 1
-        ):
+        if self.model.freeze_at(self._progress()) and (self.trainer.world_size > 1):
             # DDP has looked once for the weights whose gradients it gathers.
             strategy = self.trainer.strategy
             strategy.model = strategy._setup_model(self)
+
+    def _means(self) -> list[EpochMean]:
+        return [mean for mean in self.means.values() if isinstance(mean, EpochMean)]
+
+    def _progress(self) -> float:
+        """The share of the training's epochs that is done, 0..1."""
+        return self.trainer.current_epoch / (self.trainer.max_epochs or 1)
 
     def _batch_seed(self, batch: int) -> int:
         place = (self.seed, self.current_epoch, batch, self.global_rank)
@@ -263,15 +273,15 @@ class ColorTask(LightningModule):
         return torch.Generator(self.device).manual_seed(torch.initial_seed())
 
     def _epoch_batches(self) -> int:
-        data = self.trainer.datamodule
+        data = self._data
         return data.batches(data.train)
 
     def _epoch_batch(self) -> int:
-        return int(self.trainer.datamodule.settings.batch_size)
+        return int(self._data.settings.batch_size)
 
     def _compile(self) -> None:
         """Let torch.compile have the model, if it can: it is tried on one batch."""
-        loader = self.trainer.datamodule.train_dataloader()
+        loader = self._data.train_dataloader()
         shape = (max(map(len, loader.order)), 1, loader.size, loader.size)
         kept = [buffer.clone() for buffer in self.model.buffers()]
         try:
@@ -292,14 +302,16 @@ class ColorTask(LightningModule):
 
     def _take_turns(self, prediction: Prediction, target: Target, total: Tensor) -> None:
         """The model's step, then the discriminators', on the same pictures."""
-        model_optimizer, *others = self.optimizers()
+        optimizers: Any = self.optimizers()  # a list, as there are several
+        model_optimizer, *others = optimizers
         self._step(model_optimizer, 0, total)
         for which, (adversary, optimizer) in enumerate(
             zip(self.loss.adversaries, others, strict=True), 1
         ):
             if adversary.active:
                 self._step(optimizer, which, adversary.discriminator_loss(prediction, target))
-        for schedule in self.lr_schedulers():
+        schedules: Any = self.lr_schedulers()
+        for schedule in schedules:
             schedule.step()
 
     def _step(self, optimizer: Optimizer, which: int, loss: Tensor) -> None:

@@ -24,7 +24,7 @@ from PIL import Image
 from colorizer.cli import main as colorizer_main
 from colorizer.cluster.parts import merge
 from colorizer.inference.colorizer import Colorizer
-from colorizer.support import stores
+from colorizer.support import retries, stores
 from colorizer.support.files import whole
 
 FAULTS = 0.1  # of all requests
@@ -79,7 +79,7 @@ def main(model: str, folder: str, photos: str, kills: str) -> None:
     FaultyStore.log = work / "log"
     fsspec.register_implementation("faulty", FaultyStore, clobber=True)
     stores._ATOMIC.add("faulty")
-    stores._PAUSE = 0.01
+    retries._PAUSE = 0.01
     command = ["colorize", f"faulty://{work}/in", "-o", f"faulty://{work}/out", "--model", model]
     command += ["--workers", "2", "--threads", "1"]
     start = time.monotonic()

@@ -152,7 +152,7 @@ def test_a_store_that_fails_now_and_then(photos, expected, color, monkeypatch):
     fs = fsspec.filesystem("memory")
     fs.store.clear()
     put(photos, Store("memory://b/in"))
-    monkeypatch.setattr("colorizer.support.stores._PAUSE", 0.001)
+    monkeypatch.setattr("colorizer.support.retries._PAUSE", 0.001)
     count = 0
 
     def flaky(plain):
@@ -199,6 +199,8 @@ def test_no_permission_is_known_before_the_first_photo(photos, bucket, color, mo
         (["s3://b/in", "-o", "out", "--variants", "2"], "leave --variants out"),
         (["s3://b/in", "-o", "out", "--uncertainty", "m.png"], "not of a store"),
         (["s3://b/in", "-o", "out", "--engine", "spark"], "engine is 'spark'; accepted are"),
+        (["a.jpg", "-o", "out", "--gpus", "0.5"], "--gpus is for Ray's workers"),
+        (["a", "-o", "out", "--engine", "ray", "--memory", "2000"], "leave --memory out"),
         (["s5://b/in", "-o", "out"], "unknown scheme s5"),
         (["s3://b/in", "-o", "out", "--shard", "3/2"], "accepted is i/n"),
     ],

@@ -7,7 +7,7 @@ from skimage.color import lab2rgb, rgb2lab
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from colorizer.color.tensors import (
-    Picture,
+    LabBatch,
     Prediction,
     Target,
     lab_to_rgb,
@@ -119,7 +119,7 @@ def test_picture_gives_rgb_and_gray(rgb):
     picture = Target(L, ab)
     assert torch.allclose(picture.rgb, rgb, atol=1e-3)
     assert picture.gray.shape == rgb.shape
-    assert torch.allclose(picture.gray, Picture(L, torch.zeros_like(ab)).rgb, atol=1e-3)
+    assert torch.allclose(picture.gray, LabBatch(L, torch.zeros_like(ab)).rgb, atol=1e-3)
 
 
 def test_prediction_decodes_on_demand_and_enlarges():

@@ -2,6 +2,7 @@ import io
 import os
 import shutil
 import tarfile
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from PIL import Image
 from colorizer import ColorizerError, UsageError
 from colorizer.color import gamut
 from colorizer.config import DataSettings
-from colorizer.data.augment import center_squares, random_squares
+from colorizer.data.augment import DRAWS, center_squares, random_squares
 from colorizer.data.cache import Decoded, _decode_each, decode_all
 from colorizer.data.loader import BatchLoader
 from colorizer.data.module import PhotoModule
@@ -152,7 +153,7 @@ def test_unreadable_photos_are_named_and_left_out(photos: Path, tmp_path: Path) 
     (tmp_path / "empty.png").touch()
     cut = (photos / "01.jpg").read_bytes()
     (tmp_path / "cut.jpg").write_bytes(cut[: len(cut) // 2])
-    with pytest.raises(ColorizerError, match=r"none of 3 photos can be read"):
+    with pytest.raises(ColorizerError, match=r"none of 3 photos can be used"):
         decode_all(find_photos(tmp_path), 32, None)
     (tmp_path / "good.jpg").write_bytes(cut)
     with pytest.warns(UserWarning, match=r"3 photos are left out: .*cut.jpg.*empty.png.*text.jpg"):
@@ -272,13 +273,13 @@ def test_decoded_photos_are_kept_for_the_next_run(
     found = find_photos(photos)
     first = decode_all(found, 40, tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr("colorizer.data.cache.decode_photo", None)  # nothing is decoded again
+        patch.setattr("colorizer.data.cache.decode_in_color", None)  # nothing is decoded again
         again = decode_all(found, 40, tmp_path)
         assert again.names == first.names
     np.testing.assert_array_equal(first.pixels, again.pixels)
     np.testing.assert_array_equal(first.pixels, decode_all(found, 40, None).pixels)
     assert sorted(p.suffix for p in tmp_path.iterdir()) == ["", ".lock"]
-    monkeypatch.setattr("colorizer.data.cache.decode_photo", None)
+    monkeypatch.setattr("colorizer.data.cache.decode_in_color", None)
     for other in ((found, 41), (found[1:], 40)):  # what is not the same is decoded
         with pytest.raises(TypeError):
             decode_all(*other, tmp_path)
@@ -297,13 +298,13 @@ def test_what_cannot_be_read_is_named_by_each_run(photos: Path, tmp_path: Path) 
 def test_a_changed_photo_and_a_damaged_cache_are_decoded_anew(tmp_path: Path) -> None:
     cache, folder = tmp_path / "cache", tmp_path / "photos"
     folder.mkdir()
-    Image.new("RGB", (40, 40), (9, 9, 9)).save(folder / "a.png")
+    Image.new("RGB", (40, 40), (9, 0, 0)).save(folder / "a.png")
     found = find_photos(folder)
     assert decode_all(found, 40, cache).pixels.max() == 9
     (pixels,) = cache.glob("*/pixels.u8")
     pixels.write_bytes(pixels.read_bytes()[:-1])
     assert decode_all(found, 40, cache).pixels.max() == 9
-    Image.new("RGB", (40, 41), (8, 8, 8)).save(folder / "a.png")
+    Image.new("RGB", (40, 41), (8, 0, 0)).save(folder / "a.png")
     assert decode_all(found, 40, cache).pixels.max() == 8
 
 
@@ -398,7 +399,8 @@ def test_few_decoded_photos_are_in_memory_at_once(photos: Path, monkeypatch):
     plain = decode_photo
     monkeypatch.setattr("colorizer.data.cache.cores", lambda: 2)
     monkeypatch.setattr(
-        "colorizer.data.cache.decode_photo", lambda *about: (begun.append(about), plain(*about))[1]
+        "colorizer.data.cache.decode_in_color",
+        lambda *about: (begun.append(about), plain(*about))[1],
     )
 
     class Kept(list):
@@ -408,3 +410,33 @@ def test_few_decoded_photos_are_in_memory_at_once(photos: Path, monkeypatch):
 
     _decode_each(3 * find_photos(photos), 20, Kept().append)
     assert max(most) <= 2 * 2 + 1
+
+
+@pytest.mark.parametrize("mode", ["resident", "streaming"])
+def test_photos_without_color_are_named_and_left_out(tmp_path: Path, mode: str) -> None:
+    for i in range(4):
+        Image.fromarray(landscape(i, 40, 50)).save(tmp_path / f"{i}.png")
+    gray = Image.fromarray(landscape(9, 40, 50)).convert("L")
+    gray.convert("RGB").save(tmp_path / "gray.jpg", quality=60)
+    with pytest.warns(UserWarning, match=r"gray\.jpg has no color to learn from"):
+        found = _batch_of_all(tmp_path, mode)
+    assert len(found) == 4
+    gray.save(tmp_path / "0.png")
+    for i in range(1, 4):
+        (tmp_path / f"{i}.png").unlink()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(ColorizerError, match=r"(none of|no photo of) .* can be used.*no color"):
+            _batch_of_all(tmp_path, mode)
+
+
+def _batch_of_all(folder: Path, mode: str) -> torch.Tensor:
+    """A square of each photo of a folder."""
+    photos = find_photos(folder)
+    kept = (
+        StreamedPhotos(photos, 40)
+        if mode == "streaming"
+        else ResidentPhotos(decode_all(photos, 40, None))
+    )
+    count = len(kept)
+    return kept.batch(np.arange(count), np.zeros((count, DRAWS)), center_squares, 16)

@@ -226,3 +226,15 @@ def test_jpeg_is_pillows(size):
         difference = np.abs(255 * found[i, 0].numpy() - expected)
         assert difference.mean() < 0.5  # of 255
         assert (difference > 1).mean() < 0.1  # where a coefficient lay between two steps
+
+
+def test_pictures_that_are_left_alone_stay_as_they_are() -> None:
+    rgb = torch.rand(6, 3, 24, 24, generator=torch.Generator().manual_seed(0))
+    L = rgb_to_lab(rgb)[0]
+    untouched = 0
+    for seed in range(20):
+        generator = torch.Generator().manual_seed(seed)
+        seen = Degradation(probability=0.2)(rgb, generator)
+        same = (seen == L).flatten(1).all(1)
+        untouched += int(same.sum())
+    assert 0.7 < untouched / 120 < 0.9

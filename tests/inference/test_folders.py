@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from colorizer.cli import main
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.folders import memory
 from colorizer.inference.folders.jobs import Job, plan, report_path, shard
 from colorizer.inference.folders.memory import Budget
 from colorizer.inference.folders.run import run, threads_of, workers_of
+from colorizer.pictures import header
 from colorizer.pictures.header import Picture
 from colorizer.support.files import temporary
 from tests.model_folder import write_model_folder
@@ -355,3 +357,25 @@ def test_pictures_wait_for_each_other(colorizer, monkeypatch):
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(work, range(12)))
     assert 1 <= most[0] <= 2
+
+
+def test_the_header_of_a_picture_is_read_once(photos, colorizer, tmp_path, monkeypatch):
+    looked: list[Path] = []
+    plain = header.sniff
+    monkeypatch.setattr(header, "sniff", lambda path: (looked.append(path), plain(path))[1])
+    run(plan([photos], tmp_path / "out"), colorizer)
+    assert sorted(looked) == sorted([photos / "b.png", photos / "deep/er/a.jpg"])
+
+
+def test_a_photo_that_is_of_another_share_is_said_to_be(photos, colorizer, tmp_path, capsys):
+    photo, out = str(photos / "b.png"), tmp_path / "out.png"
+    told = {}
+    for part in ("1/2", "2/2"):
+        model = str(colorizer._network.folder)
+        command = ["colorize", photo, "-o", str(out), "--model", model, "--shard", part]
+        assert main([*command, "--overwrite"]) == 0
+        told[part] = capsys.readouterr()
+    done = [part for part in told if told[part].out == f"{out}\n"]
+    (other,) = told.keys() - set(done)
+    assert f"note: nothing to do: {photo} not in share {other}" in told[other].err
+    assert told[done[0]].err == ""

@@ -8,7 +8,9 @@ import pytest
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.support import stores
-from colorizer.support.stores import Store, expand, fetch, is_remote, read, remote_name
+from colorizer.support.patterns import expand
+from colorizer.support.retries import persist
+from colorizer.support.stores import Store, fetch, is_remote, read, remote_name
 
 
 @pytest.fixture(params=["disk", "memory", "s3"])
@@ -61,7 +63,7 @@ def test_patterns(tmp_path):
 
 
 def test_addresses_that_are_none(bucket):
-    with pytest.raises(UsageError, match=r"s4://b/a: unknown scheme s4; did you mean s3\?"):
+    with pytest.raises(UsageError, match=r"s4://b/a: unknown scheme s4; did you mean 's3'\?"):
         Store("s4://b/a")
     with pytest.raises(UsageError, match="names no bucket; give one"):
         Store("s3://")
@@ -94,16 +96,16 @@ class Flaky:
 def test_what_is_passing_is_tried_again(monkeypatch):
     pauses = []
     monkeypatch.setattr(time, "sleep", pauses.append)
-    assert stores._persist(Flaky(4, OSError("SlowDown")), "s3://b/k") == "done"
+    assert persist(Flaky(4, OSError("SlowDown")), "s3://b/k") == "done"
     assert len(pauses) == 4
     assert pauses[3] > 2 * pauses[0] * 4 / 3  # 0.5 to 1.5 times 1, 2, 4, 8 pauses
     with pytest.raises(ColorizerError, match=r"^s3://b/k: SlowDown \(tried 5 times\)$"):
-        stores._persist(Flaky(9, TimeoutError("SlowDown")), "s3://b/k")
+        persist(Flaky(9, TimeoutError("SlowDown")), "s3://b/k")
     nobody = type("NoCredentialsError", (Exception,), {"__module__": "botocore.exceptions"})("none")
     for final in (PermissionError("Access Denied"), FileNotFoundError("gone"), nobody):
         action = Flaky(1, final)
         with pytest.raises(ColorizerError, match="s3://b/k: "):
-            stores._persist(action, "s3://b/k")
+            persist(action, "s3://b/k")
         assert action.calls == 1
 
 

@@ -28,7 +28,8 @@ def framed(picture: np.ndarray) -> Image.Image:
     image = Image.fromarray(picture)
     image.thumbnail(_SHEET, Image.Resampling.LANCZOS)
     canvas = Image.new("RGB", _SHEET, "white")
-    canvas.paste(image, tuple((a - b) // 2 for a, b in zip(_SHEET, image.size, strict=True)))
+    width, height = image.size
+    canvas.paste(image, ((_SHEET[0] - width) // 2, (_SHEET[1] - height) // 2))
     return canvas
 
 

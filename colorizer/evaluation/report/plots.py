@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -11,7 +12,7 @@ __all__ = ["COLORS", "distribution"]
 COLORS = ("#8c8c8c", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Of the rows, gray first; told apart by color-blind eyes too (Okabe and Ito)."""
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "colorizer",  # the same numbers give the same file
     "font.family": "sans-serif",
@@ -43,7 +44,8 @@ def distribution(
                 parts = axes.violinplot(
                     [each], [-row], orientation="horizontal", widths=0.8, showextrema=False
                 )
-                parts["bodies"][0].set(facecolor=colors[name], alpha=0.35, edgecolor="none")
+                bodies: Any = parts["bodies"]
+                bodies[0].set(facecolor=colors[name], alpha=0.35, edgecolor="none")
             quarter = len(ordered) // 4
             middle = ordered[quarter : len(ordered) - quarter]
             axes.plot([middle[0], middle[-1]], [-row, -row], color=colors[name], linewidth=4)

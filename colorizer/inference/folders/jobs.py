@@ -21,6 +21,7 @@ __all__ = [
     "plan",
     "report_path",
     "shard",
+    "share_name",
     "writable",
 ]
 
@@ -136,6 +137,12 @@ def shard(jobs: list[Job], part: str | None = None) -> list[Job]:
     return [job for job in jobs if falls_to(job.name, share)]
 
 
+def share_name(jobs: list[Job], part: str | None = None) -> str:
+    """Which share `shard` gives, as `i/n`."""
+    own, count = _share(jobs, part)
+    return f"{own}/{count}"
+
+
 def report_path(
     out: str | os.PathLike[str] | None, jobs: list[Job], part: str | None = None
 ) -> Path | None:
@@ -166,7 +173,7 @@ def _share(jobs: list[Job], part: str | None) -> tuple[int, int]:
 
 
 def _means_folder(target: Path, out: str | os.PathLike[str] | None) -> bool:
-    return target.is_dir() or os.fspath(out).endswith(("/", os.sep))
+    return target.is_dir() or os.fspath(out or "").endswith(("/", os.sep))
 
 
 def _expanded(name: str | os.PathLike[str]) -> list[Path]:
@@ -197,7 +204,7 @@ def _jobs(path: Path, target: Path | None, suffix: str) -> Iterator[Job]:
         name = entry.path.relative_to(path)
         known = {"passed": entry.passed, "problem": entry.failed}
         if entry.passed or entry.failed:
-            yield Job(entry.path, entry.path, name.as_posix(), True, **known)
+            yield Job(entry.path, entry.path, name.as_posix(), True, **known)  # ty: ignore[invalid-argument-type]
             continue
         made = _result(entry.path, name.name)
         made = f"{Path(made).stem}{suffix or Path(made).suffix}"

@@ -111,7 +111,7 @@ def _color(job: Job, colorizer: Colorizer, budget: Budget, overwrite: bool) -> O
         job.destination.parent.mkdir(parents=True, exist_ok=True)
         with budget.share(picture, job.destination) as (options, notes):
             own = colorizer.with_options(variant=job.variant, **options)
-            notes += own.colorize_file(job.source, job.destination)
+            notes += own.colorize_file(picture, job.destination)
         return job, notes, None, size, time.perf_counter() - start
     except Exception as error:  # whatever it is, the other pictures are not its fault
         return job, (), error, size, time.perf_counter() - start

@@ -46,12 +46,12 @@ class MovingAverage(WeightAveraging):
         share = 1 - min(self.decay, step / (9 + step))
         if self._averaged is None:
             self._averaged, self._copied = self._changing(pl_module)
-        for update, pairs, more in (
-            (torch._foreach_lerp_, self._averaged, (share,)),
-            (torch._foreach_copy_, self._copied, ()),
-        ):
-            if pairs[0]:
-                update(*pairs, *more)
+        means, values = self._averaged
+        if means:
+            torch._foreach_lerp_(means, values, share)
+        means, values = self._copied
+        if means:
+            torch._foreach_copy_(means, values)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # Again, for a run that was resumed when all was done but the export.
@@ -66,6 +66,7 @@ class MovingAverage(WeightAveraging):
 
         Neither frozen weights nor tables (buffers that are not kept) are among them.
         """
+        assert self._average_model is not None  # made by setup
         average = self._average_model.module
         means = dict(average.named_parameters()) | dict(average.named_buffers())
         found = {name: p for name, p in task.named_parameters() if p.requires_grad}

@@ -126,7 +126,7 @@ class Checkpoints(Checkpoint):
         self._signal = number
         print("stopping after this batch; Ctrl-C again stops at once", file=sys.stderr, flush=True)
 
-    def _save(self, trainer: Trainer, task: LightningModule) -> None:
+    def _save(self, trainer: Trainer, task: Any) -> None:
         task.check_finite(wait=True)  # sync: what is saved is whole in this sense too
         work = self.folder / "unfinished.tmp"
         trainer.save_checkpoint(work)

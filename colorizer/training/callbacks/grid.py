@@ -1,10 +1,11 @@
 """A grid of colored photos each epoch."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Callback
 from lightning.pytorch.utilities import rank_zero_only
 
 __all__ = ["SampleGrid"]
@@ -24,7 +25,7 @@ class SampleGrid(Callback):
         self.folder, self.count = folder / "grids", count
 
     @rank_zero_only
-    def on_validation_epoch_end(self, trainer: Trainer, task: LightningModule) -> None:
+    def on_validation_epoch_end(self, trainer: Any, task: Any) -> None:
         from PIL import Image
 
         rgb = trainer.datamodule.samples(self.count).to(task.device)
