@@ -90,6 +90,11 @@ class ColorizeOptions(Options):
         "write the color layer alone, for the blend mode `color` of an image editor",
         note="color layer alone",
     )
+    device: str = option(
+        "auto",
+        "where the network runs; auto is cpu. Others need a build of ONNX Runtime of their own",
+        choices=("auto", "cpu", "cuda", "coreml", "directml", "openvino"),
+    )
     threads: int | None = option(
         None,
         "of the network and of libvips, for each worker (default: the cores are shared)",

@@ -107,7 +107,7 @@ def _check(proto: onnx.ModelProto, network: Graph, L: torch.Tensor, tolerance: f
         proto.SerializeToString(), providers=["CPUExecutionProvider"]
     )
     feed = {"L": L.numpy(), **{k: v.numpy() for k, v in network.inputs.items()}}
-    theirs = session.run(["ab"], feed)[0]
+    theirs = np.asarray(session.run(["ab"], feed)[0])
     with torch.no_grad():
         ours = network.named(L, network.inputs)["ab"].numpy()
     apart = np.abs(ours - theirs).max() if ours.shape == theirs.shape else np.inf

@@ -67,7 +67,6 @@ def _contender(model: str, size: int | None, device: str) -> Contender:
         name, place = "", str(model)
     folder = ModelFolder.find(place)
     colorizer = Colorizer(folder, size=size)
-    network = Network(folder)
     if device != "cpu":
         colorizer = on_device(colorizer, folder, device)
     path = folder.path
@@ -76,8 +75,8 @@ def _contender(model: str, size: int | None, device: str) -> Contender:
         name or own,
         lambda gray, original: colorizer.colorize(gray),
         {
-            "network": network.name,
-            "weights_sha256": network.weights_sha256,
+            "network": folder.name,
+            "weights_sha256": folder.weights_sha256,
             "size": colorizer.size,
             "runtime": "ONNX Runtime" if device == "cpu" else "PyTorch",
         },
@@ -92,10 +91,18 @@ class _TorchNetwork(Network):
         self._device = device
         self._model = load_model(folder).to(device)
 
-    def __call__(self, L: np.ndarray, **options: Any) -> np.ndarray:
-        L4 = torch.from_numpy(np.array(L, np.float32)).to(self._device)[None, None]
+    def __call__(
+        self, L: np.ndarray, *, temperature: float | None = None, prior: np.ndarray | None = None
+    ) -> np.ndarray:
+        given = {"L": L, "temperature": temperature, "prior": prior}
+        inputs = {
+            name: torch.tensor(np.asarray(value, np.float32), device=self._device)
+            for name, value in given.items()
+            if value is not None
+        }
         with torch.inference_mode():
-            ab = self._model.decode(self._model(L4))[0].float().cpu().numpy()
+            raw = self._model(inputs.pop("L")[None, None])
+            ab = self._model.decode(raw, **inputs)[0].float().cpu().numpy()
         if not np.isfinite(ab).all():
             raise ColorizerError(f"the model {self.name} predicted no finite chroma")
         return ab

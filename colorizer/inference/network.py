@@ -11,6 +11,7 @@ import numpy as np
 
 from colorizer.color import gamut
 from colorizer.errors import ColorizerError
+from colorizer.inference import devices
 from colorizer.model_folder import RENEW, ModelFolder
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Network:
     Args:
         folder: a model folder, or what `ModelFolder.find` takes.
         threads: of ONNX Runtime; None takes all cores.
+        device: see `providers_of`.
 
     Attributes:
         folder: the model folder.
@@ -56,7 +58,10 @@ class Network:
     """
 
     def __init__(
-        self, folder: str | os.PathLike[str] | ModelFolder, threads: int | None = None
+        self,
+        folder: str | os.PathLike[str] | ModelFolder,
+        threads: int | None = None,
+        device: str = "auto",
     ) -> None:
         self.folder = ModelFolder.find(folder)
         self.name, self.size = self.folder.name, self.folder.size
@@ -65,9 +70,10 @@ class Network:
         self.moderation = float(defaults.get("moderation", 0.0))
         self._ones = np.ones(len(gamut.bins()), np.float32)
         self.weights_sha256 = self.folder.weights_sha256
-        self._session = _start_session(self.folder, threads)
+        self._session = _start_session(self.folder, threads, device)
         # Folders of before had inputs with defaults, which are initializers too.
-        inputs = self._session.get_inputs() + self._session.get_overridable_initializers()
+        session = self._session
+        inputs = [*session.get_inputs(), *session.get_overridable_initializers()]
         self._inputs = {value.name: value.shape for value in inputs}
         self._outputs = {value.name for value in self._session.get_outputs()}
 
@@ -172,21 +178,28 @@ class Network:
         return values
 
 
-def _start_session(folder: ModelFolder, threads: int | None) -> "onnxruntime.InferenceSession":
+def _start_session(
+    folder: ModelFolder, threads: int | None, device: str
+) -> "onnxruntime.InferenceSession":
     import onnxruntime
+
+    providers = devices.providers_of(device)
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads or 0
     options.enable_cpu_mem_arena = False  # sizes differ from picture to picture
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # libvips is next
+    devices.prepare(options, device)
     try:
         with _utf8_path(folder.graph) as path:
-            return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(path, options, providers=providers)
     except Exception as error:  # its exceptions share no other base class
         raise ColorizerError(
             f"damaged model folder: {folder.graph} does not load ({_first_line(error)}); {RENEW}"
         ) from error
+    devices.check_in_use(session, device)
+    return session
 
 
 @contextmanager

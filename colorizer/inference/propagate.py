@@ -16,7 +16,7 @@ from colorizer.inference.compose import fit_chroma
 from colorizer.inference.hints import Hints
 from colorizer.pictures.resize import resize
 
-__all__ = ["Marks", "follow", "mark", "spread"]
+__all__ = ["Marks", "follow", "mark", "solve", "spread"]
 
 LIGHTNESS, COLOR, DISTANCE = 25.0, 15.0, 0.5  # differences that count as 1: L, ab, long sides
 REACH = 0.7  # of likeness, in those units
@@ -27,7 +27,7 @@ PULL = 1e-3  # towards what likeness says, beside 1 between neighbors
 HOLD = 100.0  # of a hint on its own cell
 BRUSH = 1 / 32  # of the short side: how far a hint holds around it, where it is as light, a little
 DAB = 2.0  # pixels of the working size, of the hint itself
-UNLIKE, ALIKE = 1e-3, 0.05  # likeness to the nearest hint below which nothing, above which all
+UNLIKE, ALIKE = 3e-3, 0.1  # likeness to the nearest hint below which nothing, above which all
 FINEST = 64  # cells of the short side, at most, on which the problem is solved
 MOST_CARRIED = 256  # cells whose difference is carried; the others of long strokes only hold
 
@@ -103,7 +103,7 @@ def spread(L: np.ndarray, ab: np.ndarray, features: np.ndarray, marks: Marks) ->
         before = np.pad(distrust, [(int(i == axis), 0) for i in (0, 1)] + [(0, 0)])
         after = np.pad(distrust, [(0, int(i == axis)) for i in (0, 1)] + [(0, 0)])
         wanted += after - before
-    solved = _solve(hold, across, down, wanted)
+    solved = solve(hold, across, down, wanted)
     fade = (np.log(np.maximum(nearest, 1e-30) / UNLIKE) / np.log(ALIKE / UNLIKE)).clip(0, 1)
     return solved * (fade * fade * (3 - 2 * fade))[..., None]
 
@@ -190,7 +190,7 @@ def _brush(
     return weight, pulled
 
 
-def _solve(hold: np.ndarray, across: np.ndarray, down: np.ndarray, wanted: np.ndarray):
+def solve(hold: np.ndarray, across: np.ndarray, down: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Minimize `sum hold x^2 - 2 wanted x` and weighted squared differences between neighbors.
 
     The matrix is block tridiagonal, a block for each row of the grid: elimination downwards, then
@@ -198,7 +198,7 @@ def _solve(hold: np.ndarray, across: np.ndarray, down: np.ndarray, wanted: np.nd
     """
     height, width = hold.shape
     if width > height:
-        return _solve(hold.T, down.T, across.T, wanted.swapaxes(0, 1)).swapaxes(0, 1)
+        return solve(hold.T, down.T, across.T, wanted.swapaxes(0, 1)).swapaxes(0, 1)
     diagonal = hold.copy()
     diagonal[:, :-1] += across
     diagonal[:, 1:] += across

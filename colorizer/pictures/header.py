@@ -15,6 +15,7 @@ from colorizer.pictures import jpeg, tiff
 from colorizer.pictures.chunks import PngTold, read_png
 from colorizer.pictures.lightness import ICC, color_spread, has_unusable_profile, lightness
 from colorizer.pictures.opening import MAX_PIXELS, check_size, name_of, open_image, sniff
+from colorizer.pictures.profiles import gamma_profile
 from colorizer.pictures.resize import enlarge
 from colorizer.pictures.tiff import Channels, Frame
 
@@ -37,6 +38,7 @@ __all__ = [
 
 Source = str | os.PathLike[str] | bytes | np.ndarray
 
+_SRGB_GAMMA = 0.45455  # which PNG files of sRGB name in place of its curve
 COLORED = 0.01  # mean difference between channels, of their range, above which gray has a color
 
 
@@ -131,6 +133,7 @@ def read(source: "Source | Picture", max_pixels: int = MAX_PIXELS) -> Picture:
         for number, frame in enumerate(frames):
             of_page = name if len(frames) == 1 else f"{name}, page {number + 1}"
             page, image, more = _read_page(data or source, loader, frame, of_page, max_pixels)
+            image = _with_gamma(image, told)
             pages.append(page)
             images = images or [image]
             notes += more if number == 0 else ()
@@ -298,7 +301,21 @@ def _opened(picture: Picture, page: int, shrink: int, further: bool) -> "pyvips.
         image = opened(tiff.plain(source, held.frame, channels) if channels else source)
     if channels:
         image = (tiff.further if further else tiff.normalized)(image, channels)
+    image = _with_gamma(image, picture.told)
     return _turn(image) if turned else image.autorot()
+
+
+def _with_gamma(image: "pyvips.Image", told: jpeg.Told | PngTold | None) -> "pyvips.Image":
+    """The image, with a profile of the gamma that a PNG names, if that is not about sRGB's."""
+    import pyvips
+
+    gamma = told.gamma if isinstance(told, PngTold) else 0.0
+    if not 0.1 < gamma < 10 or abs(gamma - _SRGB_GAMMA) < 0.02:
+        return image
+    image = image.copy()
+    profile = gamma_profile(1 / gamma, is_gray=image.bands - image.hasalpha() == 1)
+    image.set_type(pyvips.GValue.blob_type, ICC, profile)
+    return image
 
 
 def salvaged(picture: Picture) -> tuple[Picture, tuple[str, ...]]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from colorizer.color.lab import f_to_xyz, light_to_srgb
 
-__all__ = ["SRGB", "MatrixProfile", "color_space", "read_profile"]
+__all__ = ["SRGB", "MatrixProfile", "color_space", "gamma_profile", "read_profile"]
 
 # Linear sRGB to XYZ, adapted to D50 by Bradford: http://www.brucelindbloom.com
 _SRGB_TO_D50 = np.array(
@@ -80,6 +80,28 @@ def read_profile(profile: bytes) -> MatrixProfile | None:
         return MatrixProfile(curves, np.linalg.inv(_SRGB_TO_D50) @ colorants)
     except (KeyError, ValueError, IndexError):
         return None
+
+
+def gamma_profile(gamma: float, is_gray: bool) -> bytes:
+    """A profile of codes that are linear light to the power 1 / `gamma`, of sRGB's primaries."""
+    curve = b"para\0\0\0\0\0\0\0\0" + _fixed(gamma)
+    tags = {b"kTRC": curve} if is_gray else {}
+    for number, channel in enumerate(() if is_gray else (b"r", b"g", b"b")):
+        tags[channel + b"XYZ"] = b"XYZ \0\0\0\0" + _fixed(*_SRGB_TO_D50[:, number])
+        tags[channel + b"TRC"] = curve
+    tags[b"wtpt"] = b"XYZ \0\0\0\0" + _fixed(*_SRGB_TO_D50.sum(1))
+    place, table, body = 132 + 12 * len(tags), len(tags).to_bytes(4), b""
+    for name, value in tags.items():
+        table += name + (place + len(body)).to_bytes(4) + len(value).to_bytes(4)
+        body += value
+    space = b"GRAY" if is_gray else b"RGB "
+    head = b"\0" * 8 + b"\x04\0\0\0mntr" + space + b"XYZ " + b"\0" * 12 + b"acsp" + b"\0" * 28
+    head += _fixed(*_SRGB_TO_D50.sum(1)) + b"\0" * 48
+    return (4 + len(head + table + body)).to_bytes(4) + head[4:] + table + body
+
+
+def _fixed(*numbers: float) -> bytes:
+    return b"".join(round(number * 65536).to_bytes(4, signed=True) for number in numbers)
 
 
 def _tags(profile: bytes) -> dict[str, bytes]:

@@ -206,6 +206,9 @@ def _write(
     if saver == "heifsave":
         options = options | {"bitdepth": 8 if image.format == "uchar" else 12}
         image = embed.with_blobs(image, page.metadata)
+    if saver == "bmp":  # of which Pillow would make a resolution up
+        across, down = page.metadata.resolution or (0, 0)
+        options = options | {"dpi": (across * 25.4, down * 25.4)}
     if saver in ("gifsave", "bmp", "heifsave"):  # nothing is added to these
         _render(image, saver, options, target, threads)
         if saver == "heifsave":
@@ -222,7 +225,7 @@ def _render(
 ) -> None:
     """Run the pipeline, and write the pixels into an open file, with their profile alone."""
     if saver in ("bmp", "jp2"):
-        _save_by_pillow(_limited(image, threads), saver, file)
+        _save_by_pillow(_limited(image, threads), saver, file, options)
         return
     options = options | {"keep": _KEEP_EXIF_XMP if saver == "heifsave" else _KEEP_PROFILE}
     image = _limited(image, threads)
@@ -265,12 +268,14 @@ def _writing(destination: Path) -> Iterator[None]:
         raise ColorizerError(f"{destination} cannot be written: {reason(error)}") from error
 
 
-def _save_by_pillow(image: "pyvips.Image", kind: str, file: BinaryIO) -> None:
+def _save_by_pillow(
+    image: "pyvips.Image", kind: str, file: BinaryIO, options: dict[str, Any]
+) -> None:
     """Whole; the libvips wheel has no writer for BMP and JPEG 2000."""
     from PIL import Image
 
     pixels = Image.fromarray(image.numpy())
-    pixels.save(file, "BMP" if kind == "bmp" else "JPEG2000")
+    pixels.save(file, "BMP" if kind == "bmp" else "JPEG2000", **options)
 
 
 def _check_known(suffix: str, told: str = "") -> None:

@@ -13,7 +13,7 @@ from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.hints import read_hints
 from colorizer.inference.preview import Preview
-from colorizer.inference.propagate import _solve, mark
+from colorizer.inference.propagate import mark, solve
 from tests.model_folder import write_model_folder
 
 CAMERA = data.camera()[:301:2, :400:2]  # 151 x 200
@@ -266,8 +266,8 @@ def test_the_problem_is_solved():
             matrix[[i, j], [i, j]] += w
             matrix[[i, j], [j, i]] -= w
     expected = np.linalg.solve(matrix, wanted.reshape(-1, 2)).reshape(wanted.shape)
-    np.testing.assert_allclose(_solve(hold, across, down, wanted), expected, atol=1e-9)
-    turned = _solve(hold.T, down.T, across.T, wanted.swapaxes(0, 1))
+    np.testing.assert_allclose(solve(hold, across, down, wanted), expected, atol=1e-9)
+    turned = solve(hold.T, down.T, across.T, wanted.swapaxes(0, 1))
     np.testing.assert_allclose(turned.swapaxes(0, 1), expected, atol=1e-9)
 
 

@@ -248,7 +248,8 @@ def test_strokes_and_erasing(narrow, scan):
 def test_a_hint_without_a_color_is_none(narrow, scan):
     narrow.locator("#files").set_input_files(scan)
     settled(narrow)
-    click_on(narrow, 0.5, 0.2)
+    box = narrow.locator("#paper").bounding_box()
+    narrow.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 5)
     sync_api.expect(narrow.locator("#picker")).to_be_visible()
     narrow.locator("#picker-close").click()
     sync_api.expect(narrow.locator(".mark")).to_have_count(0)
@@ -296,6 +297,20 @@ def test_alternatives_palette_and_quality(wide, scan, tmp_path):
     wide.locator("#reset").click()
     settled(wide)
     assert shown(wide) == plain
+
+
+def test_paste(wide, scan):
+    wide.evaluate(
+        """(data) => {
+            const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([bytes], "pasted.tif"));
+            dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer }));
+        }""",
+        base64.b64encode(scan.read_bytes()).decode(),
+    )
+    settled(wide)
+    assert wide.locator("#notes").inner_text().startswith("pasted.tif: 256")
 
 
 def test_what_is_seen_has_names_and_contrast(page, scan):

@@ -16,6 +16,7 @@ from colorizer.errors import ColorizerError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.pictures import header as pictures
 from colorizer.pictures.exif import to_tags
+from colorizer.pictures.lightness import lightness
 from colorizer.pictures.tags import ASCII, BYTE, SHORT, Tag, Tags
 from tests.model_folder import write_model_folder
 
@@ -185,16 +186,18 @@ def test_a_resolution_that_nobody_gave_is_not_made_up(colorizer, tmp_path, kind)
             # of JPEG and TIFF Pillow itself makes one up
             assert destination in ("tif", "jpg") or "dpi" not in image.info
             assert image.info.get("jfif_unit", 0) == 0
-        if destination == "tif":
-            with tifffile.TiffFile(path) as found:
-                assert not {282, 283, 296} & set(found.pages[0].tags.keys())
+    colorizer.colorize_file(file, tmp_path / "out.bmp")
+    with Image.open(tmp_path / "out.bmp") as image:
+        assert image.info["dpi"] == (0, 0)
+    with tifffile.TiffFile(tmp_path / "out.tif") as found:
+        assert not {282, 283, 296} & set(found.pages[0].tags.keys())
 
 
 @pytest.mark.parametrize("source", ["jpg", "png", "tif", "bmp"])
 def test_a_resolution_that_was_given_stays(colorizer, tmp_path, source):
     kind = {"jpg": "JPEG", "tif": "TIFF"}.get(source, source.upper())
     file = encoded(kind, dpi=(600, 300))
-    for destination in ("jpg", "png", "tif", "webp", "avif", "jp2"):
+    for destination in ("jpg", "png", "tif", "webp", "avif", "jp2", "bmp"):
         path = tmp_path / f"out.{destination}"
         colorizer.colorize_file(file, path)
         with Image.open(path) as image:
@@ -282,3 +285,21 @@ def test_jpeg_2000_of_16_bits(colorizer, tmp_path):
     with Image.open(tmp_path / "out.jp2") as image:
         L = color.rgb2lab(np.asarray(image) / 255)[..., 0]
     assert np.abs(L - expected[..., 0]).max() < 0.3
+
+
+@pytest.mark.parametrize("gamma", [1.0, 0.55556, 0.45455])
+@pytest.mark.parametrize("shades", [False, True])
+def test_the_gamma_of_a_png(gamma, shades):
+    from tests.pictures.test_header import lightness_of
+
+    named = round(gamma * 100_000).to_bytes(4)
+    file = png((b"gAMA", named))
+    if shades:
+        with_colors = encoded("PNG", np.stack([GRAY] * 3, -1))
+        chunk = b"\0\0\0\4gAMA" + named + zlib.crc32(b"gAMA" + named).to_bytes(4)
+        file = with_colors[:33] + chunk + with_colors[33:]
+    found = lightness(pictures.open_page(pictures.read(file))).numpy().reshape(GRAY.shape)
+    expected = lightness_of((GRAY / 255) ** (1 / gamma))
+    if gamma == 0.45455:  # stands for sRGB
+        expected = color.rgb2lab(np.stack([GRAY] * 3, -1) / 255)[..., 0]
+    np.testing.assert_allclose(found, expected, atol=0.02)

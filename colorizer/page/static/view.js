@@ -78,6 +78,7 @@ export function compare(value) {
   $("before").style.clipPath = `inset(0 ${100 * (1 - share)}% 0 0)`;
   const x = clamp(left + size[0] * scale * share, 2, view.clientWidth - 2);
   $("divider").style.left = `${x}px`;
+  handle.style.left = `${clamp(x, 23, view.clientWidth - 23) - x - 22}px`; // never out of sight
   handle.setAttribute("aria-valuenow", Math.round(100 * share));
   handle.setAttribute("aria-valuetext", `${Math.round(100 * share)} % shown gray`);
 }
