@@ -17,6 +17,7 @@ LAYERS = [
     {"model_folder", "backbones"},
     {"inference", "models", "losses", "metrics", "data"},
     {"film", "page", "cluster", "preparation", "export"},
+    {"portable"},
     {"weights"},
     {"training", "evaluation"},
     {"cli"},

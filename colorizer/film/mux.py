@@ -145,6 +145,8 @@ class FilmFile:
                     new = container.add_stream_from_template(template)
                     new.time_base = film.time_base
                     describe(new.codec_context, film)
+                    if self._target.codec == "hevc" and self._path.suffix in _FASTSTART:
+                        new.codec_context.codec_tag = "hvc1"  # the only one that Apple plays
                 if film.rotation:
                     new.set_display_rotation(film.rotation)
             else:

@@ -67,7 +67,6 @@ def compose(
     offset: np.ndarray,
     *,
     bits: int,
-    vividness: float = 1.0,
     flat: float | None = None,
 ) -> "pyvips.Image":
     """Color a full-size lightness: the second half of the guided filter, then sRGB in gamut.
@@ -79,7 +78,6 @@ def compose(
         L: one float band, 0..100, any size.
         slope, offset: (h, w, 2) each, from `fit_chroma`.
         bits: 8 or 16, per channel of the result.
-        vividness: factor on chroma, 0..2; 0 is gray.
         flat: show the colors at this lightness everywhere; None shows them at that of the picture.
 
     Returns:
@@ -88,7 +86,7 @@ def compose(
     import pyvips
 
     # f is the cube-root-like function of CIE Lab: fx - fy = a / 500, fz - fy = -b / 200
-    scale = vividness * np.array([1 / 500, -1 / 200])
+    scale = np.array([1 / 500, -1 / 200])
     coefficients = np.concatenate([slope * scale, offset * scale], -1).astype(np.float32)
     coefficients = enlarge(pyvips.Image.new_from_array(coefficients), L.width, L.height)
     chroma = L * coefficients[0:2] + coefficients[2:4]

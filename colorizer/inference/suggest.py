@@ -3,9 +3,9 @@
 import numpy as np
 
 from colorizer.color import gamut
-from colorizer.color.lab import FROM_WHITE, RGB_WHITE, f_to_xyz, light_to_lab, light_to_srgb
+from colorizer.color.lab import RGB_WHITE, f_to_xyz, lab_to_light, light_to_lab, light_to_srgb
 
-__all__ = ["in_gamut", "likeliest"]
+__all__ = ["likeliest"]
 
 APART = 14.0  # Lab units between two suggestions, if so many colors are to be had
 BLUR = 6.0  # Lab units; the bins are 10 apart
@@ -39,18 +39,11 @@ def likeliest(shares: np.ndarray, L: float, n: int) -> np.ndarray:
     return _coded(light[chosen])
 
 
-def in_gamut(L: float, ab: np.ndarray) -> np.ndarray:
-    """What colors (N, 2) are at a lightness, mixed with its gray where needed: (N, 3) uint8."""
-    return _coded(_mixed(L, ab))
-
-
 def _mixed(L: float, ab: np.ndarray) -> np.ndarray:
     """Linear sRGB (N, 3): the nearest to each color on its way to the gray of the luminance."""
-    fy = (L + 16) / 116
-    f = np.stack([fy + ab[:, 0] / 500, np.full(len(ab), fy), fy - ab[:, 1] / 200], -1)
-    xyz = f_to_xyz(f)
-    Y = xyz[:, 1:2].clip(0, 1)
-    away = xyz @ FROM_WHITE.T - Y
+    lab = np.concatenate([np.full((len(ab), 1), L), ab], 1)
+    Y = f_to_xyz(np.array((L + 16) / 116)).clip(0, 1)
+    away = lab_to_light(lab, RGB_WHITE) - Y
     above = (1 - Y) / np.maximum(away.max(1, keepdims=True), 1e-9)
     below = Y / np.maximum(-away.min(1, keepdims=True), 1e-9)
     return (Y + np.minimum(np.minimum(above, below), 1) * away).clip(0, 1)

@@ -52,7 +52,8 @@ def option(
     """A field of a subclass of `Options`; its annotation (`int | None`) tells the type.
 
     Args:
-        default: None must be explained by `help`, and then passes every check.
+        default: None must be explained by `help`, and then passes every check; of a bool it is
+            False, and the flag makes it True.
         help: what it does, for the command line and the class's docstring.
         low, high: the smallest and largest accepted value; `above`: all accepted ones are larger.
         choices: the accepted words.

@@ -54,8 +54,8 @@ def colored(L: np.ndarray, ab: np.ndarray, bits: int = 8, vividness: float = 1.0
     """Compose with chroma given at full size, so that no interpolation comes in."""
     zero = np.zeros((*L.shape, 2))
     image = pyvips.Image.new_from_array(L.astype(np.float32))
-    offset = np.moveaxis(ab, 0, -1)
-    return compose(image, zero, offset, bits=bits, vividness=vividness).numpy()
+    offset = vividness * np.moveaxis(ab, 0, -1)
+    return compose(image, zero, offset, bits=bits).numpy()
 
 
 @given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 5))

@@ -299,6 +299,20 @@ def test_alternatives_palette_and_quality(wide, scan, tmp_path):
     assert shown(wide) == plain
 
 
+def test_paste(wide, scan):
+    wide.evaluate(
+        """(data) => {
+            const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([bytes], "pasted.tif"));
+            dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer }));
+        }""",
+        base64.b64encode(scan.read_bytes()).decode(),
+    )
+    settled(wide)
+    assert wide.locator("#notes").inner_text().startswith("pasted.tif: 256")
+
+
 def test_what_is_seen_has_names_and_contrast(page, scan):
     page.locator("#files").set_input_files(scan)
     settled(page)

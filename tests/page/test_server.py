@@ -312,6 +312,24 @@ def test_serve_prints_an_address_and_leaves_nothing(model, tmp_path):
     assert not list(tmp_path.glob("colorizer-page-*"))
 
 
+def test_another_host_is_said_aloud_and_keeps_the_token(model):
+    command = [sys.executable, "-m", "colorizer.cli", "serve", "--no-browser", "--model", model]
+    process = subprocess.Popen(
+        [*map(str, command), "--host", "0.0.0.0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    address = process.stdout.readline().split()[-1]
+    port, token = address.split(":")[2].split("/")[:2]
+    assert len(token) > 30
+    with httpx.Client(transport=httpx.HTTPTransport(retries=6), trust_env=False) as client:
+        assert client.get(f"http://127.0.0.1:{port}/").status_code == 403
+    process.terminate()
+    told = process.communicate(timeout=10)[1]
+    assert told.startswith("warning: 0.0.0.0 lets others on the network in")
+
+
 def test_a_port_in_use_is_a_sentence(capsys):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

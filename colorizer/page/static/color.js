@@ -1,4 +1,4 @@
-// CIE Lab under D65 and sRGB, with the constants of the engine (colorizer/inference/compose.py).
+// CIE Lab under D65 and sRGB, with the constants of the engine (colorizer/color/lab.py).
 
 const TO_XYZ = [
   [0.412453, 0.35758, 0.180423],

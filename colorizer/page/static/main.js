@@ -119,24 +119,32 @@ const toldOf = (photo) => ({
 let drawing = null;
 let again = false;
 
-function draw(quick = false) {
+function draw() {
   again = true;
-  drawing ||= work(quick).finally(() => (drawing = null));
+  drawing ||= work().finally(() => (drawing = null));
   return drawing;
 }
 
-async function work(quick) {
+// A large photo is shown at half its size first, so that a change is seen at once.
+function sizesFor({ shown }) {
+  if (dragging) return ["small"];
+  return shown[0] * shown[1] > 800_000 ? ["small", "whole"] : ["whole"];
+}
+
+async function work() {
   const slow = setTimeout(() => ($("working").hidden = false), 400);
   try {
     while (again && now) {
       again = false;
       const photo = now;
-      const size = dragging || quick ? "small" : "whole";
-      const told = { ...toldOf(photo), size };
-      const blob = await withPhoto(photo, () => api.preview(photo.id, told));
-      if (photo.shownAt) URL.revokeObjectURL(photo.shownAt);
-      photo.shownAt = URL.createObjectURL(blob);
-      if (photo === now) $("after").src = photo.shownAt;
+      for (const size of sizesFor(photo)) {
+        const told = { ...toldOf(photo), size };
+        const blob = await withPhoto(photo, () => api.preview(photo.id, told));
+        if (photo.shownAt) URL.revokeObjectURL(photo.shownAt);
+        photo.shownAt = URL.createObjectURL(blob);
+        if (photo === now) $("after").src = photo.shownAt;
+        if (again) break; // it has changed meanwhile
+      }
     }
   } catch (error) {
     say(error.message);

@@ -1,0 +1,198 @@
+"""A loaded model and what it was told: from the small lightness of a picture to its colors."""
+
+import os
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+
+from colorizer.errors import UsageError
+from colorizer.inference.hints import Hints, read_hints
+from colorizer.inference.network import Network, pad, working_size
+from colorizer.inference.predict import (
+    LARGEST,
+    Seen,
+    over_picture,
+    predict_chroma,
+    predict_steadily,
+)
+from colorizer.inference.priors import palette_prior, variant_prior
+from colorizer.inference.propagate import follow
+from colorizer.model_folder import ModelFolder
+from colorizer.options import DEFAULT_MODEL, ColorizeOptions
+from colorizer.pictures.header import Page, Picture
+from colorizer.pictures.resize import resize
+
+__all__ = ["SteeredModel"]
+
+FLAT = 60.0  # the lightness of a color layer, at which most colors are in gamut
+
+
+class SteeredModel:
+    """What `Colorizer` is without picture files; arguments and errors are told there.
+
+    It may be pickled, and then loads its folder again.
+    """
+
+    def __init__(
+        self, model: str | os.PathLike[str] | ModelFolder = DEFAULT_MODEL, **options: Any
+    ) -> None:
+        chosen = ColorizeOptions.of(options)
+        self._network = Network(model, chosen.threads, chosen.device)
+        self._palette: np.ndarray | None = None
+        self._hints = Hints()
+        self._take(chosen, ColorizeOptions())
+
+    @property
+    def size(self) -> int:
+        return self.options.size or self._network.size
+
+    @property
+    def weights_sha256(self) -> str:
+        """Of the weights in use."""
+        return self._network.weights_sha256
+
+    @property
+    def model_name(self) -> str:
+        """Of the model in use."""
+        return self._network.name
+
+    @property
+    def can_hint(self) -> bool:
+        """Whether the model takes hints, palettes, variants and temperatures."""
+        return self._network.has_prior and self._network.has_features
+
+    @property
+    def default_temperature(self) -> float:
+        """The model's own."""
+        return self._network.temperature
+
+    @property
+    def hints(self) -> Hints:
+        """What is said of colors."""
+        return self._hints
+
+    @property
+    def flat(self) -> float | None:
+        """The lightness at which colors are shown; None is that of the picture."""
+        return FLAT if self.options.chroma_only else None
+
+    @property
+    def look_key(self) -> tuple[Any, ...]:
+        """Two that have it in common see the same in a picture."""
+        chosen = self.options
+        steering = chosen.temperature, chosen.variant, id(self._palette)
+        return self.weights_sha256, self.size, chosen.quality, *steering
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_network": self._network.folder}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        options = state["options"]
+        network = Network(state["_network"], options.threads, options.device)
+        self.__dict__ |= state | {"_network": network}
+
+    def with_options(self, **changes: Any) -> Self:
+        """A copy that shares the loaded model, with other options.
+
+        Args:
+            changes: as `ColorizeOptions` has them, by name; `threads` here are of libvips only.
+
+        Raises:
+            UsageError, ColorizerError: as for the constructor.
+        """
+        if changes.get("device", self.options.device) != self.options.device:
+            raise UsageError("a device is chosen when a model is loaded: make a new Colorizer")
+        other = object.__new__(type(self))  # copy.copy would pickle, and load the model again
+        other.__dict__ |= self.__dict__
+        other._take(self.options.changed(changes), self.options)
+        return other
+
+    def _take(self, options: ColorizeOptions, before: ColorizeOptions) -> None:
+        """Work with these options, if the model can; what was read for those before stays."""
+        network, palette = self._network, options.palette
+        self._require(options.temperature is None or network.has_temperature, "temperature")
+        self._require(palette is None or network.has_prior, "palette")
+        self._require(options.variant == 1 or network.has_prior, "variants")
+        if palette is None:
+            self._palette = None
+        elif palette is not before.palette:
+            self._palette = palette_prior(palette, network.training_prior(), options.max_pixels)
+        if options.hints is None:
+            self._hints = Hints()
+        elif options.hints is not before.hints:
+            self.require_features("hints")
+            self._hints = read_hints(options.hints)
+        self.options = options
+
+    def look_size(self, sides: Picture | Page) -> tuple[int, int]:
+        """Width and height of the copy of a picture of this size that `see` takes."""
+        size = working_size(sides.width, sides.height, self.size)
+        if self.options.quality == "fast":
+            return size
+        width, height = (max(1, round(side * LARGEST)) for side in size)
+        return width, height
+
+    def see(self, small: np.ndarray, sides: Picture | Page, *, with_features: bool = False) -> Seen:
+        """Run the network.
+
+        Args:
+            small: (H, W), 0..100, of `look_size`.
+            sides: of the picture which it is a copy of.
+            with_features: also find out what hints need.
+        """
+        predict = partial(self._network, temperature=self.options.temperature, prior=self._prior())
+        if self.options.quality == "fast":
+            slope, offset = predict_chroma(small, predict)
+        else:
+            size = working_size(sides.width, sides.height, self.size)
+            slope, offset = predict_steadily(small, size, predict)
+            small = resize(small, *size[::-1])[..., 0]
+        if not with_features:
+            return Seen(small, slope, offset)
+        features = self._network.features(pad(small))
+        return Seen(small, slope, offset, over_picture(features, small))
+
+    def steer(self, seen: Seen, hints: Hints) -> tuple[np.ndarray, np.ndarray]:
+        """Slope and offset as they are composed: as vivid as asked for, and as hints say."""
+        slope, offset = (values * self.options.vividness for values in (seen.slope, seen.offset))
+        if not hints or seen.features is None:
+            return slope, offset
+        return follow(seen.L, slope, offset, seen.features, hints)
+
+    def distribution(self, small: np.ndarray) -> np.ndarray:
+        """The probability of each of `gamut.bins` all over a picture: (h, w, Q).
+
+        Args:
+            small: (H, W), 0..100, at the working size.
+        """
+        network, prior = self._network, self._prior()
+        logits = over_picture(network.logits(pad(small)), small).astype(np.float64)
+        even = 1 / logits.shape[-1]
+        logits += network.moderation * np.log(0.5 * network.training_prior() + 0.5 * even)
+        if prior is not None:
+            logits += np.log(np.maximum(prior, 1e-12))
+        shares = np.exp(logits - logits.max(-1, keepdims=True))
+        return shares / shares.sum(-1, keepdims=True)
+
+    def _prior(self) -> np.ndarray | None:
+        if self.options.variant == 1:
+            return self._palette
+        prior = variant_prior(self.options.variant)
+        return prior if self._palette is None else prior * self._palette
+
+    def _require(self, able: bool, what: str) -> None:
+        if not able:
+            raise UsageError(
+                f"the model {self._network.name} predicts no distribution, so it takes no"
+                f" {what}; leave it out, or choose a model with the head `distribution`"
+            )
+
+    def require_features(self, what: str) -> None:
+        """Raise UsageError if the model's graph does not tell what hints and suggestions need."""
+        self._require(self._network.has_prior, what)
+        if not self._network.has_features:
+            raise UsageError(
+                f"the model folder {self._network.folder.path} is older than {what}: make it anew"
+                " with `colorizer export FOLDER FOLDER`"
+            )
