@@ -283,7 +283,7 @@ def _tolerant(container: Any, stream: Any, damage: list[str] | None) -> Iterator
             if times:
                 time = heapq.heappop(times)
                 if shift is None:
-                    shift = frame.pts - time if frame.pts is not None else 0
+                    shift = frame.dts - time if frame.dts is not None else 0
                 frame.pts = time + shift
             yield frame
 
