@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,9 @@ from colorizer.cli import main  # noqa: E402
 from colorizer.errors import ColorizerError, UsageError  # noqa: E402
 from colorizer.film import parts  # noqa: E402
 from colorizer.film.codecs import CODECS  # noqa: E402
+from colorizer.film.painter import Painter  # noqa: E402
 from colorizer.film.run import colorize_film  # noqa: E402
+from colorizer.film.source import frames, open_film  # noqa: E402
 from tests.film.films import packets_of, pan, read_film, write_film  # noqa: E402
 from tests.model_folder import write_model_folder  # noqa: E402
 
@@ -125,6 +128,16 @@ def test_interlaced_films_are_deinterlaced_on_demand(tmp_path, model):
     film = write_film(tmp_path / "in.mkv", pan(6), codec="mpeg2video", options=options)
     colorize_film(film, tmp_path / "out.mkv", model, deinterlace=True)
     assert read_film(tmp_path / "out.mkv")[1] == read_film(film)[1]
+
+
+def test_avi_tells_when_frames_are_decoded_and_they_are_shown_in_order(tmp_path, model):
+    film = write_film(tmp_path / "in.avi", pan(14), codec="libx264", options={"bf": "3"})
+    with av.open(film) as container:
+        told = [frame.pts for frame in container.decode(video=0)]
+    assert told != sorted(told)
+    colorize_film(film, tmp_path / "out.mkv", model)
+    times = read_film(tmp_path / "out.mkv")[1]
+    assert np.diff(np.array(times, float)) == pytest.approx([0.04] * 13, abs=0.0011)
 
 
 def test_rotation_and_pixel_aspect_are_kept_and_seen(tmp_path, model):
@@ -363,3 +376,25 @@ def test_hevc_in_mp4_has_the_tag_that_all_players_know(tmp_path, model):
     colorize_film(film, tmp_path / "out.mp4", model, codec="hevc")
     with av.open(tmp_path / "out.mp4") as container:
         assert container.streams.video[0].codec_context.codec_tag == "hvc1"
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+@pytest.mark.parametrize("rotation", [90, 180, 270])
+def test_the_network_sees_what_a_player_shows(tmp_path, rotation):
+    film = open_film(write_film(tmp_path / "in.mp4", pan(1), codec="libx264", rotation=rotation))
+    shown = tmp_path / "shown.png"
+    subprocess.run(["ffmpeg", "-v", "error", "-i", film.path, shown], check=True)
+    with av.open(shown) as container:
+        player = next(container.decode(video=0)).to_ndarray(format="gray").astype(float)
+    seen = []
+
+    def predict(L, prior):
+        seen.append(L)
+        return np.zeros((2, L.shape[0] // 4, L.shape[1] // 4), np.float32)
+
+    painter = Painter(film, predict, 90)
+    (frame,) = frames(film)
+    painter.answer(painter.lightness(frame)[1])
+    height, width = player.shape
+    inside = seen[0][:height, :width]
+    assert np.corrcoef(inside.ravel(), player.ravel())[0, 1] > 0.97
