@@ -343,7 +343,7 @@ def _evaluate_parser() -> Parser:
         required=True,
         help="shipped names, model folders, or NAME=FOLDER; `gray` and `original` are added",
     )
-    parser.add_argument("--data", required=True, help="a folder of photos, or tar shards")
+    parser.add_argument("--data", required=True, help="a folder of photos, tar shards, or a film")
     parser.add_argument(
         "--report",
         type=str | None,

@@ -176,7 +176,7 @@ class FilmOptions(Options):
         note="hints",
     )
     codec: str | None = option(
-        None, "h264 (default; vp9 in .webm), hevc, vp9, av1, or lossless ffv1", metavar="NAME"
+        None, "h264 (default; vp9 in .webm), hevc, vp9, or lossless ffv1", metavar="NAME"
     )
     crf: int | None = option(
         None, "quality of the codec, 0 the best (default: no loss can be seen)", low=0, high=63

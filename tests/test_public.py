@@ -117,7 +117,7 @@ def bad_inputs() -> list[tuple[list[str], int, str]]:
         (["train", "--data.train", "missing"], 1, "missing"),
         (["train", "--data.train", "nothing"], 1, "no photos"),
         (["train", "--data.train", "text.jpg"], 1, "one photo"),
-        (["train", "--data.train", "bad"], 1, "can be read"),
+        (["train", "--data.train", "bad"], 1, "can be used"),
         (["train", "--data.train", "bad", "--model.name", "colornt18"], 2, "'colornet18'"),
         (["train", "--data.train", "bad", "--loss.hubber", "1"], 2, "'huber'"),
         (["train", "--data.train", "bad", "--metrics", "[psnrr]"], 2, "'psnr'"),

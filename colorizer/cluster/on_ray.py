@@ -116,6 +116,7 @@ def _round(
     gpus: float | None,
 ) -> Iterator[tuple[str, list[Row]]]:
     """The rows of all items, but of those whose actor died again and again."""
+    import ray
     import ray.data
 
     context = ray.data.DataContext.get_current()
@@ -133,8 +134,16 @@ def _round(
             num_gpus=gpus,
             ray_remote_args_fn=lambda: {"max_task_retries": _RETRIES},
         )
-    for result in colored.iter_rows():
-        yield result["name"], [Row(**row) for row in result["rows"]]
+    try:
+        for result in colored.iter_rows():
+            yield result["name"], [Row(**row) for row in result["rows"]]
+    # Such as a model that a worker does not find.
+    except ray.exceptions.RayError as error:  # ty: ignore[possibly-missing-submodule]
+        told = ([line for line in str(error).splitlines() if line.strip()] or [repr(error)])[-1]
+        raise ColorizerError(
+            f"Ray's workers do not work: {told.partition('Error: ')[2] or told}; what is done stays"
+            " done, and the same command goes on"
+        ) from error
 
 
 def _blocks(items: list[Item], size: int) -> list["pyarrow.Table"]:

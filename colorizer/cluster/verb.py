@@ -63,7 +63,10 @@ def colorize(
         print(f"share {share[0]} of {share[1]}: {len(found.todo)} to do", file=sys.stderr)
     engine: Engine
     if ray:
-        colorizer = Colorizer(model, **vars(options) | {"threads": options.threads or 1})
+        own = {"threads": options.threads or 1, "device": "cpu"}
+        colorizer = Colorizer(model, **vars(options) | own)
+        # The device is that of the workers, who load the model anew; this machine may lack it.
+        colorizer.options = colorizer.options.changed({"device": options.device})
         on_ray.connect(cluster.address)
         engine = partial(
             on_ray.on_ray,

@@ -57,9 +57,6 @@ CODECS = MappingProxyType(
             {"b": "0", "lag-in-frames": "0", "auto-alt-ref": "0", "deadline": "good"}
             | {"cpu-used": "3", "row-mt": "1"},
         ),
-        "av1": Codec(
-            "libsvtav1", 20, 63, (8, 10), {"preset": "6", "svtav1-params": "pred-struct=1"}
-        ),
         "ffv1": Codec(
             "ffv1", None, 0, (8, 9, 10, 12, 14, 16), {"level": "3", "slices": "4", "slicecrc": "1"}
         ),

@@ -65,9 +65,9 @@ class FilmFile:
 
     def check_times(self, plan: Plan) -> None:
         """Raise UsageError where the container knows one rate only, and the film has many."""
-        even = np.arange(len(plan.pts)) / float(self._film.rate)
-        apart = np.abs((plan.pts - plan.pts[0]) * float(self._film.time_base) - even).max()
-        if self._path.suffix.lower() == ".avi" and apart * float(self._film.rate) > _EVEN:
+        place = (plan.pts - plan.pts[0]) * float(self._film.time_base * self._film.rate)
+        apart = np.abs(place - np.rint(place)).max()  # AVI may leave out whole frames
+        if self._path.suffix.lower() == ".avi" and apart > _EVEN:
             raise UsageError(
                 f"{self._film} shows its frames for different times, which .avi cannot; give the"
                 " output the extension .mkv"
@@ -145,6 +145,8 @@ class FilmFile:
                     new = container.add_stream_from_template(template)
                     new.time_base = film.time_base
                     describe(new.codec_context, film)
+                    if self._target.codec == "hevc" and self._path.suffix in _FASTSTART:
+                        new.codec_context.codec_tag = "hvc1"  # the only one that Apple plays
                 if film.rotation:
                     new.set_display_rotation(film.rotation)
             else:
@@ -256,7 +258,8 @@ def _packets_of(path: Path, stream: int | None = None) -> tuple[tuple[list[int],
             if packet is None:
                 break
             if packet.stream_index == video.index and packet.size:
-                times.append(packet.pts if packet.pts is not None else packet.dts)
+                guessed = packet.pts is None or container.format.name == "avi"
+                times.append(packet.dts if guessed else packet.pts)
             elif packet.stream_index in others:
                 others[packet.stream_index][1].update(bytes(packet))
     digests = [(kind, digest.hexdigest()) for kind, digest in others.values()]

@@ -1,5 +1,6 @@
 """Open a film and read its frames, one after another, with the times that it gives them."""
 
+import heapq
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -245,28 +246,46 @@ def _is_interlaced(frame: Any, stream: Any) -> bool:
 
 
 def _tolerant(container: Any, stream: Any, damage: list[str] | None) -> Iterator[Any]:
-    """Decoded frames; a damaged packet costs its frame only, not those after it."""
+    """Decoded frames; a damaged packet costs its frame only, not those after it.
+
+    AVI tells when packets are decoded, not when frames are shown: there the frames, which come in
+    the order in which they are shown, take the times of the packets in order.
+    """
     av = require_av()
     packets = container.demux(stream)
     # In one thread: so damage is concealed in the same way each time, and what the decoder says
     # of it can be heard.
     stream.codec_context.thread_count = 1
+    times: list[int] = []
+    shift = None
+    timed = container.format.name != "avi"
     while True:
         packet, decoded, heard = None, [], []
         try:
             with _listening(heard if damage is not None else None):
                 packet = next(packets, None)
                 if packet is not None:
+                    if packet.size and not timed:
+                        heapq.heappush(times, packet.dts)
                     decoded = packet.decode()
         except av.FFmpegError as error:
             stopped = "" if packet else "; what comes after it cannot be read"
             heard.append(f"{sentence(error)}{stopped}")
+            if packet and not timed:
+                times.remove(packet.dts)
+                heapq.heapify(times)
         if damage is not None:
             heard += ["a frame is damaged" for frame in decoded if frame.is_corrupt]
             damage.extend(f"{words}{_when(packet)}" for words in dict.fromkeys(heard))
         if packet is None:
             return
-        yield from decoded
+        for frame in decoded:
+            if times:
+                time = heapq.heappop(times)
+                if shift is None:
+                    shift = frame.dts - time if frame.dts is not None else 0
+                frame.pts = time + shift
+            yield frame
 
 
 @contextmanager

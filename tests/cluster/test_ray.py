@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import signal
 import threading
 import time
@@ -16,7 +17,9 @@ from colorizer.cluster.on_ray import on_ray
 from colorizer.cluster.parts import merge
 from colorizer.cluster.plan import plan
 from colorizer.errors import ColorizerError
+from colorizer.inference.colorizer import Colorizer
 from colorizer.support.stores import Store
+from tests.model_folder import write_model_folder
 
 # What Ray itself warns of, and leaves open when it is shut down, is none of our tests' concern.
 pytestmark = [
@@ -138,6 +141,15 @@ def test_a_photo_that_kills_its_worker_fails_alone(cluster, photos, colorizer, t
     assert "the worker died each time that it was in work" in failed[0].reason
     assert len(rows) == 12
     assert len(files(tmp_path / "ray")) == 11
+
+
+@pytest.mark.slow
+def test_a_model_that_workers_do_not_find(cluster, photos, tmp_path):
+    own = Colorizer(write_model_folder(tmp_path / "model"), threads=1)
+    shutil.rmtree(tmp_path / "model")
+    out = Store(tmp_path / "out")
+    with pytest.raises(ColorizerError, match=r"do not work: .*config\.yaml cannot be read"):
+        list(on_ray(plan([str(photos)], out).todo, out, colorizer=own, workers=1))
 
 
 def test_from_the_command_line_over_s3(cluster, photos, colorizer, bucket, tmp_path, capsys):

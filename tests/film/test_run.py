@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,10 @@ pytest.importorskip("cv2")
 from colorizer.cli import main  # noqa: E402
 from colorizer.errors import ColorizerError, UsageError  # noqa: E402
 from colorizer.film import parts  # noqa: E402
+from colorizer.film.codecs import CODECS  # noqa: E402
+from colorizer.film.painter import Painter  # noqa: E402
 from colorizer.film.run import colorize_film  # noqa: E402
+from colorizer.film.source import frames, open_film  # noqa: E402
 from tests.film.films import packets_of, pan, read_film, write_film  # noqa: E402
 from tests.model_folder import write_model_folder  # noqa: E402
 
@@ -104,6 +108,36 @@ def test_a_variable_frame_rate_is_kept(tmp_path, model, suffix):
     with pytest.raises(UsageError, match=r"\.mkv"):
         colorize_film(film, tmp_path / "out.avi", model)
     assert not (tmp_path / "out.avi").exists()
+
+
+@pytest.mark.parametrize("codec", [*CODECS, None])
+def test_every_codec(tmp_path, model, codec):
+    film = write_film(tmp_path / "in.mkv", pan(9))
+    out = tmp_path / ("out.mkv" if codec else "out.webm")
+    colorize_film(film, out, model, codec=codec)
+    luma, times = read_film(out)
+    assert times == read_film(film)[1]
+    assert np.abs(luma.astype(int) - pan(9)).mean() < 2
+    assert has_color(out)
+    with av.open(out) as container:
+        assert container.streams.video[0].codec_context.name == (codec or "vp9")
+
+
+def test_interlaced_films_are_deinterlaced_on_demand(tmp_path, model):
+    options = {"flags": "+ildct", "top": "1"}
+    film = write_film(tmp_path / "in.mkv", pan(6), codec="mpeg2video", options=options)
+    colorize_film(film, tmp_path / "out.mkv", model, deinterlace=True)
+    assert read_film(tmp_path / "out.mkv")[1] == read_film(film)[1]
+
+
+def test_avi_tells_when_frames_are_decoded_and_they_are_shown_in_order(tmp_path, model):
+    film = write_film(tmp_path / "in.avi", pan(14), codec="libx264", options={"bf": "3"})
+    with av.open(film) as container:
+        told = [frame.pts for frame in container.decode(video=0)]
+    assert told != sorted(told)
+    colorize_film(film, tmp_path / "out.mkv", model)
+    times = read_film(tmp_path / "out.mkv")[1]
+    assert np.diff(np.array(times, float)) == pytest.approx([0.04] * 13, abs=0.0011)
 
 
 def test_rotation_and_pixel_aspect_are_kept_and_seen(tmp_path, model):
@@ -335,3 +369,32 @@ def test_ffprobe_agrees(tmp_path, model, suffix):
     same = ("codec_name", "codec_type", "width", "height", "nb_read_frames", "r_frame_rate")
     for a, b in zip(was, now, strict=True):
         assert [a.get(key) for key in same] == [b.get(key) for key in same]
+
+
+def test_hevc_in_mp4_has_the_tag_that_all_players_know(tmp_path, model):
+    film = write_film(tmp_path / "in.mkv", pan(3))
+    colorize_film(film, tmp_path / "out.mp4", model, codec="hevc")
+    with av.open(tmp_path / "out.mp4") as container:
+        assert container.streams.video[0].codec_context.codec_tag == "hvc1"
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+@pytest.mark.parametrize("rotation", [90, 180, 270])
+def test_the_network_sees_what_a_player_shows(tmp_path, rotation):
+    film = open_film(write_film(tmp_path / "in.mp4", pan(1), codec="libx264", rotation=rotation))
+    shown = tmp_path / "shown.png"
+    subprocess.run(["ffmpeg", "-v", "error", "-i", film.path, shown], check=True)
+    with av.open(shown) as container:
+        player = next(container.decode(video=0)).to_ndarray(format="gray").astype(float)
+    seen = []
+
+    def predict(L, prior):
+        seen.append(L)
+        return np.zeros((2, L.shape[0] // 4, L.shape[1] // 4), np.float32)
+
+    painter = Painter(film, predict, 90)
+    (frame,) = frames(film)
+    painter.answer(painter.lightness(frame)[1])
+    height, width = player.shape
+    inside = seen[0][:height, :width]
+    assert np.corrcoef(inside.ravel(), player.ravel())[0, 1] > 0.97

@@ -12,7 +12,7 @@ from colorizer.inference.colorizer import Colorizer
 from tests.model_folder import write_model_folder
 
 CAMERA = data.camera()[:301:4, :400:4]  # 76 x 100
-FORMATS = ["jpg", "png", "webp", "tif", "avif", "gif", "bmp"]
+FORMATS = ["jpg", "png", "webp", "tif", "avif", "gif", "bmp", "jp2"]
 
 
 @pytest.fixture(scope="module")
