@@ -137,7 +137,8 @@ def _round(
     try:
         for result in colored.iter_rows():
             yield result["name"], [Row(**row) for row in result["rows"]]
-    except ray.exceptions.RayError as error:  # such as a model that a worker does not find
+    # Such as a model that a worker does not find.
+    except ray.exceptions.RayError as error:  # ty: ignore[possibly-missing-submodule]
         told = ([line for line in str(error).splitlines() if line.strip()] or [repr(error)])[-1]
         raise ColorizerError(
             f"Ray's workers do not work: {told.partition('Error: ')[2] or told}; what is done stays"
