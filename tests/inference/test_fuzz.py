@@ -16,12 +16,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pyvips
+import tifffile
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from colorizer.errors import ColorizerError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.pictures import header as pictures
+from colorizer.pictures.photoshop import resource
 from colorizer.pictures.quiet import silence
+from colorizer.pictures.xmp import mark_xmp
 from tests.model_folder import write_model_folder
 
 ROOT = Path(__file__).parents[2]
@@ -87,9 +91,43 @@ def samples() -> dict[str, bytes]:
         "bmp": _pillow(gray, "BMP"),
         "color.bmp": _pillow(color, "BMP"),
     }
+    files |= _with_metadata(gray, deep, alpha, exif)
     tiled = pyvips.Image.new_from_array(color).copy(interpretation="srgb")
     options = {"tile": True, "tile_width": 32, "tile_height": 32, "compression": "deflate"}
     files["tiled.tif"] = tiled.tiffsave_buffer(**options, bigtiff=True)
+    return files
+
+
+def _with_metadata(
+    gray: np.ndarray, deep: np.ndarray, alpha: np.ndarray, exif: Image.Exif
+) -> dict[str, bytes]:
+    """Files most of which are metadata, and TIFF files with further channels, pages, SubIFDs."""
+    packet = mark_xmp(b"", "a program", "1")[0]
+    inner = exif.get_ifd(0x8769)
+    inner[0x9003], inner[0xA002], inner[0xA003] = "1999:12:31 23:59:59", 60, 45
+    block = exif.tobytes()
+    tags = [(40091, 1, 4, b"a\0\0\0", True), (700, 1, len(packet), packet, True)]
+    tags += [(34377, 1, 26, resource(0x0404, b"\x1c\x02\x50\0\x02Me"), True)]
+    further = np.concatenate([alpha, alpha[..., :1]], -1)
+    files = {
+        "meta.jpg": _pillow(gray, "JPEG", exif=block, xmp=packet, comment=b"a comment"),
+        "meta.webp": _pillow(gray, "WEBP", exif=block, xmp=packet),
+        "jp2": _pillow(gray, "JPEG2000"),
+    }
+    texts = PngInfo()
+    texts.add_text("Author", "José")
+    texts.add_itxt("Title", "Köln 写真", "de")
+    texts.add_itxt("XML:com.adobe.xmp", packet.decode())
+    files["texts.png"] = _pillow(gray, "PNG", pnginfo=texts, exif=block)
+    for name, written in (("extra.tif", (gray[::2],)), ("pages.tif", (gray, deep, gray[::3]))):
+        with io.BytesIO() as file:
+            with tifffile.TiffWriter(file) as writer:
+                if name == "extra.tif":
+                    options = {"photometric": "rgb", "extrasamples": (1, 0), "extratags": tags}
+                    writer.write(further, planarconfig="contig", subifds=1, **options)
+                for array in written:
+                    writer.write(array, photometric="minisblack", contiguous=False)
+            files[name] = file.getvalue()
     return files
 
 
@@ -99,6 +137,8 @@ def mutate(data: bytes, rng: np.random.Generator) -> bytes:
     for _ in range(rng.integers(1, 7)):
         reach = len(found) if rng.random() < 0.4 else min(len(found), 200)
         at = int(rng.integers(0, max(reach, 1)))
+        if rng.random() < 0.2:  # at the end, where TIFF files have their tags
+            at = max(0, len(found) - 1 - at)
         length = int(rng.integers(1, 9))
         kind = rng.integers(0, 7)
         if kind <= 1:
