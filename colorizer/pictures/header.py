@@ -362,7 +362,13 @@ def thumbnail(picture: Picture, page: int, size: tuple[int, int]) -> tuple[np.nd
         shrink *= 2
     with reading(picture.source):
         if picture.loader == "jpegload" and not picture.is_damaged:
-            _check_jpeg(picture)
+            try:
+                _check_jpeg(picture)
+            except ValueError as error:
+                raise ColorizerError(
+                    f"{picture} cannot be read: {reason(error)}; --salvage colors what can be"
+                    " decoded"
+                ) from error
         image = open_page(picture, page, shrink)
         small = enlarge(lightness(image).bandjoin(color_spread(image)), width, height).numpy()
     return small[..., 0].clip(0, 100), float(small[..., 1].mean()) > COLORED
