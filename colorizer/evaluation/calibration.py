@@ -22,7 +22,7 @@ from colorizer.weights import export_weights
 
 __all__ = ["LIVELY", "Calibration", "Setting", "best", "calibrate"]
 
-LIVELY = 0.85
+LIVELY = 0.75
 """Colorfulness, as a share of the originals', that a setting must reach to be chosen."""
 
 _SIZES = (192, 256, 320)

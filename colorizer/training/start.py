@@ -54,10 +54,17 @@ def create_initial(settings: Settings, resumed: bool) -> ColorModel:
         return create_model(**options)
     model = create_model(**untrained(options))
     model.config |= options  # it did start pretrained: its encoder learns gently
-    if settings.init is not None and not resumed:
-        file = Path(settings.init)
-        path = file if file.is_file() else ModelFolder.find(settings.init).weights
-        load_weights(model, load_state_dict(path), str(settings.init))
+    if settings.init is None:
+        return model
+    source = Path(settings.init)
+    if not source.is_file():
+        folder = ModelFolder.find(settings.init)
+        source = folder.weights
+        for name in model.head.options():  # it is decoded as it was
+            if name in folder.config["inference"]:
+                model.head.set_option(name, folder.config["inference"][name])
+    if not resumed:
+        load_weights(model, load_state_dict(source), settings.init)
     return model
 
 

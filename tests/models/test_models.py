@@ -172,7 +172,7 @@ def test_wrong_options_are_answered():
         create_model("colornet19")
     with pytest.raises(UsageError, match="it takes head, pretrained"):
         create_model("colornet18", haed="ab")
-    with pytest.raises(UsageError, match="colornet18"):
+    with pytest.raises(UnknownNameError, match="unknown head 'regression'; known: ab, dist"):
         create_model("colornet18", head="regression")
 
 

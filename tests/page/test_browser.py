@@ -145,7 +145,7 @@ def shown(page) -> list:
     )
 
 
-def test_drop_correct_undo_download(page, scan, model, tmp_path):
+def test_drop_correct_undo_download(page, scan, model, tmp_path, monkeypatch):
     drop(page, scan)
     settled(page)
     plain = shown(page)
@@ -178,7 +178,7 @@ def test_drop_correct_undo_download(page, scan, model, tmp_path):
     (tmp_path / "scan-hints.json").write_text(json.dumps(hints))
     told = page.locator("#command").inner_text().split()
     assert told[:2] == ["colorizer", "colorize"]
-    os.chdir(tmp_path)
+    monkeypatch.chdir(tmp_path)
     told[told.index("--model") + 1] = str(model)  # of the page it is the name
     assert main(told[1:]) == 0
     assert found == (tmp_path / "scan-colored.tif").read_bytes()

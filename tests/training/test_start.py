@@ -18,7 +18,9 @@ TINY = {"name": "colornet", "encoder": "test_resnet", "pretrained": False, "last
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(3)
     path = tmp_path_factory.mktemp("models") / "tiny"
-    return export(create_model(**TINY, width=8), path, settings={})
+    model = create_model(**TINY, width=8)
+    model.head.set_option("temperature", 0.7)
+    return export(model, path, settings={})
 
 
 def test_init_takes_model_and_weights_of_a_folder(folder: Path) -> None:
@@ -31,6 +33,7 @@ def test_init_takes_model_and_weights_of_a_folder(folder: Path) -> None:
     for name, value in model.named_parameters():
         assert torch.equal(value, stored[name].float())
     assert model.encoder.freeze == 0.5
+    assert model.head.options()["temperature"] == 0.7
     assert model.config["pretrained"]  # so that the encoder learns gently
 
 
