@@ -20,6 +20,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from colorizer.export import export
+from colorizer.inference.network import Network
 from colorizer.models import ColorModel, create_model, list_models
 from colorizer.registry import MODELS
 
@@ -45,7 +46,7 @@ bins, decoded by the annealed mean, with its uncertainty) or `ab` (regression). 
   later, along the edges of the lightness.
 - **Sees**: the side of the square of input pixels that one predicted pixel depends on (of
   {size}x{size}, by its gradient, untrained); "all" where a global average reaches everything.
-- **Latency** is from L to chroma and uncertainty, one {size}x{size} picture, through ONNX Runtime
+- **Latency** is from L to chroma, one {size}x{size} picture, through ONNX Runtime
   {ort} on {threads} thread{s} of {cpu}; the least and the median of {runs} runs after 3 to warm up
   (load average at the start: {load:.1f} on {cores} cores).
 - **File** is the size of weights.safetensors, half precision.
@@ -102,15 +103,12 @@ def measure(name: str, threads: int, runs: int) -> list[str]:
 
 def latency(folder: Path, threads: int, runs: int) -> tuple[float, float]:
     """Least and median seconds from L to chroma."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(folder / "model.onnx", options)
-    feed = {"L": np.random.default_rng(0).uniform(0, 100, (1, 1, SIZE, SIZE)).astype(np.float32)}
+    network = Network(folder, threads)
+    L = np.random.default_rng(0).uniform(0, 100, (SIZE, SIZE)).astype(np.float32)
     seconds = []
     for _ in range(3 + runs):
         start = time.perf_counter()
-        session.run(None, feed)
+        network(L)
         seconds.append(time.perf_counter() - start)
     return min(seconds[3:]), statistics.median(seconds[3:])
 

@@ -148,7 +148,7 @@ def colornet_lite_cross(
     pretrained_file: str | None = None,
     freeze: bool | float = False,
 ) -> ColorNet:
-    """The flagship: EfficientNet-Lite2 with cross connections, 6.5 million parameters."""
+    """The flagship: EfficientNet-Lite2 with cross connections, 6.4 million parameters."""
     return colornet(
         "tf_efficientnet_lite2", True, head, pretrained, pretrained_file, freeze, width=96
     )

@@ -12,7 +12,7 @@ def keep_freed_memory() -> None:
     """Let glibc keep the memory that this process frees, for its next allocation; others do.
 
     By default each tensor above 32 MB is mapped when it is made and unmapped when it is freed, and
-    the kernel clears its pages each time: on a processor that is a third of a training step.
+    the kernel clears its pages each time (benchmarks/flagship.py has what it costs).
     """
     if sys.platform.startswith("linux"):
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
