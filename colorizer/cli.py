@@ -31,8 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(prog="colorizer", description="Color grayscale photographs.")
     parser.add_argument("--version", action="version", version=f"colorizer {__version__}")
     verbs = parser.add_subcommands(dest="verb")
-    for name, (build, _) in _VERBS.items():
-        verb = build()
+    asked = (sys.argv[1:] if argv is None else argv)[:1]
+    # The flags of all verbs take longer to make than a small photo takes to be colored.
+    for name in [name for name in asked if name in _VERBS] or _VERBS:
+        verb = _VERBS[name][0]()
         verbs.add_subcommand(name, verb, help=verb.description)
     return answer(lambda: _run(parser, argv))
 
