@@ -13,6 +13,7 @@ from colorizer.errors import UsageError
 from colorizer.extras import training_side
 from colorizer.options import (
     DEFAULT_MODEL,
+    CalibrateOptions,
     ClusterOptions,
     ColorizeOptions,
     EvaluateOptions,
@@ -180,8 +181,7 @@ def _video(args: Namespace) -> int:
     except KeyboardInterrupt:
         print("stopped; the same command goes on from the last whole segment", file=sys.stderr)
         return 130
-    for note in result.notes:
-        print(f"note: {note}", file=sys.stderr)
+    _print_notes(result.notes)
     for place in result.damage[:20]:
         print(f"damaged: {place}", file=sys.stderr)
     if len(result.damage) > 20:
@@ -240,8 +240,7 @@ def _prepare(args: Namespace) -> int:
             file=sys.stderr,
         )
         return 130
-    for note in result.notes:
-        print(f"note: {note}", file=sys.stderr)
+    _print_notes(result.notes)
     for name, reason in result.failed:
         print(f"failed: {name}: {reason}", file=sys.stderr)
     left_out = ", ".join(f"{count} {reason}" for reason, count in result.rejected.items())
@@ -309,24 +308,15 @@ def _calibrate_parser() -> Parser:
     parser.add_argument(
         "-o", "--output", metavar="OUT", type=str | None, help="another model folder to write"
     )
-    parser.add_argument(
-        "--alexnet",
-        type=str | None,
-        metavar="WEIGHTS",
-        help="the network behind LPIPS: a file, or `imagenet` to download it once "
-        "(without it CIEDE2000 decides)",
-    )
-    parser.add_argument("--limit", type=int, default=120, help="only so many photos, evenly spread")
-    for name, many in (("sizes", list[int]), ("temperatures", list[float])):
-        parser.add_argument(f"--{name}", type=many | None, help="to try, such as [192,256]")
-    parser.add_argument("--moderations", type=list[float] | None, help="to try, such as [0,0.5]")
+    CalibrateOptions.add_flags(parser)
     return parser
 
 
 def _calibrate(args: Namespace) -> int:
     calibration = training_side("colorizer.evaluation.calibration")
-    options = {name: value for name, value in args.as_dict().items() if value is not None}
-    result = calibration.calibrate(options.pop("model"), options.pop("data"), **options)
+    options = vars(CalibrateOptions.of_flags(vars(args)))
+    result = calibration.calibrate(args.model, args.data, args.output, **options)
+    _print_notes(result.notes)
     print(f"{result.photos} photos, whose own colorfulness is {result.original:.4g}\n\n{result}")
     chosen = result.chosen
     print(
@@ -360,8 +350,7 @@ def _evaluate(args: Namespace) -> int:
     evaluation = training_side("colorizer.evaluation")
     options = vars(EvaluateOptions.of_flags(vars(args)))
     result = evaluation.evaluate(args.model, args.data, args.report, **options)
-    for note in result["notes"]:
-        print(f"note: {note}", file=sys.stderr)
+    _print_notes(result["notes"])
     for photo in result["excluded"]:
         print(f"left out: {photo['photo']}: {photo['reason']}", file=sys.stderr)
     print(f"{result['pictures']} pictures, {result['protocol']['name']}\n")

@@ -17,7 +17,7 @@ from colorizer.errors import ColorizerError
 from colorizer.model_folder import GRAPH, WEIGHTS, layout, writing
 from colorizer.models import ColorModel
 
-__all__ = ["COUNTER", "IR_VERSION", "Graph", "export", "traced"]
+__all__ = ["COUNTER", "IR_VERSION", "Graph", "export", "rounded", "traced"]
 
 COUNTER = "num_batches_tracked"
 """Batch norm's counter: no weight, and not kept."""
@@ -63,7 +63,7 @@ def export(
             folder cannot be written.
     """
     folder = Path(folder)
-    model = _rounded(model, weights_dtype)
+    model = rounded(model, weights_dtype)
     config = {
         "model": model.config,
         "inference": {"size": size} | model.head.options(),
@@ -104,9 +104,10 @@ class Graph(nn.Module):
         return tuple(self.named(L, controls).values())
 
 
-def _rounded(model: ColorModel, dtype: str) -> ColorModel:
+def rounded(model: ColorModel, dtype: str) -> ColorModel:
     """A copy on the processor, in evaluation mode, whose parameters are what will be stored."""
     model = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
+    model.unfold()
     for name, p in model.named_parameters():
         if not torch.isfinite(p).all():
             raise ColorizerError(f"the weights are not finite ({name}): the training diverged")

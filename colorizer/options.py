@@ -12,6 +12,7 @@ from colorizer.support.fields import Options, option
 __all__ = [
     "DEFAULT_MODEL",
     "MAX_PIXELS",
+    "CalibrateOptions",
     "ClusterOptions",
     "ColorizeOptions",
     "EvaluateOptions",
@@ -33,6 +34,24 @@ def _max_pixels() -> Any:
     return option(MAX_PIXELS, about, low=1, note=None)
 
 
+def _vividness(**about: Any) -> Any:
+    return option(1.0, "factor on chroma: 0 is gray, 1 as predicted", low=0, high=2, **about)
+
+
+def _temperature() -> Any:
+    about = "of a model with the distribution head: lower is more vivid (default: the model's)"
+    return option(None, about, above=0, high=10)
+
+
+def _alexnet() -> Any:
+    about = "the network behind lpips: a file, or `imagenet` to download it once"
+    return option(None, about, metavar="WEIGHTS")
+
+
+def _limit(default: int | None) -> Any:
+    return option(default, "only so many photos, evenly spread", low=1)
+
+
 def _name_of_palette(palette: Any) -> str:
     named = isinstance(palette, str | os.PathLike)
     return f"palette {os.path.basename(palette) if named else 'given as pixels'}"
@@ -50,15 +69,8 @@ class ColorizeOptions(Options):
         unit="pixels",
         note=None,  # what was in use is told instead
     )
-    vividness: float = option(
-        1.0, "factor on chroma: 0 is gray, 1 as predicted", low=0, high=2, always=True
-    )
-    temperature: float | None = option(
-        None,
-        "of a model with the distribution head: lower is more vivid (default: the model's)",
-        above=0,
-        high=10,
-    )
+    vividness: float = _vividness(always=True)
+    temperature: float | None = _temperature()
     palette: Any = option(
         None,
         "prefer the colors of this photo (distribution head)",
@@ -150,13 +162,8 @@ class FilmOptions(Options):
         high=1024,
         unit="pixels",
     )
-    vividness: float = option(1.0, "factor on chroma: 0 is gray, 1 as predicted", low=0, high=2)
-    temperature: float | None = option(
-        None,
-        "of a model with the distribution head: lower is more vivid (default: the model's)",
-        above=0,
-        high=10,
-    )
+    vividness: float = _vividness()
+    temperature: float | None = _temperature()
     palette: Any = option(
         None,
         "prefer the colors of this photo (distribution head)",
@@ -249,11 +256,7 @@ class EvaluateOptions(Options):
 
     protocol: str = option("native", "the size that is measured: native, squash256 or center256")
     metrics: list[str] | None = option(None, "names (default: all whose weights are there)")
-    alexnet: str | None = option(
-        None,
-        "the network behind lpips: a file, or `imagenet` to download it once",
-        metavar="WEIGHTS",
-    )
+    alexnet: str | None = _alexnet()
     vgg16: str | None = option(
         None,
         "the network behind frechet_vgg16: a file, or `imagenet` to download it once",
@@ -269,10 +272,27 @@ class EvaluateOptions(Options):
         high=4096,
         unit="pixels",
     )
-    limit: int | None = option(None, "only so many photos, evenly spread", low=1)
+    limit: int | None = _limit(None)
     device: str = option(
         "auto", "cpu is ONNX Runtime, cuda is PyTorch", choices=("auto", "cpu", "cuda")
     )
+
+
+@dataclass(frozen=True)
+class CalibrateOptions(Options):
+    """Which ways to decode are tried, and on how many photos."""
+
+    sizes: tuple[int, ...] = option(
+        (192, 256, 320), "working sizes to try", low=32, high=4096, unit="pixels", metavar="[N,...]"
+    )
+    temperatures: tuple[float, ...] = option(
+        (0.25, 0.4, 0.6), "to try", above=0, high=10, metavar="[X,...]"
+    )
+    moderations: tuple[float, ...] = option(
+        (0.0, 0.15, 0.3, 0.45, 0.6), "to try", low=0, metavar="[X,...]"
+    )
+    alexnet: str | None = _alexnet()
+    limit: int = _limit(150)
 
 
 @dataclass(frozen=True)

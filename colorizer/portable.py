@@ -10,7 +10,7 @@ import onnxruntime
 import torch
 
 from colorizer.errors import ColorizerError, UsageError
-from colorizer.export import IR_VERSION, Graph, traced
+from colorizer.export import IR_VERSION, Graph, rounded, traced
 from colorizer.models import ColorModel
 from colorizer.support.files import whole
 
@@ -54,7 +54,7 @@ def export_graph(
         raise UsageError(
             f"static is {static[0]}x{static[1]}; accepted are multiples of 32 (pixels)"
         )
-    network = Graph(model.eval().requires_grad_(False)).eval()
+    network = Graph(rounded(model, "float32")).eval()
     shape = (1, 1, *static) if static else (2, 1, 64, 96)
     L = torch.linspace(0, 100, int(np.prod(shape))).view(shape)
     names = {axis: torch.export.Dim(name) for axis, name in ((0, "N"), (2, "H"), (3, "W"))}

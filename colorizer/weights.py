@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.export import COUNTER, export
 from colorizer.model_folder import CONFIG, ModelFolder, shipped_models
-from colorizer.models import ColorModel, create_model
+from colorizer.models import BASE, ColorModel, create_model
 from colorizer.models.encoders import read_tensors
 from colorizer.support.files import sha256
 from colorizer.support.machine import user_cache
@@ -116,7 +116,7 @@ def _network_of(
 ) -> tuple[ColorModel, ModelFolder | None]:
     """The model of a state dict, or of a model folder and that folder."""
     if not (Path(source).is_dir() or str(source) in shipped_models()):
-        network = create_model(**untrained({"name": "colornet18", **(model or {})}))
+        network = create_model(**untrained({"name": BASE, **(model or {})}))
         load_weights(network, load_state_dict(source), str(source))
         return network, None
     known = ModelFolder.find(source)

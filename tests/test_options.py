@@ -54,7 +54,8 @@ def test_no_flag_and_a_flag_at_its_default_are_the_defaults(name):
     for field in dataclasses.fields(cls):
         flag = f"--{field.name.replace('_', '-')}"
         if field.default not in (None, False) and field.metadata["about"].flag:
-            args = parser.parse_args([flag, str(field.default)])
+            many = isinstance(field.default, tuple)
+            args = parser.parse_args([flag, str(list(field.default) if many else field.default)])
             assert cls.of_flags(args) == cls()
         assert f"    {field.name}: {field.metadata['about'].help}." in cls.__doc__
 

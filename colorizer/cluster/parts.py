@@ -71,12 +71,8 @@ class Parts:
             self._write()
 
     def _write(self) -> None:
-        text = io.StringIO(newline="")
-        table = csv.writer(text)
-        table.writerow(COLUMNS)
-        table.writerows((*row[:4], f"{row.seconds:.2f}") for row in self._rows)
         name = f"{REPORT}/part-{self._run}-{self._number:05d}.csv"
-        self._out.write(name, text.getvalue().encode("utf-8", "backslashreplace"))
+        self._out.write(name, _table(self._rows))
         self._rows, self._number = [], self._number + 1
         self._since = time.monotonic()
 
@@ -109,14 +105,18 @@ def merge(folder: str) -> tuple[str, Counter[str], list[Row]]:
             before = latest.get(row.path)
             if row.status != "skipped" or before is None or before.status == "failed":
                 latest[row.path] = row
+    rows = [latest[path] for path in sorted(latest)]
+    out.write("report.csv", _table(rows))
+    failed = [row for row in rows if row.status == "failed"]
+    return out.address("report.csv"), Counter(row.status for row in rows), failed
+
+
+def _table(rows: Iterable[Row]) -> bytes:
     text = io.StringIO(newline="")
     table = csv.writer(text)
     table.writerow(COLUMNS)
-    rows = [latest[path] for path in sorted(latest)]
     table.writerows((*row[:4], f"{row.seconds:.2f}") for row in rows)
-    out.write("report.csv", text.getvalue().encode("utf-8"))
-    failed = [row for row in rows if row.status == "failed"]
-    return out.address("report.csv"), Counter(row.status for row in rows), failed
+    return text.getvalue().encode("utf-8", "backslashreplace")
 
 
 def _parts(out: Store) -> list[str]:

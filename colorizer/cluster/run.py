@@ -43,7 +43,8 @@ def run(plan: Plan, out: Store, engine: Engine, share: tuple[int, int] = (1, 1))
 
     total = len(plan.todo) + len(plan.done)
     with Parts(out, share) as parts, tqdm(total=total, unit="picture", file=sys.stderr) as bar:
-        for folder in {item.name.rpartition("/")[0] for item in plan.todo}:
+        folders = {item.name.rpartition("/")[0] for item in plan.todo}
+        for folder in folders:
             out.clean(folder)
         parts.add(Row(name, "skipped", "done before") for name in plan.done)
         bar.update(len(plan.done))
@@ -53,6 +54,8 @@ def run(plan: Plan, out: Store, engine: Engine, share: tuple[int, int] = (1, 1))
             for row in rows:
                 if row.status == "failed":
                     bar.write(f"failed: {row.reason}", file=sys.stderr)
+        for folder in folders:  # of workers that were killed meanwhile
+            out.clean(folder)
     return parts.counts
 
 

@@ -14,7 +14,7 @@ from colorizer.support.machine import user_cache
 from colorizer.support.patterns import expand_braces
 from colorizer.support.stores import is_remote
 
-__all__ = ["Photo", "decode_in_color", "decode_photo", "find_photos"]
+__all__ = ["Photo", "decode_in_color", "decode_photo", "evenly_spread", "find_photos"]
 
 _GRAY = 6  # steps of 255 between channels, which 1 pixel in 100 of a photo in color exceeds
 
@@ -44,6 +44,13 @@ def find_photos(
         return [photo for url, path in shards for photo in _at(path, url, notes)]
     places = [Path(place).expanduser() for place in expand_braces(str(location))]
     return [photo for place in places for photo in _at(place, str(place), notes)]
+
+
+def evenly_spread(photos: list[Photo], limit: int | None) -> list[Photo]:
+    """At most so many of the photos, from all over the list; None takes all."""
+    if limit is None or limit >= len(photos):
+        return photos
+    return [photos[i] for i in np.linspace(0, len(photos) - 1, limit).astype(int)]
 
 
 def _at(place: Path, known_as: str, notes: list[str] | None) -> list[Photo]:

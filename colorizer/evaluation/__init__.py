@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from colorizer.data.photos import find_photos
+from colorizer.data.photos import evenly_spread, find_photos
 from colorizer.errors import UsageError
 from colorizer.evaluation.contenders import contenders
 from colorizer.evaluation.measure import measure
@@ -52,16 +51,14 @@ def evaluate(
         from colorizer.evaluation.film import evaluate_film
 
         return evaluate_film(models, data, None if report is None else _make(Path(report)), wanted)
-    protocol, limit = wanted.protocol, wanted.limit
+    protocol = wanted.protocol
     check_protocol(protocol)
     device = _device(wanted.device)
     weights = {name: getattr(wanted, name) for name in ("alexnet", "vgg16", "inception")}
     chosen, notes = _create(wanted.metrics, {key: path for key, path in weights.items() if path})
     folder = None if report is None else _make(Path(report))
     rows = contenders(models, wanted.size, device)
-    photos = find_photos(data, notes=notes)
-    if limit is not None and limit < len(photos):
-        photos = [photos[i] for i in np.linspace(0, len(photos) - 1, limit).astype(int)]
+    photos = evenly_spread(find_photos(data, notes=notes), wanted.limit)
     measured = measure(photos, rows, chosen, protocol, device)
     result = summarize(
         measured, rows, chosen, data=data, protocol=protocol, device=device, notes=notes

@@ -1,22 +1,24 @@
 """How a trained model is decoded best: working size, temperature and moderation, by measurement."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
-from tqdm import tqdm
 
 from colorizer.color import gamut
-from colorizer.data.photos import find_photos
-from colorizer.errors import ColorizerError, UsageError
-from colorizer.evaluation.protocol import as_picture, gray_of, read_original
+from colorizer.data.photos import evenly_spread, find_photos
+from colorizer.errors import UsageError
+from colorizer.evaluation.contenders import Contender, contenders
+from colorizer.evaluation.measure import measure
 from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.network import Network
+from colorizer.inference.priors import shares
+from colorizer.metrics.base import ImageMean
 from colorizer.model_folder import SERIALIZED, ModelFolder
+from colorizer.options import CalibrateOptions
 from colorizer.registry import METRICS
 from colorizer.weights import export_weights
 
@@ -25,9 +27,8 @@ __all__ = ["LIVELY", "Calibration", "Setting", "best", "calibrate"]
 LIVELY = 0.75
 """Colorfulness, as a share of the originals', that a setting must reach to be chosen."""
 
-_SIZES = (192, 256, 320)
-_TEMPERATURES = (0.2, 0.38, 0.6, 1.0)
-_MODERATIONS = (0.0, 0.25, 0.5, 0.75)
+Key = tuple[int, float, float]
+"""Working size, temperature and moderation."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Calibration:
         gray: the same metrics for photos left gray, by name.
         original: colorfulness of the photos themselves.
         photos: how many were measured.
+        notes: sentences on what was left out.
     """
 
     chosen: Setting
@@ -67,6 +69,7 @@ class Calibration:
     gray: dict[str, float]
     original: float
     photos: int
+    notes: list[str]
 
     def __str__(self) -> str:
         """The grid as a Markdown table, gray first, the choice marked."""
@@ -97,15 +100,7 @@ def best(settings: Sequence[Setting], original: float) -> Setting:
 
 
 def calibrate(
-    model: str | Path,
-    data: str,
-    output: str | Path | None = None,
-    *,
-    alexnet: str | None = None,
-    limit: int | None = 120,
-    sizes: Sequence[int] = _SIZES,
-    temperatures: Sequence[float] = _TEMPERATURES,
-    moderations: Sequence[float] = _MODERATIONS,
+    model: str | Path, data: str, output: str | Path | None = None, **options: Any
 ) -> Calibration:
     """Find how a model is decoded best on photos in color, and write that into its folder.
 
@@ -113,69 +108,36 @@ def calibrate(
         model: a shipped name or a model folder, with the distribution head.
         data: photos, as `find_photos` takes them; none that the model was trained on.
         output: the model folder to write; None changes `model` itself.
-        alexnet: the network behind LPIPS: a file, or "imagenet" to download it once.
-        limit: only so many photos, evenly spread; None takes all.
-        sizes: working sizes to try, pixels.
-        temperatures: to try, above 0.
-        moderations: to try, from 0 on.
+        options: as `CalibrateOptions` has them, by name.
 
     Raises:
         UsageError: a model that predicts no distribution, or a value out of range.
         ColorizerError: no photo can be measured, or the folder cannot be written.
     """
-    folder = ModelFolder.find(model)
-    if min(sizes) < 32 or min(temperatures) <= 0 or min(moderations) < 0:
-        raise UsageError(
-            f"sizes {list(sizes)}, temperatures {list(temperatures)}, moderations "
-            f"{list(moderations)}: accepted are sizes from 32 on, temperatures above 0 and "
-            "moderations from 0 on"
-        )
+    folder, wanted = ModelFolder.find(model), CalibrateOptions.of(options)
+    grid: list[Key] = list(itertools.product(wanted.sizes, wanted.temperatures, wanted.moderations))
     if output is None and folder.path.parent == SERIALIZED:
         raise UsageError(f"{model} ships with the package: name a folder to write with --output")
     network = _Remembering(folder)
     if not (network.has_prior and network.has_temperature):
         raise UsageError(f"the model {network.name} predicts no distribution: nothing to calibrate")
-    metrics: dict[str, Any] = {
+    metrics: dict[str, ImageMean] = {
         name: METRICS.create(name) for name in ("psnr", "delta_e", "colorfulness")
     }
-    if alexnet is not None:
-        metrics["lpips"] = METRICS.create("lpips", alexnet=alexnet)
-    grid = [(s, t, m) for s in sizes for t in temperatures for m in moderations]
-    photos = find_photos(data)
-    if limit is not None and limit < len(photos):
-        photos = [photos[i] for i in np.linspace(0, len(photos) - 1, limit).astype(int)]
-    rows: dict[Any, list[list[Tensor]]] = {key: [] for key in ("original", "gray", *grid)}
-    for photo in tqdm(photos, unit="photo", disable=None):
-        try:
-            original = read_original(photo, "native")
-        except ColorizerError:  # gray, toned or damaged: nothing to measure
-            continue
-        target = as_picture(original)
-        gray = gray_of(target.L)
-        network.forget()
-        for key in rows:
-            if key == "original":
-                colored = original
-            elif key == "gray":
-                colored = np.repeat(gray[..., None], 3, axis=2)
-            else:
-                size, network.temperature, network.moderation = key
-                colored = network.colorizer(size).colorize(gray)
-            with torch.inference_mode():
-                picture = as_picture(colored)
-                rows[key].append([m.per_image(picture, target)[0] for m in metrics.values()])
-    if not rows["gray"]:
-        raise ColorizerError(f"none of the {len(photos)} photos of {data} can be measured")
+    if wanted.alexnet is not None:
+        metrics["lpips"] = METRICS.create("lpips", alexnet=wanted.alexnet)
+    notes: list[str] = []
+    photos = evenly_spread(find_photos(data, notes=notes), wanted.limit)
+    rows = [*contenders([], None, "cpu"), *(network.contender(*key) for key in grid)]
+    measured = measure(photos, rows, metrics, "native", "cpu", drift=False)
     means = {
-        key: {
-            name: metric.finish(torch.stack(values).mean(0))[0].item()  # its own number
-            for (name, metric), values in zip(
-                metrics.items(), zip(*found, strict=True), strict=True
-            )
+        name: {
+            metric: metrics[metric].finish(values.mean(0))[0].item()  # its own number
+            for metric, values in found.items()
         }
-        for key, found in rows.items()
+        for name, found in measured.rows.items()
     }
-    found: dict[Any, dict[str, Any]] = {key: {"lpips": None} | means[key] for key in grid}
+    found: dict[Key, dict[str, Any]] = {key: {"lpips": None} | means[str(key)] for key in grid}
     settings = [Setting(*key, **found[key]) for key in grid]
     colorfulness = means["original"]["colorfulness"]
     chosen = best(settings, colorfulness)
@@ -186,7 +148,9 @@ def calibrate(
         temperature=chosen.temperature,
         moderation=chosen.moderation,
     )
-    return Calibration(chosen, settings, means["gray"], colorfulness, len(rows["gray"]))
+    notes += [f"left out: {name}: {reason}" for name, reason in measured.excluded]
+    count = len(measured.photos)
+    return Calibration(chosen, settings, means["gray"], colorfulness, count, notes)
 
 
 class _Remembering(Network):
@@ -196,22 +160,24 @@ class _Remembering(Network):
         super().__init__(folder)
         self._colorizer = Colorizer(folder)
         self._colorizer._network = self
-        self._seen: dict[tuple[int, int], np.ndarray] = {}
-        self.moderation = 0.0
-        self._common = np.log(0.5 * self.training_prior() + 0.5 / len(gamut.bins()))
+        self._photo: np.ndarray | None = None
+        self._seen: dict[tuple[int, ...], np.ndarray] = {}
+        self._lean = self.lean()
 
-    def colorizer(self, size: int) -> Colorizer:
-        """One that colors with this network at a working size."""
-        return self._colorizer.with_options(size=size)
+    def contender(self, size: int, temperature: float, moderation: float) -> Contender:
+        """One that colors with this network, decoded so."""
+        colorizer = self._colorizer.with_options(size=size)
 
-    def forget(self) -> None:
-        """Another photo follows."""
-        self._seen.clear()
+        def color(gray: np.ndarray, original: np.ndarray) -> np.ndarray:
+            if gray is not self._photo:
+                self._photo, self._seen = gray, {}
+            self.temperature, self.moderation = temperature, moderation
+            return colorizer.colorize(gray)
+
+        return Contender(str((size, temperature, moderation)), color)
 
     def __call__(self, L: np.ndarray, **options: Any) -> np.ndarray:
         if L.shape not in self._seen:
             self._seen[L.shape] = np.moveaxis(self.logits(L), 0, -1)  # (h, w, Q)
-        x = (self._seen[L.shape] + self.moderation * self._common) / self.temperature
-        p = np.exp(x - x.max(-1, keepdims=True))
-        p /= p.sum(-1, keepdims=True)
-        return np.moveaxis(p @ gamut.bins(), -1, 0)
+        scores = (self._seen[L.shape] + self.moderation * self._lean) / self.temperature
+        return np.moveaxis(shares(scores) @ gamut.bins(), -1, 0)

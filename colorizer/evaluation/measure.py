@@ -41,10 +41,12 @@ def measure(
     metrics: Mapping[str, ColorMetric],
     protocol: str,
     device: str,
+    drift: bool = True,
 ) -> Measured:
     """Look at all photos, with a progress bar on stderr.
 
-    Photos without colors of their own, and unreadable ones, are left out of everything.
+    Photos without colors of their own, and unreadable ones, are left out of everything. Whether
+    colors drift with a photo's size is measured too, as "stability", unless `drift` is False.
 
     Raises: ColorizerError when no photo is left, or a model fails.
     """
@@ -53,7 +55,7 @@ def measure(
         contender.name: {name: [] for name in metrics} for contender in contenders
     }
     for contender in contenders:
-        if contender.name not in BASELINES:
+        if drift and contender.name not in BASELINES:
             lists[contender.name]["stability"] = []
     for photo in tqdm(photos, unit="photo", disable=None):
         try:

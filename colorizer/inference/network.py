@@ -106,6 +106,10 @@ class Network:
         prior = self.folder.tensor("head.training_prior")
         return np.full(count, 1 / count) if prior is None or len(prior) != count else prior
 
+    def lean(self) -> np.ndarray:
+        """What moderation multiplies: the log of the training prior, half uniform; (Q,)."""
+        return np.log(0.5 * self.training_prior() + 0.5 / len(gamut.bins()))
+
     def __call__(
         self, L: np.ndarray, *, temperature: float | None = None, prior: np.ndarray | None = None
     ) -> np.ndarray:

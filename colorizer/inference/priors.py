@@ -14,7 +14,7 @@ from colorizer.pictures.header import COLORED, Picture, Source
 from colorizer.pictures.lightness import linear_light
 from colorizer.pictures.resize import enlarge
 
-__all__ = ["palette_prior", "reference_ab", "variant_prior"]
+__all__ = ["palette_prior", "reference_ab", "shares", "variant_prior"]
 
 SIDE = 256  # pixels, of the copy of a reference whose colors are counted
 EVEN = 0.3  # share of the even distribution in a ratio of two palettes, which bounds it
@@ -22,6 +22,12 @@ BLUR = 10.0  # Lab units, of a palette: a reference never has exactly the colors
 FORCE = 0.5  # power of that ratio; annealing will raise it to one over the temperature
 REACH = 30.0  # Lab units over which a variant prefers alike
 STRENGTH = 0.6  # of variants: standard deviation of the logarithm of their prior
+
+
+def shares(scores: np.ndarray) -> np.ndarray:
+    """The probability of each bin, from scores: a softmax over the last axis; sums to 1."""
+    found = np.exp(scores - scores.max(-1, keepdims=True))
+    return found / found.sum(-1, keepdims=True)
 
 
 def palette_prior(reference: Source, typical: np.ndarray, max_pixels: int) -> np.ndarray:

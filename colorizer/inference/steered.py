@@ -16,7 +16,7 @@ from colorizer.inference.predict import (
     predict_chroma,
     predict_steadily,
 )
-from colorizer.inference.priors import palette_prior, variant_prior
+from colorizer.inference.priors import palette_prior, shares, variant_prior
 from colorizer.inference.propagate import follow
 from colorizer.model_folder import ModelFolder
 from colorizer.options import DEFAULT_MODEL, ColorizeOptions
@@ -168,12 +168,10 @@ class SteeredModel:
         """
         network, prior = self._network, self._prior()
         logits = over_picture(network.logits(pad(small)), small).astype(np.float64)
-        even = 1 / logits.shape[-1]
-        logits += network.moderation * np.log(0.5 * network.training_prior() + 0.5 * even)
+        logits += network.moderation * network.lean()
         if prior is not None:
             logits += np.log(np.maximum(prior, 1e-12))
-        shares = np.exp(logits - logits.max(-1, keepdims=True))
-        return shares / shares.sum(-1, keepdims=True)
+        return shares(logits)
 
     def _prior(self) -> np.ndarray | None:
         if self.options.variant == 1:

@@ -7,7 +7,10 @@ from colorizer.models import constantnet, zoo  # noqa: F401  (each import regist
 from colorizer.models.colornet import ColorModel
 from colorizer.registry import MODELS
 
-__all__ = ["ColorModel", "create_model", "list_models"]
+__all__ = ["BASE", "ColorModel", "create_model", "list_models"]
+
+BASE = "colornet18"
+"""The model that is trained, and that a state dict belongs to, unless another one is named."""
 
 
 def create_model(name: str, **options: Any) -> ColorModel:

@@ -21,7 +21,7 @@ class EncoderConv2d(nn.Conv2d):
     sizes, the general rule grows an expression per layer that no exporter gets through.
 
     A depthwise convolution that is trained on a CPU works in float32, but for 3x3 at stride 1:
-    oneDNN's bfloat16 backward of the others is 3 to 6 times slower (benchmarks/training.py).
+    oneDNN's bfloat16 backward of the others is several times slower (benchmarks/flagship.py).
 
     Args:
         conv: whose parameters and geometry these are.

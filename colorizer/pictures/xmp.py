@@ -1,6 +1,7 @@
 """XMP packets: the mark of a colored picture, and what no longer holds for it."""
 
 import hashlib
+from contextlib import suppress
 from xml.dom import minidom
 from xml.parsers.expat import ExpatError
 
@@ -91,12 +92,10 @@ def _parsed(packet: bytes) -> tuple[minidom.Document, bool]:
     """A document with an rdf:RDF, and whether it replaces one that was damaged."""
     plain = packet.strip(b"\0 \r\n\t")
     if plain:
-        try:
+        with suppress(ExpatError, ValueError, LookupError):
             document = minidom.parseString(plain)
             if document.getElementsByTagNameNS(_RDF, "RDF"):
                 return document, False
-        except (ExpatError, ValueError, LookupError):
-            pass
     return minidom.parseString(_EMPTY.encode()), bool(plain)
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Options", "option"]
 
+_MANY = (list, tuple)
+
 
 @dataclass(frozen=True)
 class _About:
@@ -55,7 +57,8 @@ def option(
         default: None must be explained by `help`, and then passes every check; of a bool it is
             False, and the flag makes it True.
         help: what it does, for the command line and the class's docstring.
-        low, high: the smallest and largest accepted value; `above`: all accepted ones are larger.
+        low, high: the smallest and largest accepted value, of a list of each; `above`: all accepted
+            ones are larger.
         choices: the accepted words.
         unit: of a number, for messages.
         flag: whether the command line has it: `--name`, with dashes for underscores.
@@ -129,9 +132,10 @@ class Options:
             if _type(cls, name) is bool:
                 parser.add_argument(flag, action="store_true", help=about.help)
                 continue
+            default = cls._default(name)
             parser.add_argument(
                 flag,
-                default=cls._default(name),
+                default=str(list(default)) if isinstance(default, tuple) else default,
                 metavar=about.metavar or "|".join(about.choices) or None,
                 help=_help(cls, name, about),
             )
@@ -179,6 +183,10 @@ def _type(cls: type[Options], name: str) -> Any:
 
 
 def _accepts(kind: Any, about: _About, value: Any) -> bool:
+    if get_origin(kind) in _MANY:
+        part = get_args(kind)[0]
+        whole = isinstance(value, list | tuple) and len(value) > 0
+        return whole and all(_accepts(part, about, each) for each in value)
     if about.choices:
         return value in about.choices
     if kind is bool:
@@ -198,10 +206,14 @@ def _accepts(kind: Any, about: _About, value: Any) -> bool:
 def _accepted(cls: type[Options], name: str, about: _About) -> str:
     if about.choices:
         return f"{', '.join(about.choices[:-1])} and {about.choices[-1]}"
-    kind = _type(cls, name)
+    kind, many = _type(cls, name), ""
+    if get_origin(kind) in _MANY:
+        kind, many = get_args(kind)[0], "lists of "
+        if kind not in (int, float):
+            return f"{many}words"
     if kind not in (int, float):
         return {bool: "True and False"}.get(kind, "values other than None")
-    parts = "whole numbers" if kind is int else "numbers"
+    parts = many + ("whole numbers" if kind is int else "numbers")
     if about.above is not None:
         parts += f" above {about.above:g}"
         parts += "" if about.high is None else f", up to {about.high:g}"
@@ -224,14 +236,16 @@ def _read(kind: Any, text: Any) -> Any:
     """A flag's text as what the field is; as it is if it cannot be read, for the check to name."""
     if not isinstance(text, str) or kind in (str, bool):
         return text
-    if get_origin(kind) is list:
+    if get_origin(kind) in _MANY:
         import yaml
 
         try:
             found = yaml.safe_load(text)
         except yaml.YAMLError:
             return [text]
-        return found if isinstance(found, list) else [str(found)]
+        if not isinstance(found, list):  # one is enough
+            found = [str(found) if get_args(kind)[0] is str else found]
+        return get_origin(kind)(found)
     try:
         return kind(text) if kind in (int, float) else text
     except ValueError:

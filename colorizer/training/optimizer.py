@@ -24,9 +24,9 @@ def create_optimizer(
         factor: on the learning rate.
         fused: update all weights in one operation.
     """
-    pretrained = getattr(network, "config", {})
-    gentle = bool(pretrained.get("pretrained") or pretrained.get("pretrained_file"))
-    thaws = 0 < pretrained.get("freeze", 0) < 1  # what is frozen now will learn
+    options = getattr(network, "config", {})
+    gentle = bool(options.get("pretrained") or options.get("pretrained_file"))
+    thaws = 0 < options.get("freeze", 0) < 1  # what is frozen now will learn
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if parameter.requires_grad or thaws:

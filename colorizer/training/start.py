@@ -8,16 +8,13 @@ from typing import Any
 from colorizer.config import Settings
 from colorizer.errors import UsageError
 from colorizer.model_folder import ModelFolder
-from colorizer.models import ColorModel, create_model
+from colorizer.models import BASE, ColorModel, create_model
 from colorizer.registry import MODELS
 from colorizer.weights import load_state_dict, load_weights, untrained
 
-__all__ = ["BASE", "chosen_model", "create_initial", "model_options"]
+__all__ = ["chosen_model", "create_initial", "model_options"]
 
-BASE = "colornet18"
-"""The model that is trained unless another one is named."""
-
-_FREE = {"name", "pretrained", "pretrained_file", "freeze"}  # they change no weight's shape
+_FREE = {"pretrained", "pretrained_file", "freeze"}  # they change no weight's shape
 
 
 def chosen_model(settings: Settings) -> dict[str, Any]:
@@ -31,12 +28,13 @@ def chosen_model(settings: Settings) -> dict[str, Any]:
         return {"name": BASE, **settings.model}
     held = untrained(ModelFolder.find(settings.init).config["model"])
     for key, value in settings.model.items():
-        if key not in _FREE - {"name"} and value != held.get(key):
+        value = list(value) if isinstance(value, tuple) else value  # as YAML has it
+        if key not in _FREE and value != held.get(key):
             raise UsageError(
                 f"model.{key} is {value!r}, but {settings.init} holds weights of a model with "
                 f"{key} {held.get(key)!r}: leave model.{key} out, or start from other weights"
             )
-    return {k: v for k, v in held.items() if k not in _FREE - {"name"}} | settings.model
+    return {k: v for k, v in held.items() if k not in _FREE} | settings.model
 
 
 def create_initial(settings: Settings, resumed: bool) -> ColorModel:

@@ -126,9 +126,6 @@ class ColorTask(LightningModule):
     def on_train_start(self) -> None:
         self._freeze()  # a run resumed within an epoch does not start one
 
-    def on_train_end(self) -> None:
-        self.model.unfold()
-
     def on_train_epoch_start(self) -> None:
         self._freeze()
         for mean in self._means():  # a run resumed between epochs has the last one's

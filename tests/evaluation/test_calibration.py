@@ -33,7 +33,7 @@ def test_the_rule_is_lively_enough_and_then_most_like_the_originals() -> None:
 def colorfulness(photos: Path) -> float:
     """Mean over the photos of Hasler and Suesstrunk's measure, by hand."""
     values = []
-    for photo in photos.iterdir():
+    for photo in photos.glob("[0-9].png"):
         r, g, b = np.moveaxis(np.asarray(Image.open(photo).convert("RGB"), float), -1, 0)
         rg, yb = r - g, (r + g) / 2 - b
         spread, center = np.hypot(rg.std(), yb.std()), np.hypot(rg.mean(), yb.mean())
@@ -53,6 +53,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     (place / "photos").mkdir()
     for i in range(2):
         Image.fromarray(landscape(i, 48, 64)).save(place / "photos" / f"{i}.png")
+    Image.fromarray(np.full((40, 40), 99, np.uint8)).save(place / "photos" / "gray.png")
     return export(model, place / "model", settings={}, size=64), place / "photos"
 
 
@@ -64,6 +65,8 @@ def test_the_choice_is_written_and_colors_as_it_was_measured(
     result = calibrate(folder, str(photos), tmp_path / "out", **grid)
     assert len(result.settings) == 8
     assert result.photos == 2
+    (note,) = result.notes
+    assert "gray.png: it is gray already" in note
     assert result.gray["colorfulness"] == pytest.approx(0, abs=0.5)
     assert result.original == pytest.approx(colorfulness(photos), rel=0.01)
     assert result.chosen == best(result.settings, result.original)
@@ -79,7 +82,7 @@ def test_the_choice_is_written_and_colors_as_it_was_measured(
     assert "| gray |" in table
     # What was measured is what the written folder does: PSNR, by hand, of the sRGB values.
     errors = []
-    for photo in sorted(photos.iterdir()):
+    for photo in sorted(photos.glob("[0-9].png")):
         original = np.asarray(Image.open(photo).convert("RGB"))
         gray = Colorizer(folder, vividness=0.0).colorize(original)[..., :1]
         colored = Colorizer(tmp_path / "out").colorize(gray[..., 0].copy())
@@ -92,8 +95,9 @@ def test_what_cannot_be_calibrated_is_said(made: tuple[Path, Path], tmp_path: Pa
     folder, photos = made
     with pytest.raises(UsageError, match="ships with the package: name a folder"):
         calibrate("colornet18", str(photos))
-    with pytest.raises(UsageError, match="temperatures above 0"):
-        calibrate(folder, str(photos), temperatures=[0.0])
+    for wrong in ([0.0], [], ["warm"]):
+        with pytest.raises(UsageError, match="accepted are lists of numbers above 0, up to 10"):
+            calibrate(folder, str(photos), temperatures=wrong)
     plain = export(create_model(**TINY, head="ab"), tmp_path / "ab", settings={})
     with pytest.raises(UsageError, match="predicts no distribution"):
         calibrate(plain, str(photos))

@@ -1,12 +1,15 @@
 """The convolutions of encoders: constant SAME padding, folded batch norms, depthwise in float32."""
 
 import copy
+from pathlib import Path
 
 import pytest
 import timm
 import torch
 from torch import nn
 
+from colorizer import create_model
+from colorizer.export import export
 from colorizer.models.convolutions import EncoderConv2d, adapt, folded
 from colorizer.models.encoders import Encoder
 
@@ -82,6 +85,13 @@ def test_an_encoder_is_frozen_for_a_share_of_the_training() -> None:
     assert encoder.body.training
     assert all(p.requires_grad for p in encoder.parameters())
     assert not encoder._folded
+
+
+def test_a_model_is_exported_whether_it_is_folded_or_not(tmp_path: Path) -> None:
+    model = create_model("colornet", encoder="test_resnet", last_stride=8, width=8, freeze=True)
+    model.freeze_at(0.5)
+    export(model, tmp_path / "model", settings={})
+    assert model.encoder._folded  # of the caller's model
 
 
 def test_folding_leaves_no_trace_in_the_state() -> None:

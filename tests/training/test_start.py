@@ -24,7 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_init_takes_model_and_weights_of_a_folder(folder: Path) -> None:
-    settings = Settings(init=str(folder), model={"freeze": 0.5})
+    settings = Settings(init=str(folder), model={"freeze": 0.5, "dilations": (1, 2)})
     settings.model = chosen_model(settings)
     assert settings.model["name"] == "colornet"
     assert settings.model["width"] == 8
