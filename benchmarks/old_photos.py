@@ -1,10 +1,10 @@
 """How models do on old photographs: photos in color, degraded, beside the same ones clean.
 
-    python benchmarks/old_photos.py PHOTOS --model MODEL [MODEL ...] [--alexnet WEIGHTS] [--side 400]
+    python benchmarks/old_photos.py PHOTOS --model MODEL [MODEL ...] [--alexnet WEIGHTS]
 
-Each photo, at most `--side` pixels long, is degraded by `colorizer.data.degrade.Degradation` at its
-default strengths, all of them (seed 0). A model sees the degraded lightness; right is the photo's own
-chroma at that lightness. Gray stands beside it.
+Each photo, at most `--side` pixels long, is degraded by `colorizer.data.degrade.Degradation` at
+its default strengths, all of them (seed 0). A model sees the degraded lightness; right is the
+photo's own chroma at that lightness. Gray stands beside it.
 """
 
 import argparse
