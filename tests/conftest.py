@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.device import set_device
 from tests.drawn import landscape
-from tests.s3 import bucket, s3_server  # noqa: F401 - fixtures
+from tests.s3 import bucket, reader, s3_server  # noqa: F401 - fixtures
 from tests.trainings import save
 
 

@@ -1,6 +1,6 @@
 """One epoch of photos as batches of squares."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from torch import Tensor
@@ -11,7 +11,7 @@ from colorizer.data.streaming import StreamedPhotos
 from colorizer.support.machine import cores
 from colorizer.support.pool import in_order
 
-__all__ = ["BatchLoader", "Photos", "default_workers"]
+__all__ = ["BatchLoader", "Photos", "default_workers", "equal_batches"]
 
 Photos = ResidentPhotos | StreamedPhotos
 
@@ -74,6 +74,18 @@ class BatchLoader:
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Does nothing, see `state_dict`."""
+
+
+def equal_batches(counts: Sequence[int], size: int) -> int:
+    """How many batches each process makes, which has to be the same number in all.
+
+    They are of at most `size` photos, unless one process has fewer photos than that asks for.
+
+    Args:
+        counts: photos of each process.
+        size: photos of a batch.
+    """
+    return min(-(-max(counts) // size), min(counts))
 
 
 def default_workers(ranks: int = 1) -> int:

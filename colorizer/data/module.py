@@ -14,12 +14,14 @@ from colorizer.color.tensors import rgb_to_lab
 from colorizer.config import DataSettings, crop_at, last_crop
 from colorizer.data.augment import DRAWS, center_squares, random_squares
 from colorizer.data.cache import cache_folder, decode_all
-from colorizer.data.loader import BatchLoader, Photos, default_workers
+from colorizer.data.loader import BatchLoader, Photos, default_workers, equal_batches
 from colorizer.data.photos import Photo, decode_photo, find_photos
+from colorizer.data.remote import find_shards
 from colorizer.data.resident import ResidentPhotos
 from colorizer.data.streaming import StreamedPhotos
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.support.machine import available
+from colorizer.support.stores import is_remote
 
 __all__ = ["PhotoModule"]
 
@@ -35,11 +37,13 @@ class PhotoModule(LightningDataModule):
         settings: see `DataSettings`; `batch_size` must be a number by the time batches are made.
         seed: of order and squares.
         device: where the training takes place.
-        ranks: processes that share the training; each trains on every so many-th photo.
+        ranks: processes that share the training; each trains on every so many-th photo. Where
+            there are shards enough in a store, on those of every so many-th shard, and fetches
+            no other; it does so for training photos if `data.validation` is set.
         rank: which of them this one is.
 
     Attributes:
-        train, validation: all photos, whichever process this is.
+        train, validation: all photos, whichever process this is; or those of its own shards.
         loader: of the epoch at hand.
         place: how they are kept: a sentence for the user.
 
@@ -70,6 +74,8 @@ class PhotoModule(LightningDataModule):
         self.device, self.ranks, self.rank = device, ranks, rank
         self._notes: list[str] = []
         self._own: dict[str, Photos] = {}  # this process's share
+        self._counts: dict[str, list[int]] = {}  # photos of each process
+        self._sharded: set[str] = set()  # what each process has its own shards of
 
     def setup(self, stage: str | None = None) -> None:
         """Find the photos, and decode them if they fit; once.
@@ -77,22 +83,31 @@ class PhotoModule(LightningDataModule):
         Raises:
             ColorizerError: there are too few photos, or none that can be read.
         """
+        if "train" not in self.__dict__:
+            self._open_both()
         if stage is not None and self.ranks > 1:
             # Where it was found by trials, each process made its own.
             self.settings.batch_size = self._trainer.strategy.broadcast(self.settings.batch_size)
-        if "train" in self.__dict__:
-            return
+            for which in self._sharded:
+                own = len(getattr(self, which))
+                self._counts[which] = [int(count) for count in self._gather(own)]
+
+    def _open_both(self) -> None:
         photos, held_out = self._find()
         memory = self._memory([*photos, *held_out])
         self.place = "; ".join([self.place, *self._notes])
         self._on_device = memory is not None and memory.type != "cpu"
         self.train = self._open(photos, memory)
         self.validation = self._open(held_out, memory)
-        for what, found in (("training", self.train), ("validation", self.validation)):
+        for which, found in (("train", self.train), ("validation", self.validation)):
+            if which in self._sharded:
+                self._counts[which] = [len(found)] * self.ranks  # until they can be compared
+                continue
             if len(found) < self.ranks:
                 raise ColorizerError(
-                    f"{len(found)} {what} photos for {self.ranks} devices: each needs at least one"
+                    f"{len(found)} {which} photos for {self.ranks} devices: each needs at least one"
                 )
+            self._counts[which] = [len(range(i, len(found), self.ranks)) for i in range(self.ranks)]
 
     def bring(self) -> None:
         """Bring this process's photos to its device, if that is where they are kept; once.
@@ -116,10 +131,16 @@ class PhotoModule(LightningDataModule):
         largest = np.full(count, photos.sizes.min(1).argmax())
         return photos.batch(largest, np.zeros((count, DRAWS)), center_squares, size)
 
-    def batches(self, photos: Photos) -> int:
-        """How many batches a process makes of its share of all `photos`; the same in each."""
-        most, fewest = -(-len(photos) // self.ranks), len(photos) // self.ranks
-        return min(-(-most // int(self.settings.batch_size)), fewest)
+    def count(self, which: str) -> int:
+        """How many photos all processes have together, of "train" or "validation".
+
+        Of shards that each has its own, it is known once a training has begun.
+        """
+        return sum(self._counts[which])
+
+    def batches(self, which: str) -> int:
+        """How many batches a process makes of "train" or "validation"; the same in each."""
+        return equal_batches(self._counts[which], int(self.settings.batch_size))
 
     def train_dataloader(self) -> BatchLoader:
         """One epoch: another order and other squares each time, the same for the same seed."""
@@ -133,7 +154,7 @@ class PhotoModule(LightningDataModule):
             draws,
             partial(random_squares, scale=s.scale, flip=s.flip),
             crop_at(s, trainer.current_epoch / (trainer.max_epochs or 1)),
-            self.batches(self.train),
+            self.batches("train"),
             # Of this epoch: the loop counts from its start, or from where it was resumed.
             done=lambda: trainer.fit_loop.epoch_loop.batch_progress.current.ready,
         )
@@ -143,9 +164,7 @@ class PhotoModule(LightningDataModule):
         """The centered squares of the validation photos; of each process those of its share."""
         photos = self._share("validation")
         order = np.arange(len(photos))
-        return self._centered(
-            photos, order, last_crop(self.settings), self.batches(self.validation)
-        )
+        return self._centered(photos, order, last_crop(self.settings), self.batches("validation"))
 
     def samples(self, count: int) -> Tensor:
         """(count, 3, crop, crop) uint8: validation photos, spread over the whole set."""
@@ -156,7 +175,7 @@ class PhotoModule(LightningDataModule):
     def color_prior(self, photos: int = 4000) -> np.ndarray:
         """How the training photos' colors spread over the in-gamut bins, smoothed.
 
-        They are looked at in small, as the heads predict them.
+        They are looked at in small, as the heads predict them; the same in all processes.
 
         Args:
             photos: how many to look at, spread over the whole set.
@@ -164,21 +183,28 @@ class PhotoModule(LightningDataModule):
         Returns:
             (Q,) float32, sums to 1, in the order of `gamut.bins`.
         """
+        if sharded := "train" in self._sharded:
+            photos = -(-photos // self.ranks)
         order = np.linspace(0, len(self.train) - 1, min(photos, len(self.train))).astype(int)
         histogram = np.zeros(len(gamut.bins()), np.int64)
         size = max(32, self.settings.crop // 4)
         for rgb in self._centered(self.train, order, size, -(-len(order) // 256)):
             ab = rgb_to_lab(rgb.float() / 255)[1]  # (N, 2, H, W)
             histogram += gamut.histogram(ab.permute(0, 2, 3, 1).reshape(-1, 2).numpy())
+        if sharded:
+            histogram = self._gather(histogram).sum(0)
         return gamut.smooth_prior(histogram)
 
     def _find(self) -> tuple[list[Photo], list[Photo]]:
         """Training and validation photos."""
         kept = self.settings.cache
         cache = None if kept in (None, "auto") else Path(kept).expanduser() / "shards"
-        photos = find_photos(str(self.settings.train), cache, self._notes)
-        if self.settings.validation is not None:
-            return photos, find_photos(self.settings.validation, cache, self._notes)
+        place, held_out = str(self.settings.train), self.settings.validation
+        if held_out is not None:
+            return self._find_own("train", place, cache), self._find_own(
+                "validation", held_out, cache
+            )
+        photos = find_photos(place, cache, self._notes)
         count = max(1, round(self.settings.holdout * len(photos)))
         if count == len(photos):
             raise ColorizerError(
@@ -189,6 +215,25 @@ class PhotoModule(LightningDataModule):
         return (
             [photo for i, photo in enumerate(photos) if i not in chosen],
             [photo for i, photo in enumerate(photos) if i in chosen],
+        )
+
+    def _find_own(self, which: str, place: str, cache: Path | None) -> list[Photo]:
+        """The photos of a place; of shards in a store, this process's own where they suffice."""
+        share = (0, 1)
+        if self.ranks > 1 and is_remote(place):
+            shards = len(find_shards(place))
+            if shards >= self.ranks:
+                share = (self.rank, self.ranks)
+                self._sharded.add(which)
+                own = len(range(self.rank, shards, self.ranks))
+                self._notes.append(f"{own} of {shards} {which} shards are this process's own")
+        return find_photos(place, cache, self._notes, share)
+
+    def _gather(self, own: int | np.ndarray) -> np.ndarray:
+        """What every process has: (ranks, *shape)."""
+        value = torch.as_tensor(own, device=self.device)
+        return (
+            self._trainer.strategy.all_gather(value).reshape(self.ranks, *value.shape).cpu().numpy()
         )
 
     def _memory(self, photos: Sequence[Photo]) -> torch.device | None:
@@ -229,7 +274,7 @@ class PhotoModule(LightningDataModule):
         """This process's photos, on its device if that is where they are kept."""
         if which not in self._own:
             photos: Photos = getattr(self, which)
-            if self.ranks > 1:
+            if self.ranks > 1 and which not in self._sharded:
                 photos = photos.part(np.arange(self.rank, len(photos), self.ranks))
             self._own[which] = photos.to(self.device) if self._on_device else photos
         return self._own[which]

@@ -23,7 +23,10 @@ Photo = Source
 
 
 def find_photos(
-    location: str | Path, cache: Path | None = None, notes: list[str] | None = None
+    location: str | Path,
+    cache: Path | None = None,
+    notes: list[str] | None = None,
+    share: tuple[int, int] = (0, 1),
 ) -> list[Photo]:
     """All photos at `location`, sorted by name: what `colorizer prepare` would take for pictures.
 
@@ -33,14 +36,16 @@ def find_photos(
             address of shards in a store, such as `s3://bucket/train_{000..999}.tar`.
         cache: a folder for shards of a store; None is one in the user's cache.
         notes: gets sentences on what is left out.
+        share: which of how many shares of a store's shards; no other shard is fetched.
 
     Raises:
         ColorizerError: nothing lies there, or nothing that is a photo, or not all can be searched.
     """
     if is_remote(location):
-        from colorizer.data.remote import fetch_shards
+        from colorizer.data.remote import fetch_shards, find_shards
 
-        shards = fetch_shards(str(location), cache or user_cache() / "shards")
+        urls = find_shards(str(location))[share[0] :: share[1]]
+        shards = fetch_shards(urls, cache or user_cache() / "shards")
         return [photo for url, path in shards for photo in _at(path, url, notes)]
     places = [Path(place).expanduser() for place in expand_braces(str(location))]
     return [photo for place in places for photo in _at(place, str(place), notes)]

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from filelock import FileLock
@@ -12,34 +13,45 @@ from colorizer.support.patterns import expand
 from colorizer.support.pool import as_done
 from colorizer.support.stores import Store, fetch, stamp
 
-__all__ = ["fetch_shards"]
+__all__ = ["fetch_shards", "find_shards"]
 
 _AT_ONCE = 8  # shards: one alone seldom fills the network
 
 
-def fetch_shards(location: str, cache: Path) -> list[tuple[str, Path]]:
-    """Address and local copy of every shard, in the order of their addresses.
-
-    A shard is fetched once for each machine: its processes share the cache, each beginning at
-    another shard, and the next run finds what is there. A shard that changed is fetched anew.
+def find_shards(location: str) -> list[str]:
+    """The addresses of all shards, sorted.
 
     Args:
         location: of a shard, a folder of shards, or a pattern: s3://bucket/train_{000..999}.tar.
-        cache: a folder, which is never emptied; it must hold all shards.
 
     Raises:
-        ColorizerError: there are no shards, or one cannot be fetched.
+        ColorizerError: there are none, or the store cannot be listed.
     """
-    urls = [url for place in expand(location) for url in _shards(place)]
+    urls = sorted(url for place in expand(location) for url in _shards(place))
     if not urls:
         raise ColorizerError(
             f"no photos at {location}: photos of a store are trained on from .tar shards; make"
             " them with `colorizer prepare`, and copy them there"
         )
+    return urls
+
+
+def fetch_shards(urls: Sequence[str], cache: Path) -> list[tuple[str, Path]]:
+    """Address and local copy of each of these shards, in the order of their addresses.
+
+    A shard is fetched once for each machine: its processes share the cache, each beginning at
+    another shard, and the next run finds what is there. A shard that changed is fetched anew.
+
+    Args:
+        cache: a folder, which is never emptied; it must hold these shards.
+
+    Raises:
+        ColorizerError: one cannot be fetched.
+    """
     cache.mkdir(parents=True, exist_ok=True)
     own, count = (int(os.environ.get(f"LOCAL_{name}", one)) for name, one in _PROCESSES)
     first = len(urls) * own // max(1, count)
-    turned = urls[first:] + urls[:first]
+    turned = [*urls[first:], *urls[:first]]
     fetched = as_done(lambda url: (url, _fetch(url, cache)), turned, _AT_ONCE)
     return sorted(tqdm(fetched, "fetching shards", total=len(urls), unit="shard", disable=None))
 

@@ -34,7 +34,7 @@ def fit_batch(task: ColorTask, settings: Settings, data: PhotoModule) -> int:
 
     Raises: ColorizerError if not even one fits.
     """
-    most, device = max(1, len(data.train) // data.ranks), data.device
+    most, device = max(1, data.count("train") // data.ranks), data.device
     if device.type != "cuda":
         return min(USUAL, most)
     data.bring()

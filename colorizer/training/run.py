@@ -95,6 +95,7 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
         degradation=_degradation(settings.data),
         seed=settings.trainer.seed,
         compiled=settings.trainer.compile,
+        prior=loss.needs_prior and checkpoint is None,
         skip_nonfinite=settings.trainer.nonfinite == "skip",
     )
     trainer = _trainer(settings, run, ddp_finds_unused=bool(loss.adversaries))
@@ -106,10 +107,6 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
     if settings.data.batch_size == "auto":
         settings.data.batch_size = fit_batch(task, settings, data)
         plain["data"]["batch_size"] = settings.data.batch_size
-    if loss.needs_prior and checkpoint is None:
-        prior = torch.from_numpy(data.color_prior())
-        loss.set_prior(prior)
-        model.head.set_prior(prior)
     if trainer.is_global_zero:
         _begin(run, plain, data, trainer, checkpoint, resume is not None)
     _fit(trainer, task, data, checkpoint)
@@ -216,8 +213,8 @@ def _finish(
             if name.startswith("val/")
         },
         "gray": {name: round(value, 6) for name, value in gray.items()},
-        "photos": len(data.train),
-        "validation_photos": len(data.validation),
+        "photos": data.count("train"),
+        "validation_photos": data.count("validation"),
         "seconds": round(sum(float(row["seconds"]) for row in rows)),
         "resumed": len(starts) > 1,
         **{name: starts[-1][name] for name in (*provenance(), "hardware", "effective_batch")},

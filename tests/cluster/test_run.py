@@ -176,17 +176,26 @@ def test_a_store_that_fails_now_and_then(photos, expected, color, monkeypatch):
     assert merge("memory://b/out")[1] == {"colored": 9, "failed": 1}
 
 
-def test_no_permission_is_known_before_the_first_photo(photos, bucket, color, monkeypatch, capsys):
-    def refuse(*_, **__):
-        raise PermissionError("Access Denied")
+def test_no_permission_is_known_before_the_first_photo(
+    photos, bucket, request, color, monkeypatch, capsys
+):
+    def start(*_, **__):
+        raise AssertionError("a photo was begun")
 
     put(photos, Store(f"{bucket}/in"))
-    monkeypatch.setattr(Store(bucket).fs, "pipe_file", refuse)
-    monkeypatch.setattr("colorizer.cluster.verb.threads", refuse)
+    request.getfixturevalue("reader")  # from here on
+    monkeypatch.setattr("colorizer.cluster.verb.threads", start)
     assert color(f"{bucket}/in", "-o", f"{bucket}/out") == 1
     (told,) = capsys.readouterr().err.splitlines()
     assert told.startswith(f"error: {bucket}/out/report/part-")
     assert told.endswith(": no permission (Access Denied)")
+
+
+def test_a_key_that_the_store_does_not_know(reader, color, monkeypatch, capsys):
+    monkeypatch.setitem(fsspec.config.conf["s3"], "key", "nobody")
+    assert color(f"{reader}/in", "-o", f"{reader}/out") == 1
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.startswith(f"error: {reader}/in: no permission (The AWS Access Key Id")
 
 
 @pytest.mark.parametrize(

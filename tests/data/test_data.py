@@ -18,7 +18,7 @@ from colorizer.color import gamut
 from colorizer.config import DataSettings
 from colorizer.data.augment import DRAWS, center_squares, random_squares
 from colorizer.data.cache import Decoded, _decode_each, decode_all
-from colorizer.data.loader import BatchLoader
+from colorizer.data.loader import BatchLoader, equal_batches
 from colorizer.data.module import PhotoModule
 from colorizer.data.photos import decode_photo, find_photos
 from colorizer.data.resident import ResidentPhotos
@@ -321,8 +321,7 @@ def test_processes_share_the_photos_and_take_as_many_steps(
     count: int, ranks: int, batch: int
 ) -> None:
     shares = [np.arange(rank, count, ranks) for rank in range(ranks)]
-    data = PhotoModule(DataSettings(train="x", batch_size=batch), ranks=ranks)
-    batches = data.batches(range(count))
+    batches = equal_batches([len(share) for share in shares], batch)
     assert sorted(np.concatenate(shares)) == list(range(count))
     assert all(1 <= batches <= len(share) for share in shares)
     assert max(len(share) for share in shares) <= batches * (batch + 1)

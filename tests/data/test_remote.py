@@ -71,6 +71,27 @@ def test_the_same_batches_as_from_the_disk(store, tmp_path):
     np.testing.assert_array_equal(*found)
 
 
+def test_each_process_fetches_its_own_shards_only(store, tmp_path):
+    names = []
+    for rank in range(2):
+        cache = tmp_path / str(rank)
+        settings = DataSettings(
+            train=f"{store.url}/train_{{000..002}}.tar",
+            validation=f"{store.url}/train_002.tar",  # one is too few for two
+            size=32,
+            crop=32,
+            cache=str(cache),
+        )
+        module = PhotoModule(settings, ranks=2, rank=rank)
+        module.setup()
+        assert len(module.validation) == 4
+        assert f"{2 - rank} of 3 train shards" in module.place
+        names += module.train.names
+        fetched = {shard for shard in range(3) if shard % 2 == rank} | {2}
+        assert len(list((cache / "shards").glob("*.tar"))) == len(fetched)
+    assert sorted(names) == [photo.name for photo in find_photos(store.url, tmp_path)]
+
+
 def test_what_is_no_set_of_shards(store, bucket, tmp_path):
     with pytest.raises(ColorizerError, match=r"train_003\.tar: there is no such file"):
         find_photos(f"{store.url}/train_{{002..003}}.tar", tmp_path)

@@ -2,6 +2,7 @@ import csv
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import yaml
 from PIL import Image
 from safetensors.torch import load_file
 
+from colorizer.support.stores import Store
 from tests.drawn import landscape
 
 torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -51,8 +53,32 @@ def test_two_processes_learn_what_one_learns(
     for a, b in zip(losses(one), losses(two), strict=True):
         assert a == pytest.approx(b, rel=1e-3)
     (first,), (second,) = (folder.glob("*/model/w.safetensors") for folder in (one, two))
+    assert same(first, second)
+
+
+def same(first: Path, second: Path) -> bool:
     a, b = load_file(first), load_file(second)
-    assert all(torch.allclose(a[name], b[name], rtol=1e-2, atol=1e-3) for name in a)
+    return all(torch.allclose(a[name], b[name], rtol=1e-2, atol=1e-3) for name in a)
+
+
+def test_two_processes_with_shards_of_their_own_learn_what_one_learns(
+    squares: Path, tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    photos = sorted(squares.iterdir())
+    for number in range(2):
+        with tarfile.open(tmp_path / f"{number}.tar", "w") as shard:
+            for photo in photos[6 * number : 6 * number + 6]:
+                shard.add(photo, photo.name)
+        Store(bucket).write(f"{number}.tar", (tmp_path / f"{number}.tar").read_bytes())
+    one, two = tmp_path / "one", tmp_path / "two"
+    finish(sys.executable, "-m", "tests.in_processes", squares, one, "1", "12")
+    said = finish(*torchrun, "-m", "tests.in_processes", bucket, two, "2", "6")
+    assert "1 of 2 train shards are this process's own" in said
+    for a, b in zip(losses(one), losses(two), strict=True):
+        assert a == pytest.approx(b, rel=1e-3)
+    (first,), (second,) = (folder.glob("*/model/w.safetensors") for folder in (one, two))
+    assert same(first, second)
 
 
 def test_the_command_line_trains_in_two_processes(squares: Path, tmp_path: Path) -> None:
