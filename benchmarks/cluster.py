@@ -5,8 +5,9 @@
 engines: the same photos of a local S3 server (moto), through the local engine, through two
     processes that share them by --shard, and through Ray: photos per CPU second of all processes
     but the server, once started; what that is over "no store", the loop of colorize_bytes alone;
-    CPU seconds until the first photo; memory (shared pages are counted once); and whether all gave
-    the same bytes. On a machine that others use too, CPU seconds tell more than seconds.
+    photos per second, where the server has to share the cores too; CPU seconds and seconds until
+    the first photo; memory (shared pages are counted once); and whether all gave the same bytes.
+    On a machine that others use too, CPU seconds tell more than seconds.
 kills: random SIGKILLs over a store that is slow and fails: what was lost, wrong, or done twice.
 plan: a simulation of a large collection: core hours, requests, bytes, dollars, stragglers and lost
     spot nodes, for shares that are fixed (--shard) and for blocks that are handed out (Ray).
@@ -84,7 +85,8 @@ def engines(options: argparse.Namespace, folder: Path) -> None:
         alone, expected = color_alone(photos, options.model)
         rate = options.count / alone
         print(
-            f"{'engine':>18} {'per CPU s':>9} {'overhead':>9} {'start CPU s':>11} {'memory MB':>9}"
+            f"{'engine':>18} {'per CPU s':>9} {'overhead':>9} {'per s':>9} {'start CPU s':>11} "
+            f"{'start s':>9} {'memory MB':>9}"
         )
         print(f"{'no store':>18} {rate:>9.2f}")
         command = [sys.executable, "-m", "colorizer.cli", "colorize"]
@@ -98,15 +100,19 @@ def engines(options: argparse.Namespace, folder: Path) -> None:
         few = options.count // 10  # a folder of them: from both runs follows what starting takes
         for number, (way, calls) in enumerate(ways.items()):
             out = f"s3://photos-out/{number}"
-            start, _ = watch(
+            start, began, _ = watch(
                 [[*command, "s3://photos-in/0", "-o", f"{out}-few", *c] for c in calls]
             )
-            spent, memory = watch([[*command, "s3://photos-in", "-o", out, *c] for c in calls])
+            spent, took, memory = watch(
+                [[*command, "s3://photos-in", "-o", out, *c] for c in calls]
+            )
             result = Store(out)
             found = [name for name, _ in result.find() if not name.startswith("report/")]
             same = sum(result.fs.cat_file(result.address(n)) == expected[n] for n in found)
             each = (spent - start) / (options.count - few)
-            figures = f"{1 / each:>9.2f} {each * rate - 1:>9.1%} {start - few * each:>11.1f}"
+            wall = (took - began) / (options.count - few)
+            figures = f"{1 / each:>9.2f} {each * rate - 1:>9.1%} {1 / wall:>9.2f} "
+            figures += f"{start - few * each:>11.1f} {began - few * wall:>9.1f}"
             told = "" if same == options.count else f"  only {same} are the same bytes"
             print(f"{way:>18} {figures} {memory:>9.0f}{told}", flush=True)
     finally:
@@ -159,10 +165,11 @@ def color_alone(photos: dict[str, bytes], model: str) -> tuple[float, dict[str, 
     return time.process_time() - start, colored
 
 
-def watch(commands: list[list[str]]) -> tuple[float, float]:
-    """CPU seconds and megabytes of these processes and of all that they start."""
+def watch(commands: list[list[str]]) -> tuple[float, float, float]:
+    """CPU seconds, seconds and megabytes of these processes and of all that they start."""
     import psutil
 
+    begun = time.perf_counter()
     processes = [
         subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
         for command in commands
@@ -184,7 +191,7 @@ def watch(commands: list[list[str]]) -> tuple[float, float]:
         time.sleep(0.25)
     if any(process.returncode for process in processes):
         raise SystemExit(f"coloring failed with {[p.returncode for p in processes]}")
-    return sum(spent.values()), peak
+    return sum(spent.values()), time.perf_counter() - begun, peak
 
 
 def kills(options: argparse.Namespace, folder: Path) -> None:
