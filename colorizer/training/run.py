@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +34,7 @@ from colorizer.support.files import write_whole
 from colorizer.training.baseline import gray_baseline
 from colorizer.training.batch_size import fit_batch
 from colorizer.training.callbacks import (
+    ColorPrior,
     EpochLog,
     MovingAverage,
     SampleGrid,
@@ -95,10 +97,10 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
         degradation=_degradation(settings.data),
         seed=settings.trainer.seed,
         compiled=settings.trainer.compile,
-        prior=loss.needs_prior and checkpoint is None,
         skip_nonfinite=settings.trainer.nonfinite == "skip",
     )
-    trainer = _trainer(settings, run, ddp_finds_unused=bool(loss.adversaries))
+    first = [ColorPrior()] if loss.needs_prior and checkpoint is None else []
+    trainer = _trainer(settings, run, first, ddp_finds_unused=bool(loss.adversaries))
     data.device, data.ranks = trainer.strategy.root_device, trainer.world_size
     data.rank = trainer.global_rank
     if data.device.type == "cpu":
@@ -280,11 +282,13 @@ def _saved_settings(run: Path) -> Settings:
         raise UsageError(f"{path}: {' '.join(str(error).split())}") from error
 
 
-def _trainer(settings: Settings, run: Path, ddp_finds_unused: bool) -> Trainer:
+def _trainer(
+    settings: Settings, run: Path, first: Sequence[Callback], ddp_finds_unused: bool
+) -> Trainer:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it advertises
     t = settings.trainer
     # The grid is drawn before the average gives place to the weights that are trained.
-    callbacks: list[Callback] = [EpochLog(run), SampleGrid(run, t.grid)]
+    callbacks: list[Callback] = [*first, EpochLog(run), SampleGrid(run, t.grid)]
     if t.ema:
         callbacks.append(MovingAverage(t.ema))
     callbacks.append(Checkpoints(run / "checkpoints", t.checkpoint_minutes))

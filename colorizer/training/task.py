@@ -64,7 +64,6 @@ class ColorTask(LightningModule):
         seed: of all that is random in a step; with the epoch, the batch and the process it says
             all, so that no random state needs to be kept.
         compiled: try torch.compile.
-        prior: tell loss and head how common each color is, before the first step.
         skip_nonfinite: skip a step that is not finite, where it otherwise ends the training.
     """
 
@@ -79,7 +78,6 @@ class ColorTask(LightningModule):
         degradation: Degradation | None = None,
         seed: int = 0,
         compiled: bool = False,
-        prior: bool = False,
         skip_nonfinite: bool = False,
     ) -> None:
         super().__init__()
@@ -88,7 +86,7 @@ class ColorTask(LightningModule):
         self.metrics = create_metrics(metrics)
         self.optimizer_settings, self.schedule_settings = optimizer, schedule
         self.degradation, self.seed = degradation, seed
-        self.compiled, self.prior, self.skip_nonfinite = compiled, prior, skip_nonfinite
+        self.compiled, self.skip_nonfinite = compiled, skip_nonfinite
         # Two optimizers that take turns are more than Lightning's automatic loop does.
         self.automatic_optimization = not loss.adversaries
         names = ["loss"]
@@ -120,12 +118,6 @@ class ColorTask(LightningModule):
                 seen = self.degradation(rgb, self._generator())
         raw = network(seen.contiguous(memory_format=torch.channels_last))
         return Prediction(L, raw, self.model.decode), Target(L, ab)
-
-    def setup(self, stage: str) -> None:
-        if self.prior and stage == "fit":  # the processes have met, and weights are not shared yet
-            prior = torch.from_numpy(self._data.color_prior())
-            self.loss.set_prior(prior)
-            self.model.head.set_prior(prior)
 
     def on_fit_start(self) -> None:
         if self.compiled:

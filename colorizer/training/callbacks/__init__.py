@@ -1,7 +1,9 @@
-"""What goes along with a training: a log, a grid of pictures, averaged weights, checkpoints."""
+"""What goes along with a training: the colors' prior, a log, a grid of pictures, averaged weights,
+checkpoints."""
 
 from colorizer.training.callbacks.average import MovingAverage
 from colorizer.training.callbacks.grid import SampleGrid
 from colorizer.training.callbacks.log import EpochLog, epoch_rows
+from colorizer.training.callbacks.prior import ColorPrior
 
-__all__ = ["EpochLog", "MovingAverage", "SampleGrid", "epoch_rows"]
+__all__ = ["ColorPrior", "EpochLog", "MovingAverage", "SampleGrid", "epoch_rows"]
