@@ -32,6 +32,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "... the loss at every place": {"freeze": True, "thin": 1},
     "... memory given back": {"freeze": True, "keep": False},
     "... both": {"freeze": True, "thin": 1, "keep": False},
+    "strides 16 and 32 trained": {"frozen_stages": 3},
     "encoder trained": {},
     "... depthwise in bfloat16": {"depthwise": False},
 }
@@ -78,13 +79,14 @@ def step_of(
     crop: int,
     batch: int,
     freeze: bool = False,
+    frozen_stages: int = 0,
     fold: bool = True,
     thin: int = 2,
     depthwise: bool = True,
 ) -> Callable[[], None]:
     """One training step, ready to run."""
     torch.manual_seed(0)
-    model = create_model("colornet_lite_cross", freeze=freeze)
+    model = create_model("colornet_lite_cross", freeze=freeze, frozen_stages=frozen_stages)
     model = model.to(memory_format=torch.channels_last).train()
     model.freeze_at(0.0)
     if not fold:

@@ -35,7 +35,8 @@ Written by `python benchmarks/models.py` from the registry; do not edit by hand.
 
 Every model takes a setting `head`: `distribution` (the default: a probability over the in-gamut ab
 bins, decoded by the annealed mean, with its uncertainty) or `ab` (regression). The table is for
-`distribution`. Models over an encoder also take `pretrained`, `pretrained_file` and `freeze`;
+`distribution`. Models over an encoder also take `pretrained`, `pretrained_file`, `freeze` and
+`frozen_stages`;
 [extending.md](extending.md) shows how to add one.
 
 {table}

@@ -1,6 +1,8 @@
 """The convolutions of a timm network, changed: padding that exports, fast training, folding."""
 
 import copy
+from collections.abc import Collection
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -94,35 +96,45 @@ def adapt(network: nn.Module) -> None:
             network.set_submodule(name, mean)
 
 
-def folded(network: nn.Module) -> nn.Module:
-    """A copy for inference, each batch norm that follows a convolution folded into its weights.
+def folded(network: nn.Module, frozen: Collection[nn.Module]) -> nn.Module:
+    """The network with the batch norms of its frozen layers folded into their convolutions.
 
-    The copy shares nothing with the network. One that torch.fx cannot trace is copied as it is.
+    It shares every other layer with the network, and follows its weights; one that torch.fx cannot
+    trace is returned as it is.
+
+    Args:
+        frozen: layers that are in evaluation mode and do not change.
     """
-    network = copy.deepcopy(network).eval().requires_grad_(False)
     try:
         graph = _Tracer().trace(network)
     except Exception:  # control flow that depends on the input fails in its own ways
         return network
+    parts: dict[str, Any] = {}
+    for node in graph.nodes:
+        if node.op == "call_module":
+            parts[node.target] = network.get_submodule(node.target)
+        elif node.op == "get_attr":
+            parts[node.target] = attrgetter(node.target)(network)
     for norm in list(graph.nodes):
         before = norm.args[0] if norm.op == "call_module" and norm.args else None
         if not isinstance(before, fx.Node) or before.op != "call_module" or len(before.users) > 1:
             continue
-        bn, conv = (network.get_submodule(str(node.target)) for node in (norm, before))
-        if not (isinstance(bn, nn.BatchNorm2d) and isinstance(conv, nn.Conv2d)):
+        bn, conv = parts[norm.target], parts[before.target]
+        if not (isinstance(bn, nn.BatchNorm2d) and isinstance(conv, nn.Conv2d) and bn in frozen):
             continue
         if bn.running_mean is None or bn.running_var is None:
             continue
+        conv = copy.deepcopy(conv)
         conv.weight, conv.bias = fuse_conv_bn_weights(
             conv.weight, conv.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias
         )
-        rest = (
+        parts[before.target] = conv.requires_grad_(False)
+        parts[norm.target] = (
             nn.Sequential(bn.get_submodule("drop"), bn.get_submodule("act"))
             if hasattr(bn, "act")
             else nn.Identity()
         )
-        network.set_submodule(str(norm.target), rest)
-    return fx.GraphModule(network, graph)
+    return fx.GraphModule(parts, graph)
 
 
 class _Tracer(fx.Tracer):

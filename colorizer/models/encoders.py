@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -30,6 +31,8 @@ class Encoder(nn.Module):
             torchvision's names) instead; implies `pretrained`.
         freeze: share of a training, 0..1, for which weights and batch statistics stay as they
             are, in training mode too; True is 1, all of it.
+        frozen_stages: so many stages, of the finest feature maps, stay as they are all the time:
+            edges and textures are those of any picture, and cost most of a step's time.
         last_stride: leave out the stages beyond this stride.
 
     Attributes:
@@ -48,6 +51,7 @@ class Encoder(nn.Module):
         pretrained: bool = False,
         pretrained_file: str | None = None,
         freeze: float = False,
+        frozen_stages: int = 0,
         last_stride: int = 32,
     ) -> None:
         super().__init__()
@@ -67,47 +71,62 @@ class Encoder(nn.Module):
         if pretrained_file is not None or cached is not None:
             _load(body, name, Path(pretrained_file or cached or ""))
         adapt(body)
+        if not 0 <= frozen_stages <= len(last):
+            raise UsageError(
+                f"model.frozen_stages is {frozen_stages}; {name!r} has {len(last)} stages"
+            )
         self.body = body
         self.channels: list[int] = body.feature_info.channels()
         self.reductions: list[int] = body.feature_info.reduction()
         self.multiple = math.lcm(*self.reductions)
         self.channels_last = str(getattr(body, "output_fmt", "NCHW")).endswith("NHWC")
         self.freeze = float(freeze)
-        self.frozen = False
         self._folded: list[nn.Module] = []  # in a list: it is no part of the state
+        self._fixed = _up_to_stage(body, frozen_stages)
+        self.frozen = False
         cfg = body.default_cfg
         self.register_buffer("mean", torch.tensor(cfg["mean"]).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(cfg["std"]).view(1, -1, 1, 1), persistent=False)
         self._set_frozen(self.freeze > 0)
 
     def train(self, mode: bool = True) -> "Encoder":
-        """Training mode, or not; a frozen encoder stays as in evaluation."""
-        return super().train(mode and not self.frozen)
+        """Training mode, or not; what is frozen stays as in evaluation."""
+        super().train(mode and not self.frozen)
+        for module in self._fixed:
+            module.train(False)
+        return self
 
     def freeze_at(self, progress: float) -> bool:
         """Be as at this point of a training, 0..1: frozen, and then fast, or not.
 
-        While it is frozen, features come from a copy with the batch norms folded into the
+        Features come from a copy of what is frozen, with the batch norms folded into the
         convolutions; `unfold` drops it.
 
         Returns:
             Whether weights now change that did not before.
         """
-        frozen = progress < self.freeze
-        changed = frozen != self.frozen
-        self._set_frozen(frozen)
-        self._folded = (self._folded or [folded(self.body)]) if frozen else []
+        changed = self._set_frozen(progress < self.freeze)
+        if changed:
+            self.unfold()
+        still = self.body.modules() if self.frozen else self._fixed
+        if not self._folded and (layers := set(still)):
+            self._folded = [folded(self.body, layers)]
         return changed
 
     def unfold(self) -> None:
         """Drop the folded copy: the weights are about to be changed, copied or exported."""
         self._folded = []
 
-    def _set_frozen(self, frozen: bool) -> None:
-        if frozen != self.frozen:
-            self.frozen = frozen
-            self.requires_grad_(not frozen)
+    def _set_frozen(self, frozen: bool) -> bool:
+        """Freeze or thaw what is not fixed; says whether that changed anything."""
+        changed = frozen != self.frozen
+        self.frozen = frozen
+        self.requires_grad_(not frozen)
+        for module in self._fixed:
+            module.requires_grad_(False)
+        if changed:
             self.train(self.training or not frozen)
+        return changed
 
     def forward(self, L: Tensor) -> list[Tensor]:
         """Shape: L (N, 1, H, W), 0..100, multiples of `multiple` -> [(N, C_i, H/r_i, W/r_i)]."""
@@ -150,6 +169,17 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
     if not isinstance(found, dict) or not all(isinstance(v, Tensor) for v in found.values()):
         raise ColorizerError(f"{path} holds no state dict (names to tensors)")
     return found
+
+
+def _up_to_stage(body: Any, stages: int) -> list[nn.Module]:
+    """The layers of the first so many stages; timm lists layers in the order in which they work."""
+    if not stages:
+        return []
+    name = _plain(body.feature_info.module_name(stages - 1))
+    last = next(module for key, module in body.named_modules() if _plain(key) == name)
+    above = {module for module in body.modules() if last in set(module.modules())} - {last}
+    layers = [module for module in body.modules() if module not in above]
+    return layers[: layers.index(last) + len(list(last.modules()))]
 
 
 def _build(name: str, pretrained: bool = False, out_indices: tuple[int, ...] | None = None):

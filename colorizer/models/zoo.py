@@ -1,4 +1,7 @@
-"""The named networks over timm encoders; each function's keywords are its settings."""
+"""The networks over timm encoders: one with all options, and named ones."""
+
+import inspect
+from typing import Any
 
 from colorizer.models.colornet import ColorNet
 from colorizer.models.decoders import Decoder
@@ -17,6 +20,7 @@ def colornet(
     pretrained: bool = False,
     pretrained_file: str | None = None,
     freeze: bool | float = False,
+    frozen_stages: int = 0,
     last_stride: int = 32,
     width: int = 64,
     stride: int = 4,
@@ -32,6 +36,7 @@ def colornet(
         pretrained_file: start from a local .safetensors or .pth state dict instead.
         freeze: fix the encoder, batch statistics included: True, or for a share of the training,
             such as 0.7 for the first 70 %.
+        frozen_stages: of the encoder's, the finest, that stay as they are all the time.
         last_stride: leave out the encoder's stages beyond this stride.
         width: channels at the head's stride.
         stride: the head's.
@@ -42,6 +47,7 @@ def colornet(
         pretrained=pretrained,
         pretrained_file=pretrained_file,
         freeze=freeze,
+        frozen_stages=frozen_stages,
         last_stride=last_stride,
     )
     decoder = Decoder(
@@ -55,100 +61,43 @@ def colornet(
     return ColorNet(body, decoder, create_head(head, decoder.out_channels, stride))
 
 
-@MODELS.register("colornet18")
-def colornet18(
-    head: HeadName = "distribution",
-    pretrained: bool = False,
-    pretrained_file: str | None = None,
-    freeze: bool | float = False,
-) -> ColorNet:
-    """The base: ResNet18 up to stride 8 and a plain decoder, a million parameters in all."""
-    return colornet(
-        "resnet18",
-        False,
-        head,
-        pretrained,
-        pretrained_file,
-        freeze,
-        last_stride=8,
-        dilations=(2, 4, 8, 1),
-    )
+def _named(name: str, about: str, **fixed: Any) -> None:
+    """Register `colornet` with these of its options fixed, and those of `_OPEN` left open."""
+
+    def create(**options: Any) -> ColorNet:
+        return colornet(**fixed, **options)
+
+    options = inspect.signature(colornet).parameters
+    parameters = [options[key].replace(kind=inspect.Parameter.KEYWORD_ONLY) for key in _OPEN]
+    create.__signature__ = inspect.Signature(parameters)  # ty: ignore[missing-attribute]
+    create.__name__, create.__doc__ = name, about
+    MODELS.register(name)(create)
 
 
-@MODELS.register("colornet18_cross")
-def colornet18_cross(
-    head: HeadName = "distribution",
-    pretrained: bool = False,
-    pretrained_file: str | None = None,
-    freeze: bool | float = False,
-) -> ColorNet:
-    """ResNet18 with cross connections."""
-    return colornet("resnet18", True, head, pretrained, pretrained_file, freeze)
+_OPEN = ("head", "pretrained", "pretrained_file", "freeze", "frozen_stages")
 
-
-@MODELS.register("colornet50")
-def colornet50(
-    head: HeadName = "distribution",
-    pretrained: bool = False,
-    pretrained_file: str | None = None,
-    freeze: bool | float = False,
-) -> ColorNet:
-    """ResNet50 and a plain decoder."""
-    return colornet("resnet50", False, head, pretrained, pretrained_file, freeze)
-
-
-@MODELS.register("colornet121")
-def colornet121(
-    head: HeadName = "distribution",
-    pretrained: bool = False,
-    pretrained_file: str | None = None,
-    freeze: bool | float = False,
-) -> ColorNet:
-    """DenseNet121 and a plain decoder."""
-    return colornet("densenet121", False, head, pretrained, pretrained_file, freeze)
-
-
-@MODELS.register("colornet50_cross")
-def colornet50_cross(
-    head: HeadName = "distribution",
-    pretrained: bool = False,
-    pretrained_file: str | None = None,
-    freeze: bool | float = False,
-) -> ColorNet:
-    """ResNet50 with cross connections."""
-    return colornet("resnet50", True, head, pretrained, pretrained_file, freeze)
-
-
-@MODELS.register("colornet121_cross")
-def colornet121_cross(
-    head: HeadName = "distribution",
-    pretrained: bool = False,
-    pretrained_file: str | None = None,
-    freeze: bool | float = False,
-) -> ColorNet:
-    """DenseNet121 with cross connections."""
-    return colornet("densenet121", True, head, pretrained, pretrained_file, freeze)
-
-
-@MODELS.register("colornet_vgg16_cross")
-def colornet_vgg16_cross(
-    head: HeadName = "distribution",
-    pretrained: bool = False,
-    pretrained_file: str | None = None,
-    freeze: bool | float = False,
-) -> ColorNet:
-    """VGG16 with cross connections."""
-    return colornet("vgg16", True, head, pretrained, pretrained_file, freeze)
-
-
-@MODELS.register("colornet_lite_cross")
-def colornet_lite_cross(
-    head: HeadName = "distribution",
-    pretrained: bool = False,
-    pretrained_file: str | None = None,
-    freeze: bool | float = False,
-) -> ColorNet:
-    """The flagship: EfficientNet-Lite2 with cross connections, 6.4 million parameters."""
-    return colornet(
-        "tf_efficientnet_lite2", True, head, pretrained, pretrained_file, freeze, width=96
-    )
+_named(
+    "colornet18",
+    "The base: ResNet18 up to stride 8 and a plain decoder, a million parameters in all.",
+    encoder="resnet18",
+    cross_connections=False,
+    last_stride=8,
+    dilations=(2, 4, 8, 1),
+)
+_named("colornet18_cross", "ResNet18 with cross connections.", encoder="resnet18")
+_named("colornet50", "ResNet50 and a plain decoder.", encoder="resnet50", cross_connections=False)
+_named(
+    "colornet121",
+    "DenseNet121 and a plain decoder.",
+    encoder="densenet121",
+    cross_connections=False,
+)
+_named("colornet50_cross", "ResNet50 with cross connections.", encoder="resnet50")
+_named("colornet121_cross", "DenseNet121 with cross connections.", encoder="densenet121")
+_named("colornet_vgg16_cross", "VGG16 with cross connections.", encoder="vgg16")
+_named(
+    "colornet_lite_cross",
+    "The flagship: EfficientNet-Lite2 with cross connections, 6.4 million parameters.",
+    encoder="tf_efficientnet_lite2",
+    width=96,
+)

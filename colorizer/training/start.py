@@ -14,7 +14,8 @@ from colorizer.weights import load_state_dict, load_weights, untrained
 
 __all__ = ["chosen_model", "create_initial", "model_options"]
 
-_FREE = {"pretrained", "pretrained_file", "freeze"}  # they change no weight's shape
+# They change no weight's shape.
+_FREE = {"pretrained", "pretrained_file", "freeze", "frozen_stages"}
 
 
 def chosen_model(settings: Settings) -> dict[str, Any]:

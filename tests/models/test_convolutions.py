@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from colorizer import create_model
+from colorizer.errors import UsageError
 from colorizer.export import export
 from colorizer.models.convolutions import EncoderConv2d, adapt, folded
 from colorizer.models.encoders import Encoder
@@ -39,7 +40,7 @@ def test_padding_is_equal_to_the_bit_and_folding_nearly(name: str) -> None:
         expected = body(x)
         for ours, theirs in zip(adapted(x), expected, strict=True):
             assert torch.equal(ours, theirs)
-        fast = folded(adapted)
+        fast = folded(adapted, set(adapted.modules()))
         for ours, theirs in zip(fast(x), expected, strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4 * theirs.abs().max())
     if name != "tf_mixnet_s":  # whose mixed convolutions are joined before their norm
@@ -85,6 +86,35 @@ def test_an_encoder_is_frozen_for_a_share_of_the_training() -> None:
     assert encoder.body.training
     assert all(p.requires_grad for p in encoder.parameters())
     assert not encoder._folded
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "test_efficientnet", "vgg11_bn", "densenet121"])
+def test_the_finest_stages_stay_as_they_are(name: str) -> None:
+    encoder = Encoder(name, frozen_stages=2)
+    L = 100 * torch.rand(2, 1, 64, 64)
+    with torch.no_grad():
+        plain = encoder.eval()(L)
+        assert not encoder.freeze_at(0.0)
+        for ours, theirs in zip(encoder(L), plain, strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3 * theirs.abs().max())
+    before = {key: value.clone() for key, value in encoder.state_dict().items()}
+    features = encoder.train()(L)
+    assert [feature.requires_grad for feature in features] == [False] * 2 + [True] * (
+        len(features) - 2
+    )
+    sum(feature.square().mean() for feature in features).backward()
+    torch.optim.SGD(encoder.parameters(), 0.1).step()
+    changed = {key for key, value in encoder.state_dict().items() if (value != before[key]).any()}
+    first = min(list(before).index(key) for key in changed)
+    assert first > 0
+    assert all(key in changed for key in list(before)[first:] if key.endswith("running_mean"))
+    for ours, theirs in zip(encoder(L)[:2], features[:2], strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_stages_that_there_are_not() -> None:
+    with pytest.raises(UsageError, match=r"frozen_stages is 6; 'test_resnet' has 5 stages"):
+        Encoder("test_resnet", frozen_stages=6)
 
 
 def test_a_model_is_exported_whether_it_is_folded_or_not(tmp_path: Path) -> None:
