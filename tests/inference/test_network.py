@@ -11,11 +11,6 @@ from tests.model_folder import BINS, write_config, write_model_folder
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_model_folder(tmp_path_factory.mktemp("models") / "tiny")
-
-
-@pytest.fixture(scope="module")
 def network(folder):
     return Network(folder, threads=1)
 
