@@ -43,6 +43,11 @@ def _temperature() -> Any:
     return option(None, about, above=0, high=10)
 
 
+def _quality() -> Any:
+    about = "best: averaged over three sizes and the mirror image; steadier, 6 times slower"
+    return option("fast", about, choices=("fast", "best"))
+
+
 def _alexnet() -> Any:
     about = "the network behind lpips: a file, or `imagenet` to download it once"
     return option(None, about, metavar="WEIGHTS")
@@ -92,11 +97,7 @@ class ColorizeOptions(Options):
         metavar="FILE",
         note=None,  # their number is told instead
     )
-    quality: str = option(
-        "fast",
-        "best: averaged over three sizes and the mirror image; steadier, 6 times slower",
-        choices=("fast", "best"),
-    )
+    quality: str = _quality()
     chroma_only: bool = option(
         False,
         "write the color layer alone, for the blend mode `color` of an image editor",
@@ -272,6 +273,7 @@ class EvaluateOptions(Options):
         high=4096,
         unit="pixels",
     )
+    quality: str = _quality()
     limit: int | None = _limit(None)
     device: str = option(
         "auto", "cpu is ONNX Runtime, cuda is PyTorch", choices=("auto", "cpu", "cuda")

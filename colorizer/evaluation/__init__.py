@@ -57,7 +57,7 @@ def evaluate(
     weights = {name: getattr(wanted, name) for name in ("alexnet", "vgg16", "inception")}
     chosen, notes = _create(wanted.metrics, {key: path for key, path in weights.items() if path})
     folder = None if report is None else _make(Path(report))
-    rows = contenders(models, wanted.size, device)
+    rows = contenders(models, wanted.size, device, wanted.quality)
     photos = evenly_spread(find_photos(data, notes=notes), wanted.limit)
     measured = measure(photos, rows, chosen, protocol, device)
     result = summarize(

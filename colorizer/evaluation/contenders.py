@@ -35,7 +35,9 @@ class Contender:
     about: dict[str, Any] = field(default_factory=dict)
 
 
-def contenders(models: Iterable[str], size: int | None, device: str) -> list[Contender]:
+def contenders(
+    models: Iterable[str], size: int | None, device: str, quality: str = "fast"
+) -> list[Contender]:
     """The baselines, and the models in the order of their names.
 
     Args:
@@ -43,6 +45,7 @@ def contenders(models: Iterable[str], size: int | None, device: str) -> list[Con
             them are there already.
         size: working size in pixels; None is each model's own.
         device: "cpu" runs ONNX Runtime, another one the torch model.
+        quality: of the coloring, "fast" or "best".
 
     Raises:
         UsageError: two rows of one name. UnknownNameError, ColorizerError: as `Colorizer`.
@@ -53,7 +56,7 @@ def contenders(models: Iterable[str], size: int | None, device: str) -> list[Con
     ]
     for model in dict.fromkeys(models):
         if model not in BASELINES:
-            rows.append(_contender(model, size, device))
+            rows.append(_contender(model, size, device, quality))
     names = [row.name for row in rows]
     for name in names:
         if names.count(name) > 1:
@@ -61,12 +64,12 @@ def contenders(models: Iterable[str], size: int | None, device: str) -> list[Con
     return rows
 
 
-def _contender(model: str, size: int | None, device: str) -> Contender:
+def _contender(model: str, size: int | None, device: str, quality: str) -> Contender:
     name, equals, place = str(model).partition("=")
     if not equals or Path(model).exists():
         name, place = "", str(model)
     folder = ModelFolder.find(place)
-    colorizer = Colorizer(folder, size=size)
+    colorizer = Colorizer(folder, size=size, quality=quality)
     if device != "cpu":
         colorizer = on_device(colorizer, folder, device)
     path = folder.path
@@ -78,6 +81,7 @@ def _contender(model: str, size: int | None, device: str) -> Contender:
             "network": folder.name,
             "weights_sha256": folder.weights_sha256,
             "size": colorizer.size,
+            "quality": quality,
             "runtime": "ONNX Runtime" if device == "cpu" else "PyTorch",
         },
     )

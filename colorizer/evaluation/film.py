@@ -84,13 +84,15 @@ def evaluate_film(
         a film depend on each other.
 
     Raises:
-        UsageError: an unknown model or metric. ColorizerError: a film that cannot be measured.
+        UsageError: an unknown model or metric, or `quality`. ColorizerError: a film that cannot be measured.
     """
     names = list(dict.fromkeys(options.metrics or _DEFAULT))
     for name in names:
         kind: Any = None if name in FILM_METRICS else METRICS[name]
         if kind is not None and not issubclass(kind, ImageMean):
             raise UsageError(f"{name} is no metric of single frames; leave it out for films")
+    if options.quality != "fast":
+        raise UsageError("quality: frames of a film are looked at once, as `colorizer video` does")
     film = open_film(Path(data))
     rows: dict[str, _Row] = {"original": _Row(names), "gray": _Row(names)}
     about: dict[str, dict[str, Any]] = {"original": {}, "gray": {}}

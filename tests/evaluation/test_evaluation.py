@@ -316,6 +316,19 @@ def test_baselines_are_always_there(model):
     ]
 
 
+def test_the_best_quality_is_that_of_coloring(model):
+    gray = gray_of(as_picture(landscape(3, 50, 70)).L)
+    pictures = []
+    for quality in ("fast", "best"):
+        row = contenders([model], None, "cpu", quality)[-1]
+        assert row.about["quality"] == quality
+        pictures.append(row.color(gray, gray))
+        np.testing.assert_array_equal(
+            pictures[-1], Colorizer(model, quality=quality).colorize(gray)
+        )
+    assert (pictures[0] != pictures[1]).any()
+
+
 def test_bootstrap_covers_the_mean():
     rng = np.random.default_rng(1)
     covered = 0

@@ -65,3 +65,5 @@ def test_a_folder_is_a_film_when_film_metrics_are_named(tmp_path, model, capsys)
     assert "Warp error (Lab)" in printed
     with pytest.raises(UsageError, match="fid"):
         evaluate([str(model)], str(tmp_path), metrics=["warp_error", "fid"])
+    with pytest.raises(UsageError, match="quality: frames of a film are looked at once"):
+        evaluate([str(model)], str(tmp_path), metrics=["warp_error"], quality="best")
