@@ -84,7 +84,8 @@ def evaluate_film(
         a film depend on each other.
 
     Raises:
-        UsageError: an unknown model or metric, or `quality`. ColorizerError: a film that cannot be measured.
+        UsageError: an unknown model or metric, or `quality`. ColorizerError: a film that cannot be
+            measured.
     """
     names = list(dict.fromkeys(options.metrics or _DEFAULT))
     for name in names:

@@ -13,12 +13,13 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from colorizer import UsageError, colorize, train
+from colorizer.cli import main
 from colorizer.color.tensors import Prediction, rgb_to_lab
 from colorizer.data.module import PhotoModule
 from colorizer.models import create_model
 from colorizer.training.start import model_options
 from tests.drawn import landscape
-from tests.trainings import quick, rows
+from tests.trainings import quick, rows, save
 
 
 @pytest.fixture(scope="module")
@@ -188,3 +189,23 @@ def test_training_starts_pretrained_unless_told_otherwise() -> None:
     assert model_options({"name": "constantnet"}) == {"name": "constantnet"}
     assert "pretrained" not in model_options({"name": "colornet18", "pretrained_file": "x.pth"})
     assert model_options({"name": "colornet18", "pretrained": False})["pretrained"] is False
+
+
+def test_the_recipe_of_the_flagship_trains(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("colorizer.training.run.export", save)
+    recipe = Path(__file__).parents[2] / "recipes" / "flagship.yaml"
+    fewer = {
+        "model.pretrained": "false",  # ImageNet's weights are not here
+        "data.size": "32",
+        "data.crop": "32",
+        "data.batch_size": "4",
+        "trainer.epochs": "2",
+        "trainer.accelerator": "cpu",
+        "trainer.output": str(tmp_path),
+    }
+    flags = [part for name, value in fewer.items() for part in (f"--{name}", value)]
+    assert main(["train", "--config", str(recipe), "--data.train", str(photos), *flags]) == 0
+    (run,) = tmp_path.iterdir()
+    assert float(rows(run)[-1]["val/psnr"]) > 5
