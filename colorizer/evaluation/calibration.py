@@ -1,7 +1,7 @@
 """How a trained model is decoded best: working size, temperature and moderation, by measurement."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,17 +86,19 @@ class Calibration:
         return "\n".join(lines)
 
 
-def best(settings: Sequence[Setting], original: float) -> Setting:
-    """The rule: of all settings that are lively enough, the one that looks most like the originals.
+def best(settings: Sequence[Setting], gray: Mapping[str, float], original: float) -> Setting:
+    """The rule: of all settings that are lively enough, the one that is most like the originals.
 
     Lively enough is a mean colorfulness of at least `LIVELY` of the originals' (`original`); most
-    like them is the lowest LPIPS, or CIEDE2000 where LPIPS was not measured. Where no setting is
-    lively enough it is the liveliest.
+    like them is the lowest sum of LPIPS, which tells how a picture looks, and CIEDE2000, which
+    tells how far its colors are off, each as a share of gray's; CIEDE2000 alone where LPIPS was not
+    measured. Where no setting is lively enough it is the liveliest.
     """
     lively = [s for s in settings if s.colorfulness >= LIVELY * original]
     if not lively:
         return max(settings, key=lambda s: s.colorfulness)
-    return min(lively, key=lambda s: s.delta_e if s.lpips is None else s.lpips)
+    told = [name for name in ("lpips", "delta_e") if name in gray]
+    return min(lively, key=lambda s: sum(getattr(s, name) / gray[name] for name in told))
 
 
 def calibrate(
@@ -140,7 +142,7 @@ def calibrate(
     found: dict[Key, dict[str, Any]] = {key: {"lpips": None} | means[str(key)] for key in grid}
     settings = [Setting(*key, **found[key]) for key in grid]
     colorfulness = means["original"]["colorfulness"]
-    chosen = best(settings, colorfulness)
+    chosen = best(settings, means["gray"], colorfulness)
     export_weights(
         folder.path,
         output or folder.path,

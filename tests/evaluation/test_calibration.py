@@ -22,12 +22,16 @@ def setting(colorfulness: float, delta_e: float, lpips: float | None = None) -> 
 
 
 def test_the_rule_is_lively_enough_and_then_most_like_the_originals() -> None:
+    gray = {"psnr": 20.0, "delta_e": 10.0, "lpips": 0.4}
     dull, lively, vivid = setting(30, 5, 0.1), setting(35, 7, 0.2), setting(45, 9, 0.3)
-    assert best([vivid, lively, dull], original=42) == lively
-    assert best([vivid, lively, dull], original=35) == dull
-    assert best([vivid, lively, dull], original=90) == vivid
+    assert best([vivid, lively, dull], gray, original=42) == lively
+    assert best([vivid, lively, dull], gray, original=35) == dull
+    assert best([vivid, lively, dull], gray, original=90) == vivid
+    looks, colors = setting(40, 9, 0.2), setting(40, 8.7, 0.21)  # 0.9 + 0.5, 0.87 + 0.525
+    assert best([looks, colors], gray, original=40) == colors
+    del gray["lpips"]
     by_delta_e = [setting(40, 8), setting(40, 6), setting(10, 1)]
-    assert best(by_delta_e, original=40) == by_delta_e[1]
+    assert best(by_delta_e, gray, original=40) == by_delta_e[1]
 
 
 def colorfulness(photos: Path) -> float:
@@ -69,7 +73,7 @@ def test_the_choice_is_written_and_colors_as_it_was_measured(
     assert "gray.png: it is gray already" in note
     assert result.gray["colorfulness"] == pytest.approx(0, abs=0.5)
     assert result.original == pytest.approx(colorfulness(photos), rel=0.01)
-    assert result.chosen == best(result.settings, result.original)
+    assert result.chosen == best(result.settings, result.gray, result.original)
     inference = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())["inference"]
     chosen = result.chosen
     assert inference == {
