@@ -85,15 +85,19 @@ def test_a_frozen_encoder_stays_and_then_learns(
     initial = create_model(**TINY)
     save_file(initial.state_dict(), tmp_path / "start.safetensors")
     results = {}
-    for share in (1.0, 0.5):
-        settings = quick(photos, tmp_path / f"runs{share}", last_stride=8, freeze=share)
+    for share, stages in ((1.0, 0), (0.5, 0), (0.5, 1)):
+        options = {"last_stride": 8, "freeze": share, "frozen_stages": stages}
+        settings = quick(photos, tmp_path / f"runs{share}-{stages}", **options)
         settings.init = str(tmp_path / "start.safetensors")
         settings.optimizer.learning_rate = 0.01
-        results[share] = load_file(train(settings) / "model" / "w.safetensors")
+        results[share, stages] = load_file(train(settings) / "model" / "w.safetensors")
     start = initial.state_dict()
-    for name, value in results[1.0].items():
-        if name.startswith("encoder."):
-            assert torch.equal(value, start[name]), name
-    moved = [n for n in results[0.5] if n.startswith("encoder.") and n.endswith("conv1.weight")]
-    assert moved
-    assert all(not torch.equal(results[0.5][name], start[name]) for name in moved)
+    encoder = [name for name in start if name.startswith("encoder.")]
+    for name in encoder:
+        assert torch.equal(results[1.0, 0][name], start[name]), name
+    for stages in (0, 1):  # the first is all that comes before layer1
+        moved = {n for n in encoder if not torch.equal(results[0.5, stages][n], start[n])}
+        firsts = {n for n in encoder if n.endswith("conv1.weight")}
+        assert firsts & moved == {n for n in firsts if not stages or ".layer" in n}
+        if stages:
+            assert all(".layer" in name for name in moved)
