@@ -29,6 +29,5 @@ def rows(run: Path) -> list[dict[str, str]]:
 
 def save(model, folder: Path, **about: object) -> None:
     """In place of an export, which takes longer than the training and is not what is tested."""
-
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)  # a killed training may have come so far
     save_file({k: v.contiguous() for k, v in model.state_dict().items()}, folder / "w.safetensors")
