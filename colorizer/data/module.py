@@ -105,7 +105,7 @@ class PhotoModule(LightningDataModule):
                 continue
             if len(found) < self.ranks:
                 raise ColorizerError(
-                    f"{len(found)} {which} photos for {self.ranks} devices: each needs at least one"
+                    f"data.{which}: {len(found)} photos for {self.ranks} devices; each needs one"
                 )
             self._counts[which] = [len(range(i, len(found), self.ranks)) for i in range(self.ranks)]
 

@@ -61,6 +61,9 @@ def colornet(
     return ColorNet(body, decoder, create_head(head, decoder.out_channels, stride))
 
 
+_OPEN = ("head", "pretrained", "pretrained_file", "freeze", "frozen_stages")
+
+
 def _named(name: str, about: str, **fixed: Any) -> None:
     """Register `colornet` with these of its options fixed, and those of `_OPEN` left open."""
 
@@ -73,8 +76,6 @@ def _named(name: str, about: str, **fixed: Any) -> None:
     create.__name__, create.__doc__ = name, about
     MODELS.register(name)(create)
 
-
-_OPEN = ("head", "pretrained", "pretrained_file", "freeze", "frozen_stages")
 
 _named(
     "colornet18",

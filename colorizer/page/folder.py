@@ -75,8 +75,9 @@ def _sweep(parent: Path) -> None:
         with suppress(OSError, Timeout):  # another user's, gone meanwhile, or still in use
             if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
                 continue
-            with FileLock(folder / _LOCK, blocking=False):
-                pass
+            lock = FileLock(folder / _LOCK, blocking=False)
+            lock.acquire()
+            lock.release()
             shutil.rmtree(folder, ignore_errors=True)
 
 

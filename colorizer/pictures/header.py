@@ -1,4 +1,7 @@
-"""Picture files: their header, their pixels as a lazy libvips image, and a small lightness."""
+"""Picture files: their header, their pixels as a lazy libvips image, and a small lightness.
+
+Longer than other files, as the three share what a header tells of frames, channels and damage.
+"""
 
 import importlib.util
 import os

@@ -12,26 +12,12 @@ import pyvips
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from skimage import color, data
+from skimage import data
 
 from colorizer.errors import UsageError
 from colorizer.inference.colorizer import Colorizer, colorize, colorize_file
+from tests.inference.camera import CAMERA, lab, opened, saved
 from tests.model_folder import write_model_folder
-
-CAMERA = data.camera()[:301:2, :400:2]  # 151 x 200
-
-
-def lab(rgb: np.ndarray) -> np.ndarray:
-    return color.rgb2lab(rgb / np.float64(np.iinfo(rgb.dtype).max))
-
-
-def saved(path: Path, array: np.ndarray, **options) -> Path:
-    Image.fromarray(array).save(path, **options)
-    return path
-
-
-def opened(path: Path) -> np.ndarray:
-    return pyvips.Image.new_from_file(str(path)).numpy()
 
 
 @given(st.integers(1, 60), st.integers(1, 60), st.booleans(), st.sampled_from([8, 16]))

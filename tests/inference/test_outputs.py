@@ -13,29 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, TiffImagePlugin
 from PIL.PngImagePlugin import PngInfo
-from skimage import color, data
+from skimage import data
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.pictures.exif import to_tags
 from colorizer.pictures.photoshop import fitting, iptc_of, resource, with_iptc
 from colorizer.pictures.tags import Tags
 from colorizer.pictures.xmp import mark_xmp
-
-CAMERA = data.camera()[:301:2, :400:2]  # 151 x 200
-
-
-def lab(rgb: np.ndarray) -> np.ndarray:
-    return color.rgb2lab(rgb / np.float64(np.iinfo(rgb.dtype).max))
-
-
-def saved(path: Path, array: np.ndarray, **options) -> Path:
-    Image.fromarray(array).save(path, **options)
-    return path
-
-
-def opened(path: Path) -> np.ndarray:
-    return pyvips.Image.new_from_file(str(path)).numpy()
-
+from tests.inference.camera import CAMERA, lab, opened, saved
 
 FORMATS = ["jpg", "png", "webp", "tif", "avif", "gif", "bmp"]
 
