@@ -31,6 +31,7 @@ from colorizer.losses import WeightedSum, create_loss
 from colorizer.models import ColorModel, create_model
 from colorizer.registry import LOSSES, MODELS
 from colorizer.training.optimizer import create_optimizer
+from colorizer.training.start import load_teacher
 
 MAIN_LOSS = {"distribution": "distribution", "ab": "huber"}
 """The loss that each head is compared with."""
@@ -58,10 +59,12 @@ def learn(
     draws = rng.random((len(order), DRAWS))
     batches = BatchLoader(photos, order, draws, random_squares, crop, steps)
     loss = create_loss(spec)
+    loss.set_teachers(load_teacher)
     optimizer = create_optimizer(model, OptimizerSettings())
-    judge = loss.adversarial and create_optimizer(
-        loss.adversarial.discriminator, OptimizerSettings()
-    )
+    judges = [
+        (adversary, create_optimizer(adversary.discriminator, OptimizerSettings()))
+        for adversary in loss.adversaries
+    ]
     chosen = np.arange(64)
     fixed = photos.squares(chosen, center_squares(photos.sizes[chosen]), crop)
     before, started = measure(model, loss, fixed), time.perf_counter()
@@ -74,9 +77,9 @@ def learn(
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
-        if judge:
+        for adversary, judge in judges:
             judge.zero_grad()
-            loss.adversarial.discriminator_loss(prediction, target).backward()
+            adversary.discriminator_loss(prediction, target).backward()
             judge.step()
     speed = len(order) / (time.perf_counter() - started)
     return before, measure(model, loss, fixed), speed
@@ -109,7 +112,7 @@ def main() -> None:
     photos = ResidentPhotos(decode_all(find_photos(args.data), 96, None))
     runs = [(name, head, {MAIN_LOSS[head]: 1.0}) for name in args.models for head in args.heads]
     for name in args.losses:
-        head = "distribution" if name == "distribution" else "ab"
+        head = "distribution" if name in ("distribution", "distillation") else "ab"
         options = {"vgg16": args.vgg16} if name in ("perceptual", "contrastive") else {}
         runs.append(("colornet18", head, {name: {"weight": 1.0, **options}}))
     print("| model | head | loss | before | after | photos/s | colors a photo |")

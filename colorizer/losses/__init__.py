@@ -1,7 +1,7 @@
 """Losses by name, and their weighted sum."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, cast
 
 import torch
@@ -12,6 +12,7 @@ from colorizer.errors import UsageError
 from colorizer.losses import (  # noqa: F401  (each registers its losses)
     adversarial,
     contrastive,
+    distillation,
     distribution,
     perceptual,
     pixel,
@@ -105,6 +106,16 @@ class WeightedSum(nn.Module):
         for member in self.members.values():
             if callable(set_prior := getattr(member, "set_prior", None)):
                 set_prior(prior)
+
+    def set_teachers(self, load: Callable[[str], nn.Module]) -> None:
+        """Hand the members that learn from another model the one that they name.
+
+        Args:
+            load: a member's `teacher` -> the network.
+        """
+        for member in self.members.values():
+            if callable(set_teacher := getattr(member, "set_teacher", None)):
+                set_teacher(load(member.teacher))  # ty: ignore[invalid-argument-type]
 
     @property
     def adversaries(self) -> "list[Adversary]":

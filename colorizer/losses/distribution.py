@@ -12,7 +12,7 @@ from colorizer.color.tensors import Prediction, Target
 from colorizer.errors import UsageError
 from colorizer.registry import LOSSES
 
-__all__ = ["DistributionLoss"]
+__all__ = ["DistributionLoss", "check_bins", "thinned"]
 
 _CELL = 4.0  # Lab units: width of the cells of the table of candidates
 _LIMIT = 128.0  # the table covers -128..128 in a and in b; no sRGB color lies outside
@@ -39,6 +39,23 @@ def _candidates(count: int) -> np.ndarray:
     keep = nearest <= np.partition(farthest, count - 1)[..., count - 1 : count]
     order = np.argsort(~keep, axis=-1, kind="stable")[..., : keep.sum(-1).max()]
     return np.where(np.take_along_axis(keep, order, -1), order, len(bins()))
+
+
+def check_bins(loss: str, raw: Tensor, count: int) -> None:
+    """Raise UsageError where raw (N, C, h, w) is not that of a head with `count` bins."""
+    if raw.shape[1] != count:
+        raise UsageError(
+            f"loss {loss!r} needs a model with head 'distribution': it compares {count} channels, "
+            f"one per bin, and the head gave {raw.shape[1]}"
+        )
+
+
+def thinned(thin: int, *maps: Tensor) -> tuple[Tensor, ...]:
+    """One place of `thin` by `thin` of each (N, C, h, w), at the same random offset."""
+    if thin == 1:
+        return maps
+    down, across = torch.randint(thin, (2,)).tolist()  # on the host: no wait
+    return tuple(x[..., down::thin, across::thin] for x in maps)
 
 
 @LOSSES.register("distribution")
@@ -109,16 +126,11 @@ class DistributionLoss(nn.Module):
 
     def forward(self, prediction: Prediction, target: Target) -> Tensor:
         raw = prediction.raw
-        if raw.shape[1] != len(self.weights):
-            raise UsageError(
-                f"loss 'distribution' needs a model with head 'distribution': it compares "
-                f"{len(self.weights)} channels, one per bin, and the head gave {raw.shape[1]}"
-            )
+        check_bins("distribution", raw, len(self.weights))
         with torch.autocast(raw.device.type, enabled=False):
             ab = F.adaptive_avg_pool2d(target.ab.float(), (raw.shape[2], raw.shape[3]))
-            if self.training and self.thin > 1:
-                down, across = torch.randint(self.thin, (2,)).tolist()  # on the host: no wait
-                ab, raw = (x[..., down :: self.thin, across :: self.thin] for x in (ab, raw))
+            if self.training:
+                ab, raw = thinned(self.thin, ab, raw)
             index, share = (x.movedim(1, -1) for x in self.encode(ab))  # N h w neighbors
             # Over the last dimension, which is how a channels-last network leaves it: 2.5 times
             # faster on a processor than over the second.

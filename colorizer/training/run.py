@@ -45,7 +45,7 @@ from colorizer.training.finite import NotFiniteError
 from colorizer.training.optimizer import batch_factor
 from colorizer.training.precision import resolve_precision
 from colorizer.training.record import card, hardware, provenance
-from colorizer.training.start import chosen_model, create_initial
+from colorizer.training.start import chosen_model, create_initial, load_teacher
 from colorizer.training.task import ColorTask
 
 __all__ = ["train"]
@@ -83,6 +83,7 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
     checkpoint = newest_checkpoint(run / "checkpoints")
     data = PhotoModule(settings.data, settings.trainer.seed)
     loss = create_loss(settings.loss)
+    loss.set_teachers(load_teacher)
     model = create_initial(settings, resumed=checkpoint is not None)
     _check_adversarial(loss, settings)
     t = settings.trainer

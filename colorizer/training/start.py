@@ -10,9 +10,9 @@ from colorizer.errors import UsageError
 from colorizer.model_folder import ModelFolder
 from colorizer.models import BASE, ColorModel, create_model
 from colorizer.registry import MODELS
-from colorizer.weights import load_state_dict, load_weights, untrained
+from colorizer.weights import load_model, load_state_dict, load_weights, untrained
 
-__all__ = ["chosen_model", "create_initial", "model_options"]
+__all__ = ["chosen_model", "create_initial", "load_teacher", "model_options"]
 
 # They change no weight's shape.
 _FREE = {"pretrained", "pretrained_file", "freeze", "frozen_stages"}
@@ -64,6 +64,21 @@ def create_initial(settings: Settings, resumed: bool) -> ColorModel:
                 model.head.set_option(name, folder.config["inference"][name])
     if not resumed:
         load_weights(model, load_state_dict(source), settings.init)
+    return model
+
+
+def load_teacher(source: str) -> ColorModel:
+    """The model that a loss learns from.
+
+    Raises:
+        UsageError: its head is another than `distribution`. ColorizerError: as `load_model`.
+    """
+    model = load_model(source)
+    if model.head.name != "distribution":
+        raise UsageError(
+            f"the teacher {source} has the head {model.head.name!r}: a loss learns from a "
+            "distribution over the bins"
+        )
     return model
 
 

@@ -1,6 +1,7 @@
 """What every loss in the registry promises; a new entry is covered without a change here.
 
-A loss that looks through VGG16 takes `vgg16`, and gets untrained weights here.
+A loss that looks through VGG16 takes `vgg16`, and gets untrained weights here; one that learns from
+another model is given a teacher.
 """
 
 import inspect
@@ -18,10 +19,37 @@ from tests.device import device
 CENTERS = torch.from_numpy(bins().copy())
 
 
+class Teacher(torch.nn.Module):
+    """Holds light places for bluish and dark ones for reddish, whatever the photo shows."""
+
+    def forward(self, L):
+        small = torch.nn.functional.interpolate(L, [-(-side // 4) for side in L.shape[-2:]])
+        ab = torch.cat([50 - small, 50 - small], 1)
+        return (ab[:, None] - CENTERS.to(L.device)[:, :, None, None]).square().sum(2) / -200
+
+
+class Knowing(torch.nn.Module):
+    """A teacher that knows what these photos show."""
+
+    def __init__(self, raw):
+        super().__init__()
+        self.raw = raw
+
+    def forward(self, L):
+        return self.raw
+
+
 def create(name, **options):
-    if "vgg16" in inspect.signature(LOSSES[name]).parameters:
-        options["vgg16"] = "random"
-    return LOSSES.create(name, **options).to(device())
+    return create_sum({name: options}).members[name]
+
+
+def create_sum(spec):
+    for name, options in spec.items():
+        if "vgg16" in inspect.signature(LOSSES[name]).parameters:
+            options["vgg16"] = "random"
+    loss = create_loss(spec).to(device())
+    loss.set_teachers(lambda _: Teacher())
+    return loss
 
 
 def decode(raw):
@@ -85,6 +113,8 @@ def test_least_at_the_original(name):
     if hasattr(loss, "discriminator"):
         pytest.skip("what it likes, it learns")
     target = photos()
+    if hasattr(loss, "set_teacher"):
+        loss.set_teacher(Knowing(perfect(target).raw.detach()))
     best = loss(perfect(target), target)
     assert best >= 0
     gray = Prediction(target.L, predict(target).raw * 0, lambda raw: 0 * raw[:, :2])
@@ -149,12 +179,8 @@ def test_a_step_down_its_gradient_lowers_it(name):
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_sums_with_weights(name):
-    if "vgg16" in inspect.signature(LOSSES[name]).parameters:
-        spec = {name: {"weight": 0.5, "vgg16": "random"}}
-    else:
-        spec = {name: {"weight": 0.5}}
     target = photos()
-    total = create_loss(spec).eval()
+    total = create_sum({name: {"weight": 0.5}}).eval()
     alone = total.members[name](predict(target), target)
     assert total(predict(target), target).item() == pytest.approx(0.5 * alone.item(), rel=1e-5)
     assert list(total.terms(predict(target), target)) == [name]

@@ -1,4 +1,4 @@
-"""Pixel, distribution and adversarial losses against their formulas typed again; their sum."""
+"""Pixel, bin and adversarial losses against their formulas typed again; their weighted sum."""
 
 import math
 
@@ -12,6 +12,7 @@ from colorizer.color.tensors import Prediction, Target, rgb_to_lab
 from colorizer.errors import UnknownNameError, UsageError
 from colorizer.losses import create_loss, list_losses
 from colorizer.losses.adversarial import AdversarialLoss
+from colorizer.losses.distillation import DistillationLoss
 from colorizer.losses.distribution import DistributionLoss
 from colorizer.losses.pixel import HuberLoss, L1Loss, MSELoss
 from tests.drawn import pair
@@ -121,6 +122,83 @@ def test_distribution_refuses_another_head():
         DistributionLoss()(prediction, target)
     with pytest.raises(UsageError, match="mix 0"):
         DistributionLoss(mix=0)
+
+
+# ---- distillation
+
+
+class Fixed(nn.Module):
+    """A teacher whose scores, at stride 4, grow with lightness; it notes what it was shown."""
+
+    def __init__(self):
+        super().__init__()
+        self.slope = nn.Parameter(torch.linspace(-0.05, 0.05, Q).view(1, Q, 1, 1))
+        self.seen = []
+
+    def forward(self, L):
+        self.seen.append(L.clone())
+        return self.slope * nn.functional.avg_pool2d(L, 4)
+
+
+def bins_pair(height=16, width=24):
+    _, target = pair(height=height, width=width)
+    n = len(target.L)
+    raw = torch.randn(n, Q, height // 4, width // 4, generator=torch.Generator().manual_seed(4))
+    return Prediction(target.L, raw.requires_grad_(), lambda raw: raw[:, :2]), target
+
+
+def log_softmax(scores):
+    scores = scores.astype(np.float64)
+    return scores - np.log(np.exp(scores).sum(1, keepdims=True))
+
+
+def test_distillation_is_the_relative_entropy_from_the_teacher():
+    prediction, target = bins_pair()
+    loss, teacher = DistillationLoss(), Fixed()
+    loss.set_teacher(teacher)
+    log_p = log_softmax(teacher(target.L).detach().numpy())
+    log_q = log_softmax(prediction.raw.detach().numpy())
+    expected = (np.exp(log_p) * (log_p - log_q)).sum(1).mean()
+    assert loss(prediction, target).item() == pytest.approx(expected, rel=1e-5)
+    assert teacher.slope.grad is None
+    assert not teacher.slope.requires_grad
+
+
+def test_distillation_of_the_mirror_and_of_another_size():
+    prediction, target = bins_pair()
+    teacher = Fixed()
+    loss = DistillationLoss(size=32, mirror=True)
+    loss.set_teacher(teacher)
+    loss(prediction, target)
+    straight, mirrored = teacher.seen
+    assert straight.shape[-2:] == (32, 48)
+    assert torch.equal(mirrored, straight.flip(-1))
+    twice = nn.functional.interpolate(target.L, (32, 48), mode="bilinear", align_corners=False)
+    assert torch.allclose(straight, twice, atol=1e-3)
+    found = loss._distribution(target.L, (4, 6))
+    assert torch.allclose(found.sum(1), torch.ones(len(target.L), 4, 6), atol=1e-5)
+    # This teacher sees no difference, so that the mean is what each of the two says.
+    plain = DistillationLoss(size=32)
+    plain.set_teacher(teacher)
+    assert torch.allclose(found, plain._distribution(target.L, (4, 6)), atol=1e-6)
+
+
+def test_distillation_keeps_its_teacher_to_itself():
+    """No parameter of the training, and not in its checkpoints."""
+    loss = create_loss({"distillation": {"teacher": "anyone"}})
+    loss.set_teachers(lambda name: {"anyone": Fixed()}[name])
+    assert not list(loss.parameters())
+    assert not loss.state_dict()
+
+
+def test_distillation_refuses():
+    prediction, target = bins_pair()
+    with pytest.raises(UsageError, match="has no teacher yet"):
+        DistillationLoss()(prediction, target)
+    with pytest.raises(UsageError, match=f"head 'distribution'.*{Q} channels.*gave 2"):
+        DistillationLoss()(*pair())
+    with pytest.raises(UsageError, match="size -1"):
+        DistillationLoss(size=-1)
 
 
 # ---- adversarial

@@ -8,8 +8,8 @@ from safetensors.torch import load_file, save_file
 
 from colorizer import ColorizerError, Settings, UnknownNameError, UsageError, create_model, train
 from colorizer.export import export
-from colorizer.training.start import chosen_model, create_initial
-from tests.trainings import quick, save
+from colorizer.training.start import chosen_model, create_initial, load_teacher
+from tests.trainings import quick, rows, save
 
 TINY = {"name": "colornet", "encoder": "test_resnet", "pretrained": False, "last_stride": 8}
 
@@ -69,6 +69,27 @@ def test_init_that_is_nothing(tmp_path: Path) -> None:
     settings.init = str(tmp_path / "foreign.safetensors")
     with pytest.raises(ColorizerError, match="holds weights of another model than colornet: miss"):
         create_initial(settings, resumed=False)
+
+
+def test_a_loss_learns_from_a_shipped_model(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("colorizer.training.run.export", save)
+    settings = quick(photos, tmp_path, last_stride=8)
+    settings.loss = {"distillation": {"teacher": "colornet18"}}
+    settings.trainer.epochs, settings.trainer.ema = 8, 0.0
+    settings.optimizer.learning_rate, settings.schedule.warmup_steps = 5e-3, 0
+    losses = [float(row["val/loss"]) for row in rows(train(settings))]
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_a_teacher_has_to_know_of_distributions(tmp_path: Path) -> None:
+    model = create_model(**TINY, width=8, head="ab")
+    folder = export(model, tmp_path / "regression", settings={})
+    with pytest.raises(UsageError, match="has the head 'ab': a loss learns from a distribution"):
+        load_teacher(str(folder))
+    with pytest.raises(UnknownNameError, match="unknown model 'colornet_lite_cros'"):
+        load_teacher("colornet_lite_cros")
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.5])
