@@ -65,7 +65,7 @@ def learn(
         (adversary, create_optimizer(adversary.discriminator, OptimizerSettings()))
         for adversary in loss.adversaries
     ]
-    chosen = np.arange(64)
+    chosen = np.arange(min(64, len(photos)))
     fixed = photos.squares(chosen, center_squares(photos.sizes[chosen]), crop)
     before, started = measure(model, loss, fixed), time.perf_counter()
     for rgb in batches:
