@@ -163,7 +163,7 @@ class _Remembering(Network):
         self._colorizer = Colorizer(folder)
         self._colorizer._network = self
         self._photo: np.ndarray | None = None
-        self._seen: dict[tuple[int, ...], np.ndarray] = {}
+        self._seen: dict[bytes, np.ndarray] = {}
         self._lean = self.lean()
 
     def contender(self, size: int, temperature: float, moderation: float) -> Contender:
@@ -179,7 +179,8 @@ class _Remembering(Network):
         return Contender(str((size, temperature, moderation)), color)
 
     def __call__(self, L: np.ndarray, **options: Any) -> np.ndarray:
-        if L.shape not in self._seen:
-            self._seen[L.shape] = np.moveaxis(self.logits(L), 0, -1)  # (h, w, Q)
-        scores = (self._seen[L.shape] + self.moderation * self._lean) / self.temperature
+        seen = L.tobytes()  # not its shape: sizes near each other are padded to the same one
+        if seen not in self._seen:
+            self._seen[seen] = np.moveaxis(self.logits(L), 0, -1)  # (h, w, Q)
+        scores = (self._seen[seen] + self.moderation * self._lean) / self.temperature
         return np.moveaxis(shares(scores) @ gamut.bins(), -1, 0)

@@ -95,6 +95,21 @@ def test_the_choice_is_written_and_colors_as_it_was_measured(
     assert chosen.psnr == pytest.approx(np.mean(errors), abs=0.15)
 
 
+def test_sizes_that_are_padded_alike_are_measured_apart(
+    made: tuple[Path, Path], tmp_path: Path
+) -> None:
+    folder, photos = made
+    one = {"temperatures": [0.3], "moderations": [1.0]}
+    sizes = [46, 47, 48]
+    together = calibrate(folder, str(photos), tmp_path / "out", sizes=sizes, **one).settings
+    alone = [
+        calibrate(folder, str(photos), tmp_path / "out", sizes=[size], **one).settings[0]
+        for size in sizes
+    ]
+    assert together == alone
+    assert len({setting.delta_e for setting in together}) == 3
+
+
 def test_what_cannot_be_calibrated_is_said(made: tuple[Path, Path], tmp_path: Path) -> None:
     folder, photos = made
     with pytest.raises(UsageError, match="ships with the package: name a folder"):
