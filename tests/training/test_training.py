@@ -191,15 +191,19 @@ def test_training_starts_pretrained_unless_told_otherwise() -> None:
     assert model_options({"name": "colornet18", "pretrained": False})["pretrained"] is False
 
 
-def test_the_recipe_of_the_flagship_trains(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.stem)
+def test_recipes_train(
+    recipe: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("colorizer.training.run.export", save)
-    recipe = Path(__file__).parents[2] / "recipes" / "flagship.yaml"
     fewer = {
         "model.pretrained": "false",  # ImageNet's weights are not here
         "data.size": "32",
         "data.crop": "32",
+        "data.grow": "{0.5: 48}",
         "data.batch_size": "4",
         "trainer.epochs": "2",
         "trainer.accelerator": "cpu",
