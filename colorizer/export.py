@@ -1,6 +1,7 @@
 """A torch model as a model folder: weights stored once, an ONNX graph beside them."""
 
 import copy
+import json
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from colorizer.errors import ColorizerError
-from colorizer.model_folder import GRAPH, WEIGHTS, layout, writing
+from colorizer.model_folder import BAKED, GRAPH, WEIGHTS, layout, writing
 from colorizer.models import ColorModel
 
 __all__ = ["COUNTER", "IR_VERSION", "Graph", "export", "rounded", "traced"]
@@ -157,6 +158,8 @@ def _save_graph(model: ColorModel, work: Path) -> None:
     for node in graph.node:  # stack traces of the tracing
         del node.metadata_props[:]
         node.doc_string = ""
+    baked = {name: value for name, value in model.head.options().items() if name not in inputs}
+    onnx.helper.set_model_props(proto, {BAKED: json.dumps(baked)})
     proto.ir_version = min(proto.ir_version, IR_VERSION)
     (work / GRAPH).write_bytes(proto.SerializeToString())
 

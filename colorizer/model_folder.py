@@ -19,10 +19,13 @@ from colorizer.support.files import sha256, whole_folder
 from colorizer.support.impostors import what_it_is
 from colorizer.support.nearest import did_you_mean
 
-__all__ = ["CONFIG", "GRAPH", "SERIALIZED", "WEIGHTS", "ModelFolder", "shipped_models"]
+__all__ = ["BAKED", "CONFIG", "GRAPH", "SERIALIZED", "WEIGHTS", "ModelFolder", "shipped_models"]
 
 WEIGHTS, GRAPH, CONFIG = "weights.safetensors", "model.onnx", "config.yaml"
 """Names in a model folder."""
+
+BAKED = "colorizer.inference"
+"""The graph's metadata of what is fixed in it: those settings of `inference`, as JSON."""
 
 SERIALIZED = Path(__file__).resolve().parent / "serialized"
 """Where the model folders lie that ship with the package."""

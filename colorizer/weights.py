@@ -27,7 +27,7 @@ __all__ = [
     "untrained",
 ]
 
-_FORMAT = 2  # raised when the exported graph changes, so that cached ones are made anew
+_FORMAT = 3  # raised when the exported graph changes, so that cached ones are made anew
 
 
 def load_model(folder: str | Path | ModelFolder) -> ColorModel:

@@ -280,6 +280,22 @@ def test_a_model_folder_can_be_given_other_defaults(folders, tmp_path):
     assert np.abs(default - Network(source)(L)).max() > 0.1
 
 
+def test_a_default_that_is_fixed_in_the_graph_is_not_changed_by_hand(folders, tmp_path):
+    folder = shutil.copytree(folders("plain", "distribution")[0], tmp_path / "edited")
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    L = 100 * np.random.default_rng(0).random((32, 32), np.float32)
+    before = Network(folder)(L)
+    config["inference"]["temperature"] = 0.9
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    assert np.abs(Network(folder)(L) - before).max() > 0.1
+    config["inference"]["moderation"] = 0.123
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    with pytest.raises(ColorizerError, match=r"says moderation 0.123, but .* was made with"):
+        Network(folder)
+    export_weights(folder, tmp_path / "renewed", moderation=0.123)
+    assert np.isfinite(Network(tmp_path / "renewed")(L)).all()
+
+
 def test_defaults_that_do_not_fit_are_refused(folders, tmp_path):
     source = folders("plain", "ab")[0]
     with pytest.raises(UsageError, match=r"the head .ab. takes none"):

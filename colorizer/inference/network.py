@@ -1,5 +1,6 @@
 """The network as a function: from a small lightness to chroma (ONNX Runtime)."""
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import numpy as np
 from colorizer.color import gamut
 from colorizer.errors import ColorizerError
 from colorizer.inference import devices
-from colorizer.model_folder import RENEW, ModelFolder
+from colorizer.model_folder import BAKED, CONFIG, RENEW, ModelFolder
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -71,6 +72,7 @@ class Network:
         self._ones = np.ones(len(gamut.bins()), np.float32)
         self.weights_sha256 = self.folder.weights_sha256
         self._session = _start_session(self.folder, threads, device)
+        _check_baked(self.folder, self._session)
         # Folders of before had inputs with defaults, which are initializers too.
         session = self._session
         inputs = [*session.get_inputs(), *session.get_overridable_initializers()]
@@ -204,6 +206,18 @@ def _start_session(
         ) from error
     devices.check_in_use(session, device)
     return session
+
+
+def _check_baked(folder: ModelFolder, session: "onnxruntime.InferenceSession") -> None:
+    """What is fixed in the graph, such as the moderation, must be what config.yaml says."""
+    baked = json.loads(session.get_modelmeta().custom_metadata_map.get(BAKED, "{}"))
+    for name, made in baked.items():
+        if (told := folder.config["inference"].get(name)) != made:
+            raise ColorizerError(
+                f"{folder.path / CONFIG} says {name} {told}, but {folder.graph.name} was made with"
+                f" {made}: set it back, or write a new folder with `colorizer export {folder.path}"
+                f" OUT --{name} {told}`"
+            )
 
 
 @contextmanager
