@@ -60,7 +60,7 @@ class DataSettings:
             None leaves one core to the training and takes the others.
         crop: side in pixels of the squares that the network is trained on.
         grow: larger squares later: share of the training from which on -> side in pixels, such as
-            `{0.5: 192, 0.8: 256}`. Validation is at the last size.
+            `{0.5: 192, 0.8: 256}`; an epoch has one size. Validation is at the last one.
         scale: smallest and largest side of a training square, as a share of the photo's short side.
         flip: mirror half of the training squares.
         degrade: keywords of `colorizer.data.degrade.Degradation`: make the lightness that the
@@ -245,13 +245,18 @@ def check(settings: Settings) -> dict[str, Any]:
     except ArgumentError as error:
         raise UsageError(f"settings: {' '.join(str(error).split())}") from error
     low, high = settings.data.scale
+    epochs, freeze = max(1, settings.trainer.epochs), settings.model.get("freeze")
+    last = (epochs - 1) / epochs  # when the last epoch begins: later shares would never come
     limits = {
         "data.holdout (0 < holdout < 1)": 0 < settings.data.holdout < 1,
         "data.size (at least 32)": settings.data.size >= 32,
         "data.crop (at least 32)": settings.data.crop >= 32,
         "data.scale (0 < low <= high <= 1)": 0 < low <= high <= 1,
-        "data.grow (from a share in 0..1 on, at least 32)": all(
-            0 < start < 1 and side >= 32 for start, side in settings.data.grow.items()
+        f"data.grow (from a share in 0..{last:.4g} of {epochs} epochs on, at least 32)": all(
+            0 < start <= last and side >= 32 for start, side in settings.data.grow.items()
+        ),
+        f"model.freeze (up to {last:.4g} of {epochs} epochs, or true)": not (
+            isinstance(freeze, float) and last < freeze < 1
         ),
         "data.workers (at least 1)": settings.data.workers is None or settings.data.workers >= 1,
         "data.batch_size (at least 1)": settings.data.batch_size == "auto"

@@ -44,6 +44,19 @@ def test_a_wrong_value_is_named(group: str, name: str, value: object, message: s
         check(settings)
 
 
+def test_a_share_that_no_epoch_reaches_is_refused() -> None:
+    settings = Settings()
+    settings.trainer.epochs = 9
+    for share in (8 / 9, 0.5):  # the ninth epoch begins at 8/9
+        settings.data.grow, settings.model["freeze"] = {share: 256}, share
+        check(settings)
+    settings.data.grow, settings.model["freeze"] = {0.9: 256}, 0.9
+    with pytest.raises(UsageError, match=r"data.grow .* of 9 epochs.*; model.freeze .up to 0.88"):
+        check(settings)
+    settings.data.grow, settings.model["freeze"] = {}, True
+    check(settings)
+
+
 def test_squares_grow_at_their_shares_of_the_training() -> None:
     data = DataSettings(crop=128, grow={0.8: 256, 0.5: 192})
     progress = (0, 0.49, 0.5, 0.79, 0.8, 1)

@@ -215,8 +215,8 @@ def _check_baked(folder: ModelFolder, session: "onnxruntime.InferenceSession") -
         if (told := folder.config["inference"].get(name)) != made:
             raise ColorizerError(
                 f"{folder.path / CONFIG} says {name} {told}, but {folder.graph.name} was made with"
-                f" {made}: set it back, or write a new folder with `colorizer export {folder.path}"
-                f" OUT --{name} {told}`"
+                f" {made}: set it back, or let `colorizer export {folder.path} OUT` write a folder"
+                " that follows config.yaml"
             )
 
 
