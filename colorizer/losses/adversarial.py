@@ -58,7 +58,7 @@ class AdversarialLoss(nn.Module):
     `discriminator.parameters()`. Before `start` the model's term is exactly 0.
 
     Args:
-        start: share of the training after which it is active, 0..1; the training sets
+        start: share of the training after which it is active, 0..1, not 1; the training sets
             `progress` (0..1) before each step.
         channels: width of the discriminator's first layer.
         depth: strided layers of the discriminator.
@@ -68,10 +68,10 @@ class AdversarialLoss(nn.Module):
 
     def __init__(self, start: float = 0.0, channels: int = 64, depth: int = 3) -> None:
         super().__init__()
-        if not (0 <= start <= 1 and channels >= 1 and depth >= 1):
+        if not (0 <= start < 1 and channels >= 1 and depth >= 1):
             raise UsageError(
                 f"loss 'adversarial': start {start}, channels {channels}, depth {depth}; "
-                f"accepted are a start in 0..1, channels and depth from 1 on"
+                f"accepted are a start in 0..1 (not 1), channels and depth from 1 on"
             )
         self.start = start
         self.progress = 0.0

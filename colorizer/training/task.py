@@ -138,7 +138,7 @@ class ColorTask(LightningModule):
             self._kept = [[b.clone() for b in network.buffers()] for network in self.networks]
 
     def training_step(self, rgb: Tensor, batch_index: int) -> Tensor | None:
-        self.loss.set_progress(self._progress())
+        self.loss.set_progress(self._progress(batch_index))
         prediction, target = self.predict(rgb)
         terms = self.loss.terms(prediction, target)
         total = torch.stack(list(terms.values())).sum()
@@ -257,9 +257,10 @@ class ColorTask(LightningModule):
     def _means(self) -> list[EpochMean]:
         return [mean for mean in self.means.values() if isinstance(mean, EpochMean)]
 
-    def _progress(self) -> float:
-        """The share of the training's epochs that is done, 0..1."""
-        return self.trainer.current_epoch / (self.trainer.max_epochs or 1)
+    def _progress(self, batch: int = 0) -> float:
+        """The share of the training that is done before this batch of the epoch, 0..1."""
+        epochs = self.trainer.current_epoch + batch / self._epoch_batches()
+        return epochs / (self.trainer.max_epochs or 1)
 
     def _batch_seed(self, batch: int) -> int:
         place = (self.seed, self.current_epoch, batch, self.global_rank)
@@ -308,8 +309,10 @@ class ColorTask(LightningModule):
             if adversary.active:
                 self._step(optimizer, which, adversary.discriminator_loss(prediction, target))
         schedules: Any = self.lr_schedulers()
-        for schedule in schedules:
-            schedule.step()
+        with warnings.catch_warnings():  # PyTorch's, of one that waits for its loss's start
+            warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step", UserWarning)
+            for schedule in schedules:
+                schedule.step()
 
     def _step(self, optimizer: Optimizer, which: int, loss: Tensor) -> None:
         self.manual_backward(loss)

@@ -244,6 +244,11 @@ def test_discriminator_loss_trains_the_discriminator_alone():
     assert prediction.raw.grad.abs().sum() > 0
 
 
+def test_adversarial_refuses_a_start_that_no_step_reaches():
+    with pytest.raises(UsageError, match="start 1"):
+        AdversarialLoss(start=1)
+
+
 def test_adversarial_starts_when_it_is_told():
     prediction, target = pair(height=32, width=32)
     total = create_loss({"adversarial": {"start": 0.5, "channels": 4}})

@@ -92,6 +92,18 @@ def test_an_adversarial_loss_trains_both_networks(photos: Path, tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("no_export")
+@pytest.mark.parametrize(("start", "active"), [(0.5, True), (0.9, False)])
+def test_a_loss_starts_within_an_epoch(
+    photos: Path, tmp_path: Path, start: float, active: bool
+) -> None:
+    settings = quick(photos, tmp_path, head="ab")
+    settings.loss = {"huber": 1.0, "adversarial": {"start": start, "channels": 2}}
+    settings.data.batch_size, settings.trainer.epochs = 4, 1  # of 11 photos: the last at two thirds
+    (row,) = rows(train(settings))
+    assert (float(row["loss/adversarial"]) != 0) == active
+
+
+@pytest.mark.usefixtures("no_export")
 def test_the_batch_is_found_once_and_noted_in_the_run_alone(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
