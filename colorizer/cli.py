@@ -298,6 +298,35 @@ def _export(args: Namespace) -> int:
     return 0
 
 
+def _average_parser() -> Parser:
+    parser = Parser(
+        description="average the weights of models that were trained on from the same ones"
+    )
+    parser.add_argument(
+        "models",
+        nargs="+",
+        metavar="MODEL",
+        help="model folders or shipped models' names, two or more; the first one's size and "
+        "decoding are kept",
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="OUT", help="the model folder to write"
+    )
+    parser.add_argument(
+        "--shares",
+        type=list[float] | None,
+        metavar="[X,...]",
+        help="of each model, which sum to 1 (default: all equal)",
+    )
+    return parser
+
+
+def _average(args: Namespace) -> int:
+    weights = training_side("colorizer.weights")
+    print(weights.average_weights(args.models, args.output, shares=args.shares))
+    return 0
+
+
 def _calibrate_parser() -> Parser:
     parser = Parser(
         description="find the working size, temperature and moderation of a model on photos in "
@@ -391,6 +420,7 @@ _VERBS: dict[str, tuple[Callable[[], Parser], Callable[[Namespace], int]]] = {
     "prepare": (_prepare_parser, _prepare),
     "calibrate": (_calibrate_parser, _calibrate),
     "export": (_export_parser, _export),
+    "average": (_average_parser, _average),
     "report": (_report_parser, _report),
     "list": (_list_parser, _list),
 }

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from colorizer.errors import ColorizerError, UsageError
@@ -18,6 +20,8 @@ from colorizer.support.files import sha256
 from colorizer.support.machine import user_cache
 
 __all__ = [
+    "START",
+    "average_weights",
     "export_portable",
     "export_weights",
     "folder_for_state_dict",
@@ -26,6 +30,9 @@ __all__ = [
     "load_weights",
     "untrained",
 ]
+
+START = {"pretrained", "pretrained_file", "freeze", "frozen_stages"}
+"""Options of a model that say how its training starts: they change no shape and no meaning."""
 
 _FORMAT = 3  # raised when the exported graph changes, so that cached ones are made anew
 
@@ -79,6 +86,53 @@ def export_weights(
             network.head.set_option(name, value)
     size = known_size if size is None else size
     return export(network, folder, settings=settings, size=size, extra_files=texts)
+
+
+def average_weights(
+    sources: Sequence[str | Path], folder: str | Path, *, shares: Sequence[float] | None = None
+) -> Path:
+    """Make a model folder whose weights are the mean of those of others.
+
+    Of models that were trained on from the same weights, the mean is often better than each, and
+    never slower (model soups, Wortsman et al. 2022; with the weights before a fine-tuning, WiSE-FT,
+    Wortsman et al. 2021). Of models without a common start it is noise: measure what comes out.
+
+    Args:
+        sources: two or more shipped names or model folders, of the same model. Working size and
+            decoding are taken from the first.
+        folder: where to.
+        shares: of each, above 0, which sum to 1; by default all equal.
+
+    Raises:
+        UsageError: fewer than two sources, shares that do not fit, or another model.
+        ColorizerError: as `export` and the loaders.
+    """
+    if len(sources) < 2:
+        raise UsageError(f"an average is of two model folders or more: {len(sources)} given")
+    shares = [1 / len(sources)] * len(sources) if shares is None else list(shares)
+    if len(shares) != len(sources) or min(shares) <= 0 or not math.isclose(sum(shares), 1):
+        raise UsageError(
+            f"shares {', '.join(f'{share:g}' for share in shares)}: accepted is one for each of "
+            f"the {len(sources)} model folders, above 0, which sum to 1"
+        )
+    folders = [ModelFolder.find(source) for source in sources]
+    kinds = [{k: v for k, v in f.config["model"].items() if k not in START} for f in folders]
+    model = load_model(folders[0])
+    mean = {k: torch.zeros_like(v, dtype=torch.float64) for k, v in model.state_dict().items()}
+    for source, found, kind, share in zip(sources, folders, kinds, shares, strict=True):
+        if kind != kinds[0]:
+            raise UsageError(
+                f"{source} is another model than {sources[0]}: {_plain(kind)} and "
+                f"{_plain(kinds[0])}; an average is of models that differ in their weights alone"
+            )
+        for key, value in load_model(found).state_dict().items():
+            mean[key] += share * value.double()
+    load_weights(model, {k: v.float() for k, v in mean.items()}, "the average")
+    made_of = [
+        {"model": str(source), "weights_sha256": found.weights_sha256, "share": share}
+        for source, found, share in zip(sources, folders, shares, strict=True)
+    ]
+    return export(model, folder, settings={"average": made_of}, size=folders[0].size)
 
 
 def export_portable(
@@ -195,6 +249,10 @@ def untrained(options: Mapping[str, Any]) -> dict[str, Any]:
     """The same model without the weights that its training started from."""
     off = {"pretrained": False, "pretrained_file": None}
     return {k: off.get(k, v) for k, v in options.items()}
+
+
+def _plain(options: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in options.items())
 
 
 def _some(keys: Iterable[str], most: int = 3) -> str:

@@ -18,6 +18,7 @@ from colorizer.export import export
 from colorizer.inference.network import Network
 from colorizer.models import create_model, list_models
 from colorizer.weights import (
+    average_weights,
     export_weights,
     folder_for_state_dict,
     load_model,
@@ -278,6 +279,58 @@ def test_a_model_folder_can_be_given_other_defaults(folders, tmp_path):
     default = Network(changed)(L)
     np.testing.assert_allclose(default, Network(source)(L, temperature=0.9), atol=1e-4)
     assert np.abs(default - Network(source)(L)).max() > 0.1
+
+
+def another(source, folder, seed, **inference):
+    """A model folder like `source`, its weights moved a little, at random."""
+    model = load_model(source)
+    generator = torch.Generator().manual_seed(seed)
+    for value in model.parameters():
+        value.data += 0.05 * torch.randn(value.shape, generator=generator)
+    return export(model, folder, settings={}, **inference)
+
+
+def test_an_average_is_the_mean_of_the_weights(folders, tmp_path):
+    sources = [
+        folders("plain", "distribution")[0],
+        another(folders("plain", "distribution")[0], tmp_path / "b", 1, size=96),
+        another(folders("plain", "distribution")[0], tmp_path / "c", 2, size=96),
+    ]
+    stored = [load_file(source / "weights.safetensors") for source in sources]
+    for shares in (None, [0.5, 0.3, 0.2]):
+        folder = average_weights(sources, tmp_path / "mean", shares=shares)
+        for key, value in load_file(folder / "weights.safetensors").items():
+            values = np.stack([weights[key].double().numpy() for weights in stored])
+            expected = np.average(values, axis=0, weights=shares)
+            np.testing.assert_allclose(value.double(), expected, rtol=1e-3, atol=1e-6)
+        check_parity(folder)
+    before, after = (yaml.safe_load((f / "config.yaml").read_text()) for f in (sources[0], folder))
+    assert after["inference"] == before["inference"]
+    assert after["model"] == before["model"]
+    made_of = after["training"]["average"]
+    assert [part["share"] for part in made_of] == [0.5, 0.3, 0.2]
+    for part, source in zip(made_of, sources, strict=True):
+        digest = hashlib.sha256((source / "weights.safetensors").read_bytes()).hexdigest()
+        assert part["weights_sha256"] == digest
+
+
+@pytest.mark.parametrize(
+    ("others", "shares", "message"),
+    [
+        ([], None, "two model folders or more: 1 given"),
+        (["same"], [1.0], "one for each of the 2"),
+        (["same"], [0.7, 0.2], r"0\.7, 0\.2: accepted .* sum to 1"),
+        (["same"], [1.5, -0.5], "above 0"),
+        (["other"], None, "is another model than .*head ab.* and .*head distribution"),
+        (["none"], None, "unknown model 'none'"),
+    ],
+)
+def test_averages_of_what_does_not_fit_are_refused(folders, tmp_path, others, shares, message):
+    known = {"same": folders("plain", "distribution")[0], "other": folders("plain", "ab")[0]}
+    sources = [known["same"], *(known.get(name, name) for name in others)]
+    with pytest.raises(ColorizerError, match=message):
+        average_weights(sources, tmp_path / "mean", shares=shares)
+    assert not (tmp_path / "mean").exists()
 
 
 def test_a_default_that_is_fixed_in_the_graph_is_not_changed_by_hand(folders, tmp_path):

@@ -124,6 +124,9 @@ def bad_inputs() -> list[tuple[list[str], int, str]]:
         (["train", "--resume", "nothing"], 2, "settings.yaml"),
         (["export", "missing.pth", "out"], 1, "missing.pth"),
         (["export", "text.jpg", "out"], 1, "text.jpg"),
+        (["average", "colornet18", "-o", "out"], 2, "two model folders"),
+        (["average", "colornet18", "colornet_lite_cross", "-o", "out"], 2, "another model"),
+        (["average", "colornet18", "nothing", "-o", "out"], 2, "no model folder"),
         (["list", "modles"], 2, "models"),
         ([], 2, "colorize"),
     ]

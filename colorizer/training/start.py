@@ -10,12 +10,11 @@ from colorizer.errors import UsageError
 from colorizer.model_folder import ModelFolder
 from colorizer.models import BASE, ColorModel, create_model
 from colorizer.registry import MODELS
-from colorizer.weights import load_model, load_state_dict, load_weights, untrained
+from colorizer.weights import START, load_model, load_state_dict, load_weights, untrained
 
 __all__ = ["chosen_model", "create_initial", "load_teacher", "model_options"]
 
 # They change no weight's shape.
-_FREE = {"pretrained", "pretrained_file", "freeze", "frozen_stages"}
 
 
 def chosen_model(settings: Settings) -> dict[str, Any]:
@@ -30,12 +29,12 @@ def chosen_model(settings: Settings) -> dict[str, Any]:
     held = untrained(ModelFolder.find(settings.init).config["model"])
     for key, value in settings.model.items():
         value = list(value) if isinstance(value, tuple) else value  # as YAML has it
-        if key not in _FREE and value != held.get(key):
+        if key not in START and value != held.get(key):
             raise UsageError(
                 f"model.{key} is {value!r}, but {settings.init} holds weights of a model with "
                 f"{key} {held.get(key)!r}: leave model.{key} out, or start from other weights"
             )
-    return {k: v for k, v in held.items() if k not in _FREE} | settings.model
+    return {k: v for k, v in held.items() if k not in START} | settings.model
 
 
 def create_initial(settings: Settings, resumed: bool) -> ColorModel:
