@@ -274,6 +274,9 @@ def _export_parser() -> Parser:
         type=float | None,
         help="how much a distribution head leans to common colors: 0 not at all, 1 most",
     )
+    parser.add_argument(
+        "--gain", type=float | None, help="what a distribution head multiplies its colors by"
+    )
     parser.add_argument("--opset", type=int | None, help="of OUT.onnx: 17 or 18 (default: 18)")
     parser.add_argument(
         "--static",
@@ -286,7 +289,7 @@ def _export_parser() -> Parser:
 
 def _export(args: Namespace) -> int:
     weights = training_side("colorizer.weights")
-    ours, others = ("size", "temperature", "moderation"), ("opset", "static")
+    ours, others = ("size", "temperature", "moderation", "gain"), ("opset", "static")
     portable = args.out.endswith(".onnx")
     names, foreign = (others, ours) if portable else (ours, others)
     if given := [f"--{name}" for name in foreign if args[name] is not None]:
@@ -329,8 +332,8 @@ def _average(args: Namespace) -> int:
 
 def _calibrate_parser() -> Parser:
     parser = Parser(
-        description="find the working size, temperature and moderation of a model on photos in "
-        "color, and write them into its folder"
+        description="find the working size, temperature, moderation and gain of a model on photos "
+        "in color, and write them into its folder"
     )
     parser.add_argument("model", metavar="MODEL", help="a model folder, or a shipped model's name")
     parser.add_argument("--data", required=True, help="photos that it was not trained on")
@@ -350,7 +353,7 @@ def _calibrate(args: Namespace) -> int:
     chosen = result.chosen
     print(
         f"\nsize {chosen.size}, temperature {chosen.temperature:g}, moderation "
-        f"{chosen.moderation:g}: written to {args.output or args.model}"
+        f"{chosen.moderation:g}, gain {chosen.gain:g}: written to {args.output or args.model}"
     )
     return 0
 

@@ -288,11 +288,12 @@ class CalibrateOptions(Options):
         (192, 256, 320), "working sizes to try", low=32, high=4096, unit="pixels", metavar="[N,...]"
     )
     temperatures: tuple[float, ...] = option(
-        (0.25, 0.4, 0.6), "to try", above=0, high=10, metavar="[X,...]"
+        (0.4, 0.6), "to try", above=0, high=10, metavar="[X,...]"
     )
     moderations: tuple[float, ...] = option(
-        (0.0, 0.15, 0.3, 0.45, 0.6), "to try", low=0, metavar="[X,...]"
+        (0.15, 0.3, 0.45, 0.6), "to try", low=0, metavar="[X,...]"
     )
+    gains: tuple[float, ...] = option((1.0, 1.2), "to try", above=0, high=10, metavar="[X,...]")
     alexnet: str | None = _alexnet()
     limit: int = _limit(150)
 

@@ -61,6 +61,7 @@ def export_weights(
     size: int | None = None,
     temperature: float | None = None,
     moderation: float | None = None,
+    gain: float | None = None,
 ) -> Path:
     """Make a model folder of a state dict, or of a model folder with other defaults.
 
@@ -70,8 +71,8 @@ def export_weights(
         folder: where to; may be `source`.
         model: of a state dict, `name` and options of its model; colornet18 by default.
         size: the working size of inference, in pixels; by default the folder's, or 256.
-        temperature, moderation: of a distribution head, above 0 and from 0 on; by default the
-            folder's, or the head's own.
+        temperature, moderation, gain: of a distribution head, as `DistributionHead` takes them;
+            by default the folder's, or the head's own.
 
     Raises:
         UsageError: options that do not fit the source. ColorizerError: as `export` and the loaders.
@@ -81,7 +82,8 @@ def export_weights(
         settings, known_size, texts = known.config.get("training", {}), known.size, known.texts()
     else:
         settings, known_size, texts = {"state_dict": Path(source).name}, 256, {}
-    for name, value in {"temperature": temperature, "moderation": moderation}.items():
+    chosen = {"temperature": temperature, "moderation": moderation, "gain": gain}
+    for name, value in chosen.items():
         if value is not None:
             network.head.set_option(name, value)
     size = known_size if size is None else size

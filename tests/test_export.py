@@ -270,14 +270,17 @@ def test_export_of_a_state_dict_is_kept(tmp_path, monkeypatch):
 def test_a_model_folder_can_be_given_other_defaults(folders, tmp_path):
     source = folders("plain", "distribution")[0]
     changed = export_weights(source, tmp_path / "changed", size=96, temperature=0.9, moderation=0.0)
+    vivid = export_weights(changed, tmp_path / "vivid", gain=1.5)
     before, after = (yaml.safe_load((f / "config.yaml").read_text()) for f in (source, changed))
-    assert after["inference"] == {"size": 96, "temperature": 0.9, "moderation": 0.0}
+    assert after["inference"] == {"size": 96, "temperature": 0.9, "moderation": 0, "gain": 1}
     assert after["training"] == before["training"]
     assert after["model"] == before["model"]
     assert load_model(changed).head.temperature == 0.9
     L = 100 * np.random.default_rng(0).random((40, 40), np.float32)
     default = Network(changed)(L)
     np.testing.assert_allclose(default, Network(source)(L, temperature=0.9), atol=1e-4)
+    np.testing.assert_allclose(Network(vivid)(L), 1.5 * default, rtol=1e-4, atol=1e-4)
+    assert load_model(vivid).head.gain == 1.5
     assert np.abs(default - Network(source)(L)).max() > 0.1
 
 

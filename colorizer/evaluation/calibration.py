@@ -1,4 +1,4 @@
-"""How a trained model is decoded best: working size, temperature and moderation, by measurement."""
+"""How a trained model is decoded best: working size and settings of its head, by measurement."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -27,8 +27,8 @@ __all__ = ["LIVELY", "Calibration", "Setting", "best", "calibrate"]
 LIVELY = 0.75
 """Colorfulness, as a share of the originals', that a setting must reach to be chosen."""
 
-Key = tuple[int, float, float]
-"""Working size, temperature and moderation."""
+Key = tuple[int, float, float, float]
+"""Working size, temperature, moderation and gain."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Setting:
 
     Attributes:
         size: working size, pixels.
-        temperature, moderation: of the distribution head.
+        temperature, moderation, gain: of the distribution head.
         psnr, delta_e, colorfulness: as the metrics of these names.
         lpips: likewise; None where the weights of its network were not given.
     """
@@ -45,6 +45,7 @@ class Setting:
     size: int
     temperature: float
     moderation: float
+    gain: float
     psnr: float
     delta_e: float
     colorfulness: float
@@ -75,14 +76,15 @@ class Calibration:
         """The grid as a Markdown table, gray first, the choice marked."""
         names = ["psnr", "delta_e", *(["lpips"] if "lpips" in self.gray else []), "colorfulness"]
         lines = [
-            f"| size | temperature | moderation | {' | '.join(names)} | |",
-            f"|---:|---:|---:|{'---:|' * len(names)}---|",
-            f"| gray | | | {' | '.join(f'{self.gray[name]:.4g}' for name in names)} | |",
+            f"| size | temperature | moderation | gain | {' | '.join(names)} | |",
+            f"|---:|---:|---:|---:|{'---:|' * len(names)}---|",
+            f"| gray | | | | {' | '.join(f'{self.gray[name]:.4g}' for name in names)} | |",
         ]
         for s in self.settings:
             values = " | ".join(f"{getattr(s, name):.4g}" for name in names)
             mark = "chosen" if s == self.chosen else ""
-            lines.append(f"| {s.size} | {s.temperature:g} | {s.moderation:g} | {values} | {mark} |")
+            key = f"{s.size} | {s.temperature:g} | {s.moderation:g} | {s.gain:g}"
+            lines.append(f"| {key} | {values} | {mark} |")
         return "\n".join(lines)
 
 
@@ -117,7 +119,9 @@ def calibrate(
         ColorizerError: no photo can be measured, or the folder cannot be written.
     """
     folder, wanted = ModelFolder.find(model), CalibrateOptions.of(options)
-    grid: list[Key] = list(itertools.product(wanted.sizes, wanted.temperatures, wanted.moderations))
+    grid: list[Key] = list(
+        itertools.product(wanted.sizes, wanted.temperatures, wanted.moderations, wanted.gains)
+    )
     if output is None and folder.path.parent == SERIALIZED:
         raise UsageError(f"{model} ships with the package: name a folder to write with --output")
     network = _Remembering(folder)
@@ -149,6 +153,7 @@ def calibrate(
         size=chosen.size,
         temperature=chosen.temperature,
         moderation=chosen.moderation,
+        gain=chosen.gain,
     )
     notes += [f"left out: {name}: {reason}" for name, reason in measured.excluded]
     count = len(measured.photos)
@@ -160,27 +165,28 @@ class _Remembering(Network):
 
     def __init__(self, folder: ModelFolder) -> None:
         super().__init__(folder)
+        self._gain = 1.0
         self._colorizer = Colorizer(folder)
         self._colorizer._network = self
         self._photo: np.ndarray | None = None
         self._seen: dict[bytes, np.ndarray] = {}
         self._lean = self.lean()
 
-    def contender(self, size: int, temperature: float, moderation: float) -> Contender:
+    def contender(self, size: int, temperature: float, moderation: float, gain: float) -> Contender:
         """One that colors with this network, decoded so."""
         colorizer = self._colorizer.with_options(size=size)
 
         def color(gray: np.ndarray, original: np.ndarray) -> np.ndarray:
             if gray is not self._photo:
                 self._photo, self._seen = gray, {}
-            self.temperature, self.moderation = temperature, moderation
+            self.temperature, self.moderation, self._gain = temperature, moderation, gain
             return colorizer.colorize(gray)
 
-        return Contender(str((size, temperature, moderation)), color)
+        return Contender(str((size, temperature, moderation, gain)), color)
 
     def __call__(self, L: np.ndarray, **options: Any) -> np.ndarray:
         seen = L.tobytes()  # not its shape: sizes near each other are padded to the same one
         if seen not in self._seen:
             self._seen[seen] = np.moveaxis(self.logits(L), 0, -1)  # (h, w, Q)
         scores = (self._seen[seen] + self.moderation * self._lean) / self.temperature
-        return np.moveaxis(shares(scores) @ gamut.bins(), -1, 0)
+        return np.moveaxis(shares(scores) @ (self._gain * gamut.bins()), -1, 0)

@@ -103,6 +103,8 @@ class DistributionHead(Head):
             with the uniform one, that multiplies the probabilities. 0 decodes as in the paper, 1
             takes the default rebalancing of the loss `distribution` back (logit adjustment,
             Menon et al. 2021).
+        gain: above 0, what the mean is multiplied by: a mean is paler than the colors that it is
+            of, and the more so, the less sure they are.
 
     Attributes:
         bins: (Q, 2), Lab units.
@@ -120,10 +122,11 @@ class DistributionHead(Head):
         stride: int = 4,
         temperature: float = 0.38,
         moderation: float = 0.5,
+        gain: float = 1.0,
     ) -> None:
         bins = torch.tensor(gamut.bins())
         super().__init__(in_channels, len(bins), stride)
-        self.temperature, self.moderation = temperature, moderation
+        self.temperature, self.moderation, self.gain = temperature, moderation, gain
         self.register_buffer("bins", bins, persistent=False)
         self.register_buffer("training_prior", torch.full((len(bins),), 1 / len(bins)))
 
@@ -140,13 +143,16 @@ class DistributionHead(Head):
         }
 
     def options(self) -> dict[str, float]:
-        """`temperature` above 0, `moderation` from 0 on."""
-        return {"temperature": self.temperature, "moderation": self.moderation}
+        """`temperature` and `gain` above 0, `moderation` from 0 on."""
+        names = ("temperature", "moderation", "gain")
+        return {name: getattr(self, name) for name in names}
 
     def set_option(self, name: str, value: float) -> None:
         """As `Head.set_option`; raises UsageError for a value out of range too."""
-        if value < 0 or (name == "temperature" and value == 0):
-            raise UsageError(f"{name} {value}: a temperature is above 0 and a moderation from 0 on")
+        if value < 0 or (name != "moderation" and value == 0):
+            raise UsageError(
+                f"{name} {value}: temperature and gain are above 0, a moderation is from 0 on"
+            )
         super().set_option(name, value)
 
     @torch.no_grad()
@@ -157,7 +163,7 @@ class DistributionHead(Head):
     def decode(
         self, raw: Tensor, temperature: float | Tensor | None = None, prior: Tensor | None = None
     ) -> Tensor:
-        """The annealed mean: the mean of the bins under the sharpened distribution.
+        """The annealed mean: the mean of the bins under the sharpened distribution, times `gain`.
 
         Args:
             raw: (N, Q, h, w), logits.
@@ -176,7 +182,7 @@ class DistributionHead(Head):
             temperature = max(temperature, 1e-3)
         with torch.autocast(raw.device.type, enabled=False):
             p = (self._logits(raw, prior) / temperature).softmax(-1)
-            return (p @ self.bins).permute(0, 3, 1, 2)  # (N, h, w, 2) -> (N, 2, h, w)
+            return (p @ (self.gain * self.bins)).permute(0, 3, 1, 2)  # (N, h, w, 2) -> (N, 2, h, w)
 
     def uncertainty(self, raw: Tensor, prior: Tensor | None = None) -> Tensor:
         """Entropy of the distribution, not annealed, as a share of the largest possible one.

@@ -18,7 +18,7 @@ TINY = {"name": "colornet", "encoder": "test_resnet", "last_stride": 8, "width":
 
 
 def setting(colorfulness: float, delta_e: float, lpips: float | None = None) -> Setting:
-    return Setting(256, 0.4, 0.5, 20.0, delta_e, colorfulness, lpips)
+    return Setting(256, 0.4, 0.5, 1.0, 20.0, delta_e, colorfulness, lpips)
 
 
 def test_the_rule_is_lively_enough_and_then_most_like_the_originals() -> None:
@@ -65,7 +65,8 @@ def test_the_choice_is_written_and_colors_as_it_was_measured(
     made: tuple[Path, Path], tmp_path: Path
 ) -> None:
     folder, photos = made
-    grid = {"sizes": [32, 64], "temperatures": [0.3, 1.0], "moderations": [0.0, 1.0]}
+    grid = {"sizes": [32, 64], "temperatures": [0.3], "moderations": [0.0, 1.0]}
+    grid["gains"] = [0.8, 1.3]
     result = calibrate(folder, str(photos), tmp_path / "out", **grid)
     assert len(result.settings) == 8
     assert result.photos == 2
@@ -80,6 +81,7 @@ def test_the_choice_is_written_and_colors_as_it_was_measured(
         "size": chosen.size,
         "temperature": chosen.temperature,
         "moderation": chosen.moderation,
+        "gain": chosen.gain,
     }
     table = str(result)
     assert table.count("chosen") == 1
@@ -99,7 +101,7 @@ def test_sizes_that_are_padded_alike_are_measured_apart(
     made: tuple[Path, Path], tmp_path: Path
 ) -> None:
     folder, photos = made
-    one = {"temperatures": [0.3], "moderations": [1.0]}
+    one = {"temperatures": [0.3], "moderations": [1.0], "gains": [1.0]}
     sizes = [46, 47, 48]
     together = calibrate(folder, str(photos), tmp_path / "out", sizes=sizes, **one).settings
     alone = [

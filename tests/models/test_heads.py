@@ -144,6 +144,14 @@ def test_moderation_leans_to_the_colors_of_the_training(moderation):
     np.testing.assert_allclose(head.decode(raw).numpy(), expected, atol=2e-3)
 
 
+def test_the_gain_multiplies_the_mean():
+    raw = logits()
+    expected = 1.4 * annealed_mean(raw, 0.38, np.full(Q, Q**-0.5))
+    np.testing.assert_allclose(
+        DistributionHead(8, gain=1.4).decode(raw).numpy(), expected, atol=2e-3
+    )
+
+
 def test_full_moderation_takes_the_rebalancing_of_the_loss_back():
     """A head that fits the rebalanced loss has p * w; moderation 1 must give p's mean again."""
     rng = np.random.default_rng(2)
