@@ -1,4 +1,7 @@
-"""`colorizer <verb>`: parse, call, print."""
+"""`colorizer <verb>`: parse, call, print.
+
+Longer than other files, as each verb is its flags beside its call, and nothing else.
+"""
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
