@@ -31,7 +31,7 @@ class CalibratedNLL(ColorMetric):
     by which the fit divides the logits is told too (`calibrated_nll_temperature`): above 1, the
     network is too sure of itself, as one that has learnt its photos by heart.
 
-    Each picture counts by 64 places, spread over it evenly and at random, the same for all networks.
+    Each picture counts by 64 places, spread over it at random, the same for all networks.
     Only networks with the head `distribution` have it; in an evaluation the others' is left out.
 
     Shape: `update` takes predictions with `raw` (N, Q, h, w).
@@ -97,7 +97,9 @@ class CalibratedNLL(ColorMetric):
         Raises: UsageError for fewer than 2 pictures.
         """
         if len(rows) < 2:
-            raise UsageError("calibrated_nll needs 2 pictures or more: it is fitted to half of them")
+            raise UsageError(
+                "calibrated_nll needs 2 pictures or more: it is fitted to half of them"
+            )
         count = len(bins())
         found = torch.empty(len(rows), 2)
         for half, other in ((0, 1), (1, 0)):
