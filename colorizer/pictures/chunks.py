@@ -10,11 +10,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+import numpy as np
+
+from colorizer.pictures.behind import behind
+from colorizer.pictures.profiles import PRIMARIES, TRANSFERS, named_profile
+
 __all__ = ["PngTold", "embed_png", "embed_webp", "read_png"]
 
 _TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
 _XMP = b"XML:com.adobe.xmp"
 _RAW_PROFILE = re.compile(rb"Raw profile type ([A-Za-z0-9]+)$")
+_SHORT = (b"IHDR", b"gAMA", b"cHRM", b"cICP", b"sRGB", b"pHYs", b"acTL")  # that are read
+_SRGB_GAMMA = 0.45455
 _LARGEST = 1 << 26  # bytes of a text that is read
 _CODING = {  # what describes the pixels as they were coded, and what is written anew
     *(b"IHDR", b"PLTE", b"tRNS", b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"cICP", b"bKGD"),
@@ -31,8 +38,9 @@ class PngTold:
         texts: chunks, as their kind and their content.
         iptc: records, as ImageMagick and exiftool keep them.
         exif: a block that only a text holds.
-        gamma: of gAMA, if nothing better tells the color space; else 0.
-        has_profile: whether there is an ICC profile.
+        profile: an ICC profile of what cICP, gAMA and cHRM say, if no better chunk tells the color
+            space, and if that is not sRGB.
+        has_profile: whether there is an ICC profile, or another color space that is not known.
         pictures: how many frames an animation has.
         left_out: in words, what has no place in another file.
     """
@@ -40,7 +48,7 @@ class PngTold:
     texts: tuple[tuple[bytes, bytes], ...] = ()
     iptc: bytes = b""
     exif: bytes = b""
-    gamma: float = 0.0
+    profile: bytes = b""
     has_profile: bool = False
     has_resolution: bool = False
     pictures: int = 1
@@ -58,35 +66,71 @@ def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
         size = int.from_bytes(head[:4])
         yield head[4:], place, size
         place += 12 + size
+        if head[4:] == b"IEND":
+            return
 
 
 def read_png(file: BinaryIO) -> PngTold:
     """Read the chunks of a file; what is damaged is passed over."""
-    told, gamma, space, left = PngTold(), 0.0, False, []
+    told, space, left, is_gray, end = PngTold(), {}, [], False, 0
     for kind, place, size in _chunks(file):
-        if kind in (b"iCCP", b"sRGB", b"cICP"):
-            space = True
-            told.has_profile |= kind == b"iCCP"
+        end = place + 12 + size
+        if kind == b"iCCP":
+            told.has_profile = True
         elif kind in _TEXTS and size <= _LARGEST:
             file.seek(place + 8)
             _read_text(told, kind, file.read(size))
-        elif kind in (b"gAMA", b"pHYs", b"acTL") and size < 64:
+        elif kind in _SHORT and size < 64:
             file.seek(place + 8)
             content = file.read(size)
-            if kind == b"gAMA":
-                gamma = int.from_bytes(content[:4]) / 100_000
+            space[kind] = content
+            if kind == b"IHDR":
+                is_gray = content[9:10] in (b"\0", b"\4")
             elif kind == b"pHYs":
                 told.has_resolution = content[8:9] == b"\1" and any(content[:4])
-            else:
+            elif kind == b"acTL":
                 told.pictures = max(1, int.from_bytes(content[:4]))
         elif kind == b"tIME" and size == 7:
             continue  # when the file was last changed, which is now
         elif kind not in _CODING:
             words = "content credentials (C2PA)" if kind == b"caBX" else ""
             left.append(words or f"a chunk {kind.decode('latin-1')}")
-    told.gamma = 0.0 if space else gamma
-    told.left_out = tuple(dict.fromkeys(left))
+    if not told.has_profile:
+        try:
+            told.profile = _profile(space, is_gray)
+        except ValueError:
+            told.has_profile = True
+    file.seek(end)
+    told.left_out = tuple(dict.fromkeys(left)) + behind(file.read())
     return told
+
+
+def _profile(space: dict[bytes, bytes], is_gray: bool) -> bytes:
+    """What the chunks say of the color space, the better ones first (section 4.3 of the standard).
+
+    Raises:
+        ValueError: it is one that is not known here.
+    """
+    if b"cICP" in space:
+        primaries, transfer, matrix, full = space[b"cICP"][:4]
+        if primaries not in PRIMARIES or transfer not in TRANSFERS or matrix or not full:
+            raise ValueError("a color space of another kind")
+        return named_profile(TRANSFERS[transfer], PRIMARIES[primaries], is_gray)
+    if b"sRGB" in space:
+        return b""
+    gamma = int.from_bytes(space.get(b"gAMA", b"")[:4]) / 100_000
+    numbers = np.frombuffer(space.get(b"cHRM", b"")[:32].ljust(32, b"\0"), ">u4") / 100_000
+    chromaticities = tuple(map(float, numbers))
+    known = all(0 < y <= 1 and x + y <= 1 for x, y in zip(*[iter(chromaticities)] * 2, strict=True))
+    if not known or is_gray or np.abs(np.subtract(chromaticities, PRIMARIES[1])).max() < 0.002:
+        chromaticities = PRIMARIES[1]
+    if not 0.1 < gamma < 10:
+        curve = TRANSFERS[13]
+    elif abs(gamma - _SRGB_GAMMA) < 0.02 and chromaticities == PRIMARIES[1]:
+        return b""  # files of sRGB name this in place of its curve
+    else:
+        curve = (1 / gamma,)
+    return named_profile(curve, chromaticities, is_gray)
 
 
 def _read_text(told: PngTold, kind: bytes, content: bytes) -> None:

@@ -45,7 +45,7 @@ def losses(metadata: Metadata, saver: str, kind: str, name: str) -> list[str]:
     """
     holds_none = saver in ("gifsave", "bmp")
     lost = []
-    if holds_none and metadata.exif:
+    if holds_none and exif.says_more(metadata.exif):
         lost.append(f"{name}: {kind} holds no EXIF data; they are left out")
     if holds_none:
         lost.append(f"{name}: {kind} holds no XMP; it is left out, and so is the mark of a model")

@@ -15,10 +15,10 @@ import numpy as np
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.pictures import jpeg, tiff
+from colorizer.pictures.behind import behind
 from colorizer.pictures.chunks import PngTold, read_png
 from colorizer.pictures.lightness import ICC, color_spread, has_unusable_profile, lightness
 from colorizer.pictures.opening import MAX_PIXELS, check_size, name_of, open_image, sniff
-from colorizer.pictures.profiles import gamma_profile
 from colorizer.pictures.resize import enlarge
 from colorizer.pictures.tiff import Channels, Frame
 
@@ -41,7 +41,6 @@ __all__ = [
 
 Source = str | os.PathLike[str] | bytes | np.ndarray
 
-_SRGB_GAMMA = 0.45455  # which PNG files of sRGB name in place of its curve
 COLORED = 0.01  # mean difference between channels, of their range, above which gray has a color
 
 
@@ -136,7 +135,7 @@ def read(source: "Source | Picture", max_pixels: int = MAX_PIXELS) -> Picture:
         for number, frame in enumerate(frames):
             of_page = name if len(frames) == 1 else f"{name}, page {number + 1}"
             page, image, more = _read_page(data or source, loader, frame, of_page, max_pixels)
-            image = _with_gamma(image, told)
+            image = _with_told(image, told)
             pages.append(page)
             images = images or [image]
             notes += more if number == 0 else ()
@@ -173,15 +172,16 @@ def _look_into(
         if loader == "pngload":
             return None, read_png(file), ()
         told = jpeg.read_told(file)
-        if jpeg.has_end(source):
-            data, notes = None, ()
-        else:
-            file.seek(0)
-            data = file.read() + b"\xff\xd9"
+        file.seek(0)
+        whole = file.read()
+        data, notes, end = None, (), jpeg.end_of(whole)
+        if end < 0:
+            data = whole + b"\xff\xd9"
             notes = (f"{name_of(source)} lacks its end marker; all of its pixels are there",)
+        else:
+            told.left_out += behind(whole[end:], told.pictures)
         if told.is_odd:
-            file.seek(0)
-            data = jpeg.cleaned(data or file.read())
+            data = jpeg.cleaned(data or whole)
     return data, told, notes
 
 
@@ -304,20 +304,18 @@ def _opened(picture: Picture, page: int, shrink: int, further: bool) -> "pyvips.
         image = opened(tiff.plain(source, held.frame, channels) if channels else source)
     if channels:
         image = (tiff.further if further else tiff.normalized)(image, channels)
-    image = _with_gamma(image, picture.told)
+    image = _with_told(image, picture.told)
     return _turn(image) if turned else image.autorot()
 
 
-def _with_gamma(image: "pyvips.Image", told: jpeg.Told | PngTold | None) -> "pyvips.Image":
-    """The image, with a profile of the gamma that a PNG names, if that is not about sRGB's."""
+def _with_told(image: "pyvips.Image", told: jpeg.Told | PngTold | None) -> "pyvips.Image":
+    """The image, with a profile of what the chunks of a PNG say of its colors."""
     import pyvips
 
-    gamma = told.gamma if isinstance(told, PngTold) else 0.0
-    if not 0.1 < gamma < 10 or abs(gamma - _SRGB_GAMMA) < 0.02:
+    if not isinstance(told, PngTold) or not told.profile:
         return image
     image = image.copy()
-    profile = gamma_profile(1 / gamma, is_gray=image.bands - image.hasalpha() == 1)
-    image.set_type(pyvips.GValue.blob_type, ICC, profile)
+    image.set_type(pyvips.GValue.blob_type, ICC, told.profile)
     return image
 
 

@@ -8,7 +8,6 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 __all__ = [
@@ -17,7 +16,7 @@ __all__ = [
     "check_whole",
     "cleaned",
     "embed",
-    "has_end",
+    "end_of",
     "mark_segment",
     "read_told",
 ]
@@ -34,7 +33,11 @@ _KNOWN = (  # what the colored file writes anew, or what described the old codin
     *((0xE0, b"JFIF\0"), (0xE0, b"JFXX\0"), (0xE1, _EXIF), (0xE1, _XMP), (0xE1, _FURTHER_XMP)),
     *((0xE2, b"ICC_PROFILE\0"), (0xED, _PHOTOSHOP), (0xEE, b"Adobe"), (0xEC, b"Ducky")),
 )
-_TELLING = {b"JP": "content credentials (C2PA)", b"MPF\0": "", b"FPXR": "FlashPix data"}
+_TELLING = {
+    b"JP": "content credentials (C2PA)",
+    b"FPXR": "FlashPix data",
+    b"urn:iso:std:iso:ts:21496": "what tells of a gain map (HDR)",
+}
 
 
 @dataclass
@@ -139,25 +142,20 @@ def _count_pictures(block: bytes) -> int:
         return 1
 
 
-def has_end(source: Path | bytes) -> bool:
-    """Whether the end marker follows the pixels; bytes after it do not matter."""
-    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - 1024))
-        if file.read().rstrip(b"\0").endswith(b"\xff\xd9"):
-            return True
-        data = source if isinstance(source, bytes) else source.read_bytes()
-        place = 0
-        for _, content, start in _segments(file):
-            place = start + 4 + len(content)
+def end_of(data: bytes) -> int:
+    """Where the picture ends: the place behind its end marker; -1 where that is missing."""
+    file = io.BytesIO(data)
+    place = 0
+    for _, content, start in _segments(file):
+        place = start + 4 + len(content)
     while place:  # from marker to marker: after each scan may come further ones
         found = _MARKER.search(data, place)
         if not found:
-            return False
+            break
         if found[0][1] == 0xD9:
-            return True
+            return found.end()
         place = found.end() + int.from_bytes(data[found.end() : found.end() + 2])
-    return False
+    return len(data) if data.rstrip(b"\0").endswith(b"\xff\xd9") else -1
 
 
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["Metadata", "read_metadata", "sentences", "with_profile"]
 
 _ICC = "icc-profile-data"
-_XMP, _IPTC, _PHOTOSHOP, _LAYERS = 700, 33723, 34377, 37724
+_XMP, _IPTC, _PHOTOSHOP = 700, 33723, 34377
+_LEFT = {37724: "layers of Photoshop", 52545: "content credentials (C2PA)"}
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ _HEADER = (
 
 def _of_tiff(picture: Picture, page: Page) -> Metadata:
     held = page.frame.directory
-    left = ["layers of Photoshop"] if _LAYERS in held.tags else []
+    left = [words for tag, words in _LEFT.items() if tag in held.tags]
     try:
         with tiff.opened(picture.source) as file:
             tree = Tags(file).tree(held, exif.DIRECTORIES)
