@@ -22,10 +22,10 @@ from PIL.PngImagePlugin import PngInfo
 
 from colorizer.errors import ColorizerError
 from colorizer.inference.colorizer import Colorizer
-from colorizer.pictures import header as pictures
-from colorizer.pictures.photoshop import resource
+from colorizer.pictures.metadata.photoshop import resource
+from colorizer.pictures.metadata.xmp import mark_xmp
+from colorizer.pictures.picture import Picture
 from colorizer.pictures.quiet import silence
-from colorizer.pictures.xmp import mark_xmp
 from tests.model_folder import write_model_folder
 
 ROOT = Path(__file__).parents[2]
@@ -171,8 +171,8 @@ def check(colorizer: Colorizer, path: Path, out: Path) -> str:
         return f"{type(error).__name__}: {error}"
     if time.monotonic() - start > SLOW:
         return "took too long"
-    picture = pictures.read(path)
-    with pictures.reading(path):
+    picture = Picture.open(path)
+    with picture.reading():
         colored = pyvips.Image.new_from_file(str(out), fail_on="error", revalidate=True).numpy()
     out.unlink()
     if colored.shape[:2] != (picture.height, picture.width):

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorizer.pictures import header as pictures
+from colorizer.errors import ColorizerError
 from colorizer.pictures.decode import decode_bytes
 from colorizer.pictures.lightness import lightness
+from colorizer.pictures.picture import Picture
 
 RAMP = np.arange(256, dtype=np.uint8)[None].repeat(8, 0)
 P3 = (0.3127, 0.3290, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060)
@@ -49,7 +50,7 @@ def lightness_of(Y: np.ndarray) -> np.ndarray:
 
 
 def found(file: bytes) -> np.ndarray:
-    image = lightness(pictures.open_page(pictures.read(file)))
+    image = lightness(Picture.open(file).image())
     return image.numpy().reshape(image.height, image.width)
 
 
@@ -97,7 +98,7 @@ def test_primaries_of_display_p3(how):
 
 
 def test_a_space_that_is_not_known_is_told():
-    picture = pictures.read(png(RAMP, (b"cICP", bytes((9, 16, 0, 1)))))
+    picture = Picture.open(png(RAMP, (b"cICP", bytes((9, 16, 0, 1)))))
     assert any("its color profile is of no use here" in note for note in picture.notes)
 
 
@@ -106,9 +107,9 @@ def test_pictures_above_the_limit_of_pillow():
     file = bytearray(png(RAMP))
     file[16:24] = struct.pack(">2I", 14000, 13000)
     file[29:33] = struct.pack(">I", zlib.crc32(file[12:29]))
-    with pytest.raises(pictures.ColorizerError, match=r"claims 14000 x 13000 pixels, over"):
+    with pytest.raises(ColorizerError, match=r"claims 14000 x 13000 pixels, over"):
         decode_bytes(bytes(file), 64, max_pixels=100_000_000)
-    with pytest.raises(pictures.ColorizerError, match="cannot be read"):
+    with pytest.raises(ColorizerError, match="cannot be read"):
         decode_bytes(bytes(file), 64)
 
 

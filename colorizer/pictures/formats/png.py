@@ -1,21 +1,28 @@
-"""Chunks of PNG and WebP files: texts and metadata, which libvips changes or garbles.
+"""PNG: its chunks, of which libvips changes or garbles some, and writing.
 
-Sources: PNG specification (W3C, third edition), RFC 9649 (WebP).
+Source: PNG specification (W3C, third edition).
 """
 
 import re
-import shutil
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import BinaryIO
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from colorizer.pictures.behind import behind
-from colorizer.pictures.profiles import PRIMARIES, TRANSFERS, named_profile
+from colorizer.pictures.formats.format import Format, Frame, Output, OutputPage, Told, register
+from colorizer.pictures.formats.vips import blobs_of, render
+from colorizer.pictures.metadata.behind import behind
+from colorizer.pictures.metadata.icc import PRIMARIES, TRANSFERS, named_profile
+from colorizer.pictures.metadata.metadata import Metadata
+from colorizer.pictures.source import opened
 
-__all__ = ["PngTold", "embed_png", "embed_webp", "read_png"]
+if TYPE_CHECKING:
+    import pyvips
+
+__all__ = ["Png"]
 
 _TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
 _XMP = b"XML:com.adobe.xmp"
@@ -30,29 +37,36 @@ _CODING = {  # what describes the pixels as they were coded, and what is written
 }
 
 
-@dataclass
-class PngTold:
-    """What the chunks of a PNG say beside pixels, profile, EXIF data and XMP.
+@register
+class Png(Format):
+    """PNG; of an animation the first frame."""
 
-    Attributes:
-        texts: chunks, as their kind and their content.
-        iptc: records, as ImageMagick and exiftool keep them.
-        exif: a block that only a text holds.
-        profile: an ICC profile of what cICP, gAMA and cHRM say, if no better chunk tells the color
-            space, and if that is not sRGB.
-        has_profile: whether there is an ICC profile, or another color space that is not known.
-        pictures: how many frames an animation has.
-        left_out: in words, what has no place in another file.
-    """
+    name = "PNG"
+    suffixes = (".png",)
+    loader = "pngload"
+    bytes_interlaced = 3
+    deepest = 16
+    holds = frozenset({"alpha", "exif", "xmp", "texts", "comments", "resolution"})
 
-    texts: tuple[tuple[bytes, bytes], ...] = ()
-    iptc: bytes = b""
-    exif: bytes = b""
-    profile: bytes = b""
-    has_profile: bool = False
-    has_resolution: bool = False
-    pictures: int = 1
-    left_out: tuple[str, ...] = ()
+    def accepts(self, head: bytes) -> bool:
+        return head.startswith(b"\x89PNG\r\n\x1a\n")
+
+    def look(self, source: Path | bytes, name: str) -> Told:
+        with opened(source) as file:
+            return _read(file)
+
+    def metadata(
+        self, source: Path | bytes, told: Told, frame: Frame, image: "pyvips.Image"
+    ) -> Metadata:
+        found, own = blobs_of(image, told.has_resolution), told.metadata or Metadata()
+        return replace(found, exif=found.exif or own.exif, texts=own.texts, iptc=own.iptc)
+
+    def write(self, pages: Iterator[OutputPage], output: Output) -> None:
+        page = next(pages)
+        bare = output.aside()
+        render(page.image, "pngsave", bare, output.threads)
+        bare.seek(0)
+        _embed(bare, output.file, page.metadata)
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
@@ -70,16 +84,16 @@ def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
             return
 
 
-def read_png(file: BinaryIO) -> PngTold:
+def _read(file: BinaryIO) -> Told:
     """Read the chunks of a file; what is damaged is passed over."""
-    told, space, left, is_gray, end = PngTold(), {}, [], False, 0
+    told, known, space, left, is_gray, end = Told(), {}, {}, [], False, 0
     for kind, place, size in _chunks(file):
         end = place + 12 + size
         if kind == b"iCCP":
             told.has_profile = True
         elif kind in _TEXTS and size <= _LARGEST:
             file.seek(place + 8)
-            _read_text(told, kind, file.read(size))
+            _read_text(known, kind, file.read(size))
         elif kind in _SHORT and size < 64:
             file.seek(place + 8)
             content = file.read(size)
@@ -101,6 +115,7 @@ def read_png(file: BinaryIO) -> PngTold:
         except ValueError:
             told.has_profile = True
     file.seek(end)
+    told.metadata = Metadata(**known)
     told.left_out = tuple(dict.fromkeys(left)) + behind(file.read())
     return told
 
@@ -133,13 +148,14 @@ def _profile(space: dict[bytes, bytes], is_gray: bool) -> bytes:
     return named_profile(curve, chromaticities, is_gray)
 
 
-def _read_text(told: PngTold, kind: bytes, content: bytes) -> None:
+def _read_text(known: dict[str, Any], kind: bytes, content: bytes) -> None:
+    """A text, or the IPTC records or EXIF data that some programs keep in one."""
     keyword = content.split(b"\0", 1)[0]
     if keyword == _XMP:
         return
     profile = _RAW_PROFILE.match(keyword)
     if not profile:
-        told.texts += ((kind, content),)
+        known["texts"] = (*known.get("texts", ()), (kind, content))
         return
     try:
         packed = content[len(keyword) + 1 :]
@@ -148,25 +164,14 @@ def _read_text(told: PngTold, kind: bytes, content: bytes) -> None:
     except (zlib.error, ValueError, UnicodeDecodeError):
         return
     if profile[1] == b"iptc":
-        told.iptc = data
+        known["iptc"] = data
     elif profile[1].lower() in (b"exif", b"app1") and data.startswith(b"Exif\0\0"):
-        told.exif = data[6:]
+        known["exif"] = data[6:]
 
 
-def embed_png(
-    source: BinaryIO,
-    target: BinaryIO,
-    *,
-    exif: bytes,
-    xmp: bytes,
-    texts: tuple[tuple[bytes, bytes], ...],
-    resolution: tuple[float, float] | None,
-) -> None:
-    """Copy a PNG that libvips has written, with metadata in it.
-
-    Args:
-        resolution: across and down, in pixels per millimeter.
-    """
+def _embed(source: BinaryIO, target: BinaryIO, metadata: Metadata) -> None:
+    """Copy a PNG that libvips has written, with metadata in it."""
+    comments = ((b"tEXt", b"Comment\0" + text.replace(b"\0", b"")) for text in metadata.comments)
     chunks = list(_chunks(source))
     source.seek(0)
     target.write(source.read(8))
@@ -176,43 +181,20 @@ def embed_png(
         source.seek(place)
         _copy(source, target, 12 + size)
         if kind == b"IHDR":
-            if resolution:
-                across, down = (round(axis * 1000).to_bytes(4) for axis in resolution)
-                target.write(_png_chunk(b"pHYs", across + down + b"\1"))
-            if exif:
-                target.write(_png_chunk(b"eXIf", exif))
-            if xmp:
-                target.write(_png_chunk(b"iTXt", _XMP + b"\0\0\0\0\0" + xmp))
-            for text_kind, content in texts:
-                target.write(_png_chunk(text_kind, content))
+            if metadata.resolution:
+                across, down = (round(axis * 1000).to_bytes(4) for axis in metadata.resolution)
+                target.write(_chunk(b"pHYs", across + down + b"\1"))
+            if metadata.exif:
+                target.write(_chunk(b"eXIf", metadata.exif))
+            if metadata.xmp:
+                target.write(_chunk(b"iTXt", _XMP + b"\0\0\0\0\0" + metadata.xmp))
+            for text_kind, content in (*metadata.texts, *comments):
+                target.write(_chunk(text_kind, content))
 
 
-def _png_chunk(kind: bytes, content: bytes) -> bytes:
+def _chunk(kind: bytes, content: bytes) -> bytes:
     checksum = zlib.crc32(kind + content).to_bytes(4)
     return len(content).to_bytes(4) + kind + content + checksum
-
-
-def embed_webp(source: BinaryIO, target: BinaryIO, *, exif: bytes, xmp: bytes) -> None:
-    """Copy a WebP that libvips has written with a profile, with metadata in it.
-
-    Raises:
-        ValueError: it has not the extended form, which a profile makes it have.
-    """
-    head = bytearray(source.read(30))
-    if (exif or xmp) and head[12:16] != b"VP8X":
-        raise ValueError("libvips wrote a WebP file of another form than was asked for")
-    added = b""
-    for kind, content, flag in ((b"EXIF", exif, 8), (b"XMP ", xmp, 4)):
-        if content:
-            head[20] |= flag
-            added += (
-                kind + len(content).to_bytes(4, "little") + content + b"\0" * (len(content) % 2)
-            )
-    size = int.from_bytes(head[4:8], "little") + len(added)
-    head[4:8] = size.to_bytes(4, "little")
-    target.write(head)
-    shutil.copyfileobj(source, target, 1 << 20)
-    target.write(added)
 
 
 def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:

@@ -10,7 +10,7 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
-from colorizer.pictures.tags import ASCII, LONG, RATIONAL, SHORT, Directory, Tag, Tags
+from colorizer.pictures.metadata.tags import ASCII, LONG, RATIONAL, SHORT, Directory, Tag, Tags
 
 __all__ = [
     "DIRECTORIES",

@@ -124,6 +124,9 @@ def named_profile(
     Args:
         curve: one parameter or five, see `TRANSFERS`.
         chromaticities: see `PRIMARIES`.
+
+    Raises:
+        ValueError: primaries that make no color space.
     """
     is_srgb = chromaticities == PRIMARIES[1] or is_gray
     if is_srgb and curve == TRANSFERS[13]:
@@ -153,7 +156,10 @@ def _colorants(chromaticities: tuple[float, ...]) -> np.ndarray:
     primaries = np.stack(columns, 1)
     to_xyz = primaries * np.linalg.solve(primaries, white)
     gains = (_BRADFORD @ _SRGB_TO_D50.sum(1)) / (_BRADFORD @ white)
-    return np.linalg.inv(_BRADFORD) @ (gains[:, None] * _BRADFORD) @ to_xyz
+    colorants = np.linalg.inv(_BRADFORD) @ (gains[:, None] * _BRADFORD) @ to_xyz
+    if not np.abs(colorants).max() < 100:
+        raise ValueError("primaries of no colors")
+    return colorants
 
 
 def _fixed(*numbers: float) -> bytes:
