@@ -64,7 +64,7 @@ def test_xmp_claims_nothing_that_is_gone(colorizer, kind, as_elements):
     assert b'dc:source="kept"' in found
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
 @pytest.mark.parametrize(
     ("trailer", "told"),
     [

@@ -30,7 +30,9 @@ class Gif(Format):
             return Told(left_out=_left_out(file))
 
     def losses(self, page: OutputPage) -> list[str]:
-        return ["GIF holds 256 colors, so that lightness is approximate"]
+        half = "GIF holds no half transparency; a pixel is seen or not"
+        lost = ["GIF holds 256 colors, so that lightness is approximate"]
+        return lost + [half] * page.image.hasalpha()
 
     def write(self, pages: Iterator[OutputPage], output: Output) -> None:
         render(next(pages).image, "gifsave", output.file, output.threads)

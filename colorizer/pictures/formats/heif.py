@@ -9,7 +9,7 @@ import numpy as np
 from colorizer.pictures.formats.avif import Avif
 from colorizer.pictures.formats.boxes import beside, brands
 from colorizer.pictures.formats.format import Format, How, Told, register
-from colorizer.pictures.formats.pillow import from_array, plugin, stretched, with_metadata
+from colorizer.pictures.formats.pillow import from_array, plugin, sober, stretched, with_metadata
 from colorizer.pictures.formats.vips import open_vips
 from colorizer.pictures.source import opened
 
@@ -52,7 +52,7 @@ class Heif(Format):
             except pyvips.Error:  # it has no decoder, and the extra is what helps
                 pass
         heif = plugin("pillow_heif", "pillow-heif", name, self.name)
-        with opened(source) as data:
+        with sober(), opened(source) as data:
             file = heif.open_heif(data, convert_hdr_to_8bit=False)
             primary = file[file.primary_index]
             how.check(*primary.size)

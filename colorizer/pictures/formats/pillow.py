@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFile import ImageFile
 
-__all__ = ["blank", "from_array", "opened_by", "pixels_of", "plugin", "stretched", "with_metadata"]
+__all__ = [
+    "blank",
+    "from_array",
+    "opened_by",
+    "pixels_of",
+    "plugin",
+    "sober",
+    "stretched",
+    "with_metadata",
+]
 
 
 def from_array(array: np.ndarray) -> "pyvips.Image":
@@ -105,8 +114,19 @@ def plugin(module: str, package: str, name: str, kind: str) -> Any:
 @contextmanager
 def opened_by(kind: type["ImageFile"], source: Path | bytes, how: How) -> Iterator["ImageFile"]:
     """A file through a class of Pillow's (Image.open has a limit of its own), its size checked."""
+    with sober(), opened(source) as file, kind(file) as image:
+        how.check(*image.size)
+        yield image
+
+
+@contextmanager
+def sober() -> Iterator[None]:
+    """No warnings, and a ValueError for whatever else plugins raise at damaged files."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with opened(source) as file, kind(file) as image:
-            how.check(*image.size)
-            yield image
+        try:
+            yield
+        except (ColorizerError, OSError, SyntaxError, ValueError, MemoryError):
+            raise
+        except Exception as error:
+            raise ValueError(f"it is damaged ({type(error).__name__})") from error
