@@ -53,8 +53,8 @@ def _decode_small(encoded: bytes, short_side: int, max_pixels: int) -> np.ndarra
     takes to set its pipeline up.
     """
     format = format_of(encoded[:HEAD])
-    plugin = format and _PLUGINS.get(format.name)
-    if not plugin:
+    plugin = None if format is None else _PLUGINS.get(format.name)
+    if format is None or plugin is None:
         return None
     try:  # not by Image.open, which has a limit of its own
         with plugin(io.BytesIO(encoded)) as image:

@@ -212,7 +212,7 @@ class Picture:
     @property
     def _decoded(self) -> Path | bytes:
         """The file, or what is decoded instead; of an array the array."""
-        return self.source if self.told.data is None else self.told.data  # ty: ignore[invalid-return-type]
+        return self.source if self.told.data is None else self.told.data
 
     def _how(self, page: int, shrink: int = 1) -> How:
         held = self.pages[page]
