@@ -23,7 +23,7 @@ from colorizer.inference.compose import compose, fit_chroma, resize
 from colorizer.inference.hints import Hint, Hints
 from colorizer.inference.predict import Seen
 from colorizer.inference.propagate import EDGE, mark, solve
-from colorizer.pictures import header as pictures
+from colorizer.pictures.picture import Picture
 
 COUNTS = (0, 1, 3, 10, 30)
 WINDOW = 3  # pixels around a place
@@ -46,8 +46,8 @@ def main() -> None:
     seconds: list[float] = []
     for number, rgb in enumerate(photos(args.photos)):
         lab = color.rgb2lab(rgb).astype(np.float32)
-        picture = pictures.read(gray(lab))
-        small, _ = pictures.thumbnail(picture, 0, colorizer.look_size(picture))
+        picture = Picture.open(gray(lab))
+        small, _ = picture.thumbnail(0, colorizer.look_size(picture))
         seen = colorizer.see(small, picture, with_features=True)
         L = pyvips.Image.new_from_array(lab[..., 0])
         for draw in range(args.draws):

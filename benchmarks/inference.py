@@ -110,8 +110,8 @@ def stages(options: argparse.Namespace, folder: Path) -> None:
     """Each stage alone; decoding and encoding overlap with composing when they run together."""
     from colorizer.inference import compose, predict
     from colorizer.inference import network as chroma
-    from colorizer.pictures import header as picture
     from colorizer.pictures import lightness
+    from colorizer.pictures.picture import Picture
 
     print(f"{'megapixels':>10} {'stage':>10} {'ms':>8} {'share':>6}")
     for megapixels in options.megapixels:
@@ -119,16 +119,16 @@ def stages(options: argparse.Namespace, folder: Path) -> None:
         clock = [time.perf_counter()]
         network = chroma.Network(options.model)
         clock.append(time.perf_counter())
-        read = picture.read(photo)
+        read = Picture.open(photo)
         size = chroma.working_size(read.width, read.height, network.size)
-        small, _ = picture.thumbnail(read, 0, size)
+        small, _ = read.thumbnail(0, size)
         clock.append(time.perf_counter())
         padded = chroma.pad(small)
         ab = network(padded)
         clock.append(time.perf_counter())
         slope, offset = predict.predict_chroma(small, lambda _, ab=ab: ab)
         clock.append(time.perf_counter())
-        decoded = picture.decode(read).copy_memory()
+        decoded = read.image().copy_memory()
         clock.append(time.perf_counter())
         colored = compose.compose(lightness.lightness(decoded), slope, offset, bits=8)
         colored = colored.copy_memory()

@@ -7,11 +7,11 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from colorizer.pictures.source import MAX_PIXELS
 from colorizer.support.fields import Options, option
 
 __all__ = [
     "DEFAULT_MODEL",
-    "MAX_PIXELS",
     "CalibrateOptions",
     "ClusterOptions",
     "ColorizeOptions",
@@ -24,9 +24,6 @@ __all__ = [
 
 DEFAULT_MODEL = "colornet_lite_cross"
 """The shipped model that colors unless another one is named."""
-
-MAX_PIXELS = 1_000_000_000
-"""Larger pictures are refused unless the limit is raised: a small file can claim any size."""
 
 
 def _max_pixels() -> Any:

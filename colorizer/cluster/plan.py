@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from colorizer.cluster.manifest import read_manifest
 from colorizer.errors import UsageError
-from colorizer.inference.folders.jobs import PICTURES, writable
+from colorizer.inference.folders.jobs import writable
+from colorizer.pictures.formats import SUFFIXES
 from colorizer.support.patterns import expand
 from colorizer.support.shares import falls_to
 from colorizer.support.stores import Store
@@ -99,7 +100,7 @@ def plan(
             raise UsageError(f"{item.source} would be replaced by its result; give another output")
     if not count:
         where = manifest or ", ".join(paths)
-        raise UsageError(f"no photo in {where}: looked for {' '.join(sorted(PICTURES))} {SHARD}")
+        raise UsageError(f"no photo in {where}: looked for {' '.join(sorted(SUFFIXES))} {SHARD}")
     found = Plan()
     there = {name: time for name, time in _results(out) if name in own}
     for name, item in own.items():
@@ -134,4 +135,4 @@ def _results(out: Store) -> Iterator[tuple[str, float]]:
         yield from out.find()
 
 
-_WANTED = PICTURES | {SHARD}
+_WANTED = SUFFIXES | {SHARD}

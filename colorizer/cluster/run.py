@@ -14,7 +14,7 @@ from colorizer.cluster.plan import Item, Plan
 from colorizer.cluster.work import Row, color_item
 from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.folders.memory import Budget
-from colorizer.pictures.header import Picture
+from colorizer.pictures.picture import Picture
 from colorizer.support.pool import as_done
 from colorizer.support.stores import Store
 

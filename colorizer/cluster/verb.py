@@ -13,7 +13,7 @@ from colorizer.errors import UsageError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.folders.run import threads_of, workers_of
 from colorizer.options import ClusterOptions, ColorizeOptions, FolderOptions
-from colorizer.pictures.save import WRITABLE
+from colorizer.pictures.formats import WRITABLE
 from colorizer.support.shares import share_of
 from colorizer.support.stores import Store, is_remote
 

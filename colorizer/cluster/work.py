@@ -13,16 +13,14 @@ from typing import Any, NamedTuple
 from colorizer.cluster.plan import SHARD, Item, result_name
 from colorizer.errors import ColorizerError
 from colorizer.inference.colorizer import Colorizer
-from colorizer.inference.folders.jobs import PICTURES
-from colorizer.pictures import header as pictures
+from colorizer.pictures.formats import SUFFIXES
+from colorizer.pictures.picture import Picture
 from colorizer.support.stores import Store, fetch, read
 
 __all__ = ["Row", "color_item"]
 
 # Gives a photo its place in memory: options to color it with, and notes.
-Share = Callable[
-    [pictures.Picture, Path], AbstractContextManager[tuple[dict[str, Any], tuple[str, ...]]]
-]
+Share = Callable[[Picture, Path], AbstractContextManager[tuple[dict[str, Any], tuple[str, ...]]]]
 
 
 class Row(NamedTuple):
@@ -72,7 +70,7 @@ def color_item(
 def _color(
     data: bytes, source: str, extension: str, colorizer: Colorizer, share: Share
 ) -> tuple[bytes, tuple[str, ...], str]:
-    picture = pictures.read(data, colorizer.options.max_pixels)
+    picture = Picture.open(data, colorizer.options.max_pixels)
     with share(picture, Path(f"picture{extension}")) as (options, notes):
         own = colorizer.with_options(**options) if options else colorizer
         colored, more = own.colorize_bytes(picture, extension)
@@ -129,7 +127,7 @@ def _add(shard: tarfile.TarFile, member: tarfile.TarInfo, data: bytes) -> None:
 
 def _is_photo(name: str) -> bool:
     last = PurePosixPath(name)
-    return last.suffix.lower() in PICTURES and not last.name.startswith(".")
+    return last.suffix.lower() in SUFFIXES and not last.name.startswith(".")
 
 
 def _reason(error: Exception, source: str) -> str:

@@ -7,16 +7,17 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from colorizer.color.has_color import steps_apart
 from colorizer.errors import ColorizerError
 from colorizer.pictures.decode import decode_bytes
-from colorizer.pictures.finding import SUFFIXES, Found, Source, find_sources, is_picture
+from colorizer.pictures.finding import Found, Source, find_sources, is_picture
+from colorizer.pictures.formats import SUFFIXES
+from colorizer.pictures.source import HEAD
 from colorizer.support.machine import user_cache
 from colorizer.support.patterns import expand_braces
 from colorizer.support.stores import is_remote
 
 __all__ = ["Photo", "decode_in_color", "decode_photo", "evenly_spread", "find_photos"]
-
-_GRAY = 6  # steps of 255 between channels, which 1 pixel in 100 of a photo in color exceeds
 
 Photo = Source
 """One photo: a file, or a member of an uncompressed tar shard."""
@@ -84,7 +85,7 @@ def _is_photo(source: Source) -> bool:
     if PurePosixPath(source.name).suffix.lower() in SUFFIXES:
         return True
     try:
-        return is_picture(source.name, source.read(32))
+        return is_picture(source.name, source.read(HEAD))
     except ColorizerError:
         return False
 
@@ -122,7 +123,6 @@ def decode_in_color(photo: Photo, short_side: int) -> np.ndarray:
         ColorizerError: as for `decode_photo`; or the photo is gray.
     """
     rgb = decode_photo(photo, short_side)
-    sample = rgb[::2, ::2].astype(np.int16)
-    if np.percentile(sample.max(-1) - sample.min(-1), 99) <= _GRAY:
+    if not steps_apart(rgb):
         raise ColorizerError(f"{photo.name} has no color to learn from")
     return rgb

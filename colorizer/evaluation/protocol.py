@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from colorizer.color.has_color import CHROMA, follows_lightness, highest_chroma
 from colorizer.color.tensors import Target, lightness_to_gray, rgb_to_lab
 from colorizer.data.photos import Photo, decode_photo
 from colorizer.errors import ColorizerError, UsageError
@@ -46,9 +47,6 @@ SMALLEST = 32
 
 _SIDE = 256
 _OWN_SIZE = 100_000  # pixels: no photo is larger, and none is enlarged
-_GRAY = 5.0  # chroma, in Lab units, that 1 pixel in 100 of a photo in color exceeds
-_ONE_HUE = 0.95  # share of the chroma that points the same way in a toned photo
-_TONED = 2.0  # Lab units by which its chroma differs from a function of its lightness
 
 
 def is_film(data: str, metrics: Sequence[str] | None) -> bool:
@@ -107,14 +105,9 @@ def _lack_of_color(picture: Target) -> str | None:
 
     A toned photo (sepia) has one hue, and chroma that follows from lightness.
     """
-    ab = picture.ab[0].flatten(1).double().numpy()  # (2, H*W)
-    chroma = np.hypot(*ab)
-    if np.quantile(chroma, 0.99) < _GRAY:
+    ab = picture.ab[0].flatten(1).double().numpy().T  # (H*W, 2)
+    if highest_chroma(ab) < CHROMA:
         return "it is gray already"
-    if np.hypot(*ab.sum(1)) < _ONE_HUE * chroma.sum():
-        return None
-    L = picture.L.flatten().double().numpy() / 50 - 1
-    powers = np.stack([np.ones_like(L), L, L**2, L**3], 1)
-    residual = ab.T - powers @ np.linalg.lstsq(powers, ab.T, rcond=None)[0]
-    spread = np.sqrt((residual**2).sum(1).mean())
-    return "it is toned in one hue, such as sepia" if spread < _TONED else None
+    if follows_lightness(picture.L.flatten().double().numpy(), ab):
+        return "it is toned in one hue, such as sepia"
+    return None

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from colorizer.color import gamut
+from colorizer.color.has_color import FRAME_CHROMA
 from colorizer.film import flow
 from colorizer.film.hints import Tracker
 from colorizer.film.painter import Painter
@@ -18,7 +19,6 @@ __all__ = ["Plan", "look_through"]
 SAMPLES = 8
 """Frames of a shot, at most, whose colors make its palette; evenly spread."""
 
-COLORED = 3.0  # steps of 8 bits, above which a film counts as colored
 BLUR = 10.0  # Lab units, of a palette
 EVEN = 0.3  # share of the even distribution in both palettes that are compared
 FORCE = 0.5  # power of their ratio
@@ -141,7 +141,7 @@ def look_through(
         np.array(starts, np.int64),
         np.array(priors, np.float32) if priors else np.zeros((len(starts), 0), np.float32),
         tuple(damage),
-        chroma > COLORED,
+        chroma > FRAME_CHROMA,
         tracker.found,
         tuple(tracker.lost()),
     )

@@ -14,10 +14,9 @@ from colorizer.inference.network import working_size
 from colorizer.inference.predict import predict_uncertainty
 from colorizer.inference.steered import SteeredModel
 from colorizer.options import DEFAULT_MODEL
-from colorizer.pictures import header as pictures
-from colorizer.pictures.header import Picture, Source
 from colorizer.pictures.lightness import lightness, split_alpha
-from colorizer.pictures.mark import SYSTEM
+from colorizer.pictures.metadata.mark import SYSTEM
+from colorizer.pictures.picture import Picture, Source
 from colorizer.pictures.resize import enlarge
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ class Colorizer(SteeredModel):
         """
         picture = self._read(source, [])
         colored, _, _ = self._color(picture, 0, picture.bits)
-        with pictures.reading(picture.source):
+        with picture.reading():
             return colored.numpy()
 
     def colorize_file(
@@ -71,7 +70,7 @@ class Colorizer(SteeredModel):
         All pages of a TIFF are colored; of other formats the first.
 
         Args:
-            source: as for `colorize`; or the header that `pictures.header.read` gave for it.
+            source: as for `colorize`; or the picture that `Picture.open` gave for it.
             destination: its extension selects the format; an existing file is replaced. The
                 file appears whole, or not at all.
 
@@ -97,7 +96,7 @@ class Colorizer(SteeredModel):
         """Color the bytes of a file: exactly the bytes that `colorize_file` would write.
 
         Args:
-            data: of a picture file; or the header that `pictures.header.read` gave for them.
+            data: of a picture file; or the picture that `Picture.open` gave for them.
             extension: selects the format, such as ".jpg".
 
         Returns:
@@ -126,7 +125,7 @@ class Colorizer(SteeredModel):
             ColorizerError: as for `colorize`.
         """
         picture = self._read(source, [])
-        with pictures.reading(picture.source):
+        with picture.reading():
             return self._uncertainty(picture).numpy()
 
     def uncertainty_file(self, source: Source, destination: str | os.PathLike[str]) -> None:
@@ -135,25 +134,25 @@ class Colorizer(SteeredModel):
         Raises:
             UsageError, ColorizerError: as for `colorize_file` and `uncertainty`.
         """
-        from colorizer.pictures import metadata
         from colorizer.pictures import save as output
-        from colorizer.pictures.xmp import mark_xmp
+        from colorizer.pictures.metadata.metadata import Metadata
+        from colorizer.pictures.metadata.xmp import mark_xmp
 
         path = output.check_destination(destination)
         picture = self._read(source, [])
-        with pictures.reading(picture.source):
+        with picture.reading():
             values = self._uncertainty(picture)
         gray = (values * 255).rint().cast("uchar").copy(interpretation="b-w")
         system, version = self._signature()
-        told = metadata.Metadata(xmp=mark_xmp(b"", f"{system}, uncertainty", version)[0])
+        told = Metadata(xmp=mark_xmp(b"", f"{system}, uncertainty", version)[0])
         output.save([output.OutputPage(gray, told)], path, self.options.threads)
 
     def _read(self, source: Source | Picture, notes: list[str]) -> Picture:
         """The header of a picture; with what to tell of it."""
-        picture = pictures.read(source, self.options.max_pixels)
+        picture = Picture.open(source, self.options.max_pixels)
         notes += picture.notes
         if self.options.salvage:
-            picture, more = pictures.salvaged(picture)
+            picture, more = picture.salvaged()
             notes += more
         return picture
 
@@ -181,27 +180,26 @@ class Colorizer(SteeredModel):
         self, picture: Picture, path: Path, notes: list[str]
     ) -> Iterator["OutputPage"]:
         """The pages to write, lazy, one after another; what to tell of them is added to `notes`."""
-        from colorizer.pictures import metadata
         from colorizer.pictures import save as output
 
-        count = max(1, len(picture.pages))
+        count = len(picture.pages)
         if (last := self._hints.last_page) > count:
             raise UsageError(f"{picture} has no page {last}, of which the hints speak")
         if count > 1 and not output.holds_pages(path):
             notes.append(f"{picture} has {count} pages; only the first is colored")
             count = 1
         for page in range(count):
-            deep = picture.pages[page].bits if picture.pages else picture.bits
+            deep = picture.pages[page].bits
             own = output.bits_of(path, deep)
             colored, original, has_color = self._color(picture, page, own)
             if has_color and not page:
                 notes.append(f"{picture} has colors of its own; they are replaced")
-            with pictures.reading(picture.source):  # whose metadata may be damaged
-                told = metadata.read_metadata(picture, page, original, *self._signature())
-                image = metadata.with_profile(_attach_alpha(original, colored), original)
-                further = pictures.further_channels(picture, page)
+            with picture.reading():  # whose metadata may be damaged
+                told = picture.metadata(page, original, *self._signature())
+                image = output.with_profile(_attach_alpha(original, colored), original)
+                further = picture.further(page)
             made = output.OutputPage(image, told, further)
-            for note in (*metadata.sentences(told, str(picture)), *output.losses(made, path, deep)):
+            for note in (*output.sentences(told, str(picture)), *output.losses(made, path, deep)):
                 if note not in notes:
                     notes.append(note)
             yield made
@@ -210,14 +208,14 @@ class Colorizer(SteeredModel):
         self, picture: Picture, page: int, bits: int
     ) -> tuple["pyvips.Image", "pyvips.Image", bool]:
         """The colored page and its original, both lazy; and whether that had colors."""
-        sides = picture.pages[page] if picture.pages else picture
-        small, has_color = pictures.thumbnail(picture, page, self.look_size(sides))
+        sides = picture.pages[page]
+        small, has_color = picture.thumbnail(page, self.look_size(sides))
         hints = self._hints.on(page + 1)
         if hints.layer is not None:
             hints.layer.check_fits(sides.width, sides.height)
         seen = self.see(small, sides, with_features=bool(hints))
         slope, offset = self.steer(seen, hints)
-        original = pictures.open_page(picture, page)
+        original = picture.image(page)
         colored = compose(
             lightness(original),
             slope,
@@ -233,7 +231,7 @@ class Colorizer(SteeredModel):
 
         self._require(self._network.has_uncertainty, "uncertainty map")
         size = working_size(picture.width, picture.height, self.size)
-        small, _ = pictures.thumbnail(picture, 0, size)
+        small, _ = picture.thumbnail(0, size)
         values = predict_uncertainty(small, self._network, self._prior())
         return enlarge(pyvips.Image.new_from_array(values), picture.width, picture.height)
 

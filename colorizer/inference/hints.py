@@ -16,8 +16,8 @@ import numpy as np
 
 from colorizer.color.lab import RGB_WHITE, light_to_lab, srgb_to_light
 from colorizer.errors import ColorizerError, UsageError
-from colorizer.pictures import header as pictures
 from colorizer.pictures.lightness import linear_light, split_alpha
+from colorizer.pictures.picture import Picture
 from colorizer.pictures.resize import enlarge
 from colorizer.support.nearest import did_you_mean
 
@@ -253,9 +253,9 @@ def _read_head(path: Path) -> bytes:
 
 def _read_layer(path: Path) -> Layer:
     """The layer, shrunk by averaging over the fully opaque pixels."""
-    picture = pictures.read(path)
-    with pictures.reading(path):
-        image = pictures.open_page(picture).copy_memory()
+    picture = Picture.open(path)
+    with picture.reading():
+        image = picture.image().copy_memory()
         alpha = split_alpha(image)[1]
         if alpha is None:
             raise UsageError(

@@ -5,9 +5,8 @@ from pathlib import Path
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer
-from colorizer.inference.folders.jobs import BY_CONTENT
 from colorizer.inference.folders.run import check_replaceable
-from colorizer.pictures.opening import sniff
+from colorizer.pictures.formats import becoming, identified
 from colorizer.pictures.save import check_destination
 
 __all__ = ["is_piped", "pipe"]
@@ -47,7 +46,7 @@ def pipe(
     else:
         data = _read(Path(path))
     if out == STREAM:
-        extension = format or BY_CONTENT.get(sniff(data), ".png")
+        extension = format or becoming(identified(data))
         found, notes = colorizer.colorize_bytes(data, extension)
         sys.stdout.buffer.write(found)
         sys.stdout.buffer.flush()
@@ -59,7 +58,7 @@ def pipe(
 
 
 def _read(path: Path) -> bytes:
-    sniff(path)  # says what is wrong with it
+    identified(path)  # says what is wrong with it
     try:
         return path.read_bytes()
     except OSError as error:

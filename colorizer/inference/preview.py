@@ -9,10 +9,7 @@ from colorizer.errors import UsageError
 from colorizer.inference.compose import compose
 from colorizer.inference.predict import Seen
 from colorizer.inference.suggest import likeliest
-from colorizer.options import MAX_PIXELS
-from colorizer.pictures import header as pictures
-from colorizer.pictures.header import Source
-from colorizer.pictures.lightness import lightness
+from colorizer.pictures.picture import MAX_PIXELS, Picture, Source
 from colorizer.pictures.resize import enlarge
 
 if TYPE_CHECKING:
@@ -46,7 +43,7 @@ class Preview:
     """
 
     def __init__(self, source: Source, max_pixels: int = MAX_PIXELS, side: int = SIDE) -> None:
-        self.picture = pictures.read(source, max_pixels)
+        self.picture = Picture.open(source, max_pixels)
         sides = self.picture.width, self.picture.height
         scale = min(1, side / max(sides))
         self.width, self.height = (max(1, round(scale * s)) for s in sides)
@@ -117,7 +114,7 @@ class Preview:
     def _thumbnail(self, size: tuple[int, int]) -> np.ndarray:
         small = self._small.get(size)
         if small is None:
-            small, self.has_color = pictures.thumbnail(self.picture, 0, size)
+            small, self.has_color = self.picture.thumbnail(0, size)
             self._small[size] = small
         return small
 
@@ -126,14 +123,10 @@ class Preview:
         if shown is None:
             import pyvips
 
-            shrink = 1
-            while self.picture.loader == "jpegload" and shrink < 8:
-                if self.picture.width < 2 * shrink * self.width:
-                    break
-                shrink *= 2
-            with pictures.reading(self.picture.source):
-                image = pictures.open_page(self.picture, 0, shrink)
-                L = enlarge(lightness(image), self.width, self.height).numpy()
+            shrink = self.picture.shrink_for(self.width, times=1)
+            with self.picture.reading():
+                L = self.picture.lightness(0, shrink)
+                L = enlarge(L, self.width, self.height).numpy()
             self._shown = shown = pyvips.Image.new_from_array(L.clip(0, 100))
         return shown
 

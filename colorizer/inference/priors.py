@@ -7,11 +7,11 @@ color is multiplied everywhere in the picture.
 import numpy as np
 
 from colorizer.color import gamut
+from colorizer.color.has_color import SPREAD, mean_spread
 from colorizer.color.lab import RGB_WHITE, light_to_lab
 from colorizer.errors import UsageError
-from colorizer.pictures import header as pictures
-from colorizer.pictures.header import COLORED, Picture, Source
 from colorizer.pictures.lightness import linear_light
+from colorizer.pictures.picture import Picture, Source
 from colorizer.pictures.resize import enlarge
 
 __all__ = ["palette_prior", "reference_ab", "shares", "variant_prior"]
@@ -49,7 +49,7 @@ def palette_prior(reference: Source, typical: np.ndarray, max_pixels: int) -> np
         ColorizerError: the reference cannot be read.
         UsageError: it has no colors.
     """
-    ab = reference_ab(pictures.read(reference, max_pixels))
+    ab = reference_ab(Picture.open(reference, max_pixels))
     share = gamut.smooth_prior(gamut.histogram(ab), BLUR)
     typical = gamut.smooth_prior(typical, BLUR)
     even = EVEN / len(typical)
@@ -65,12 +65,12 @@ def reference_ab(picture: Picture) -> np.ndarray:
     """
     scale = SIDE / max(picture.width, picture.height)
     size = [max(1, round(side * min(scale, 1))) for side in (picture.width, picture.height)]
-    with pictures.reading(picture.source):
-        image = pictures.open_page(picture)
+    with picture.reading():
+        image = picture.image()
         colored = image.bands - image.hasalpha() >= 3
         light = enlarge(linear_light(image), *size).numpy() if colored else np.ones((1, 1, 3))
     light = light.reshape(-1, 3).clip(0, 1).astype(np.float64)
-    if np.ptp(light, 1).mean() < COLORED / 4:  # linear light of a color is darker than its code
+    if mean_spread(light) < SPREAD / 4:  # linear light of a color is darker than its code
         raise UsageError(f"{picture} has no colors, so it is no palette; choose a photo in color")
     return light_to_lab(light, RGB_WHITE)[:, 1:]
 

@@ -20,7 +20,7 @@ from colorizer.inference.priors import palette_prior, shares, variant_prior
 from colorizer.inference.propagate import follow
 from colorizer.model_folder import ModelFolder
 from colorizer.options import DEFAULT_MODEL, ColorizeOptions
-from colorizer.pictures.header import Page, Picture
+from colorizer.pictures.picture import Page, Picture
 from colorizer.pictures.resize import resize
 
 __all__ = ["SteeredModel"]

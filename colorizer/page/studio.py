@@ -16,7 +16,7 @@ from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.preview import Preview
 from colorizer.page.folder import PrivateFolder
-from colorizer.pictures.save import WRITABLE
+from colorizer.pictures.formats import WRITABLE
 from colorizer.support.nearest import did_you_mean
 
 __all__ = ["FORMATS", "Photo", "Studio"]

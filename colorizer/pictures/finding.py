@@ -7,37 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from colorizer.errors import ColorizerError
-from colorizer.pictures.opening import RAW, loader_of_bytes
+from colorizer.pictures.formats import SUFFIXES, format_of
+from colorizer.pictures.formats.raw import Raw
 
-__all__ = ["SUFFIXES", "Found", "Source", "find_sources", "is_picture"]
-
-SUFFIXES = frozenset(
-    {
-        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff"),
-        *(
-            ".avif",
-            ".heic",
-            ".heif",
-            ".hif",
-            ".gif",
-            ".bmp",
-            ".jp2",
-            ".j2k",
-            ".jpf",
-            ".jxl",
-            ".mpo",
-        ),
-    }
-)
-"""What a picture's name ends with, in lower case."""
-
-_RAW_SUFFIXES = frozenset(
-    {
-        *(".3fr", ".arw", ".cr2", ".dng", ".erf", ".iiq", ".kdc", ".nef", ".nrw", ".orf", ".pef"),
-        *(".rw2", ".sr2", ".srw"),
-    }
-)
-"""Camera raw files are TIFF by their first bytes, but hold only a small preview as a picture."""
+__all__ = ["Found", "Source", "find_sources", "is_picture"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +148,9 @@ def is_picture(name: str, head: bytes) -> bool:
     """Whether a file is a picture, or claims to be one by its name: then it must be readable.
 
     Args:
-        head: its first 32 bytes or more; they count for more than the name.
+        head: its first `HEAD` bytes or more; they count for more than the name.
     """
     suffix = PurePosixPath(name).suffix.lower()
-    if suffix in SUFFIXES:
-        return True
-    if suffix in _RAW_SUFFIXES:
+    if suffix in Raw.suffixes:  # most are TIFF by their first bytes, with a small preview
         return False
-    return loader_of_bytes(head) not in ("", RAW)
+    return suffix in SUFFIXES or not isinstance(format_of(head), Raw | None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from colorizer.color.lab import RGB_TO_XYZ, lightness_of
-from colorizer.pictures.profiles import SRGB, MatrixProfile, color_space, read_profile
+from colorizer.pictures.metadata.icc import SRGB, MatrixProfile, color_space, read_profile
 
 if TYPE_CHECKING:
     import pyvips

@@ -1,75 +1,45 @@
-"""Write colored pictures: the saver for each extension, and each file whole or not at all."""
+"""Write colored pictures, each file whole or not at all, and tell what its format cannot hold."""
 
 import io
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from colorizer.errors import ColorizerError, UsageError
-from colorizer.pictures import embed
-from colorizer.pictures.header import reason
-from colorizer.pictures.metadata import Metadata
-from colorizer.pictures.opening import vips_path
+from colorizer.pictures.formats import WRITABLE, writer
+from colorizer.pictures.formats.format import Format, Output, OutputPage
+from colorizer.pictures.formats.vips import blob
+from colorizer.pictures.lightness import ICC, is_srgb
+from colorizer.pictures.metadata import exif, photoshop
+from colorizer.pictures.metadata.icc import color_space
+from colorizer.pictures.metadata.metadata import Metadata
+from colorizer.pictures.source import reason
 from colorizer.support.files import temporary, whole
 
 if TYPE_CHECKING:
     import pyvips
 
 __all__ = [
-    "WRITABLE",
     "OutputPage",
     "bits_of",
     "check_destination",
     "check_extension",
     "encode",
     "holds_pages",
+    "is_markless",
     "losses",
     "save",
+    "sentences",
+    "with_profile",
 ]
 
-_KEEP_PROFILE, _KEEP_EXIF_XMP = "icc", 1 | 2 | 8
-_SAVERS: dict[str, tuple[str, dict[str, Any]]] = {
-    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), ("jpegsave", {"Q": 95})),
-    ".png": ("pngsave", {}),
-    ".webp": ("webpsave", {"Q": 95}),
-    **dict.fromkeys((".tif", ".tiff"), ("tiffsave", {"compression": "lzw", "predictor": 2})),
-    ".avif": ("heifsave", {"compression": "av1", "Q": 80}),
-    ".gif": ("gifsave", {}),
-    ".bmp": ("bmp", {}),
-    ".jp2": ("jp2", {}),
-}
-WRITABLE = tuple(_SAVERS)
-"""File name extensions that can be written."""
-
-_NAMES = {
-    "jpegsave": "JPEG",
-    "pngsave": "PNG",
-    "webpsave": "WebP",
-    "tiffsave": "TIFF",
-    "heifsave": "AVIF",
-    "gifsave": "GIF",
-    "bmp": "BMP",
-    "jp2": "JPEG 2000",
-}
-
-
-@dataclass(frozen=True)
-class OutputPage:
-    """A page to write.
-
-    Attributes:
-        image: sRGB, with or without alpha, uchar or ushort, with its profile; lazy.
-        metadata: see `read_metadata`.
-        further: channels that are neither color nor transparency; None if there are none.
-    """
-
-    image: "pyvips.Image"
-    metadata: Metadata = field(default_factory=Metadata)
-    further: "pyvips.Image | None" = None
+_HEADER = (
+    *("width", "height", "bands", "format", "coding", "interpretation"),
+    *("xoffset", "yoffset", "xres", "yres", "filename"),
+)
 
 
 def check_destination(destination: str | os.PathLike[str]) -> Path:
@@ -106,33 +76,79 @@ def check_extension(extension: str) -> Path:
 
 def bits_of(destination: Path, bits: int) -> int:
     """How many of `bits` (8 or 16) per channel the format of the destination can hold."""
-    deep = _saver(destination) in ("tiffsave", "pngsave", "heifsave")
-    return bits if deep else 8
+    return min(bits, writer(destination.suffix).deepest)
 
 
 def holds_pages(destination: Path) -> bool:
     """Whether the format of the destination holds several pages."""
-    return _saver(destination) == "tiffsave"
+    return "pages" in writer(destination.suffix).holds
+
+
+def is_markless(path: Path) -> bool:
+    """Whether the format that a path names is written without XMP, and so without our mark."""
+    suffix = path.suffix.lower()
+    return suffix in WRITABLE and "xmp" not in writer(suffix).holds
+
+
+def with_profile(image: "pyvips.Image", original: "pyvips.Image") -> "pyvips.Image":
+    """The pixels with an sRGB profile - that of the original, if it is one - and nothing else."""
+    import pyvips
+
+    profile = blob(original, ICC)
+    own = int.from_bytes(profile[:4]) == len(profile) and color_space(profile) == "RGB"
+    result = image.copy()
+    for name in result.get_fields():
+        if result.get_typeof(name) and name not in _HEADER:
+            result.remove(name)
+    if not (own and is_srgb(original)):
+        profile = pyvips.Operation.call("profile_load", "srgb")
+    result.set_type(pyvips.GValue.blob_type, ICC, profile)
+    return result
+
+
+def sentences(metadata: Metadata, name: str) -> list[str]:
+    """What of the original no file of ours will hold."""
+    return [f"{name}: {words} cannot be kept and are left out" for words in metadata.left_out]
 
 
 def losses(page: OutputPage, destination: Path, bits: int = 8) -> list[str]:
     """Sentences on what the format of the destination cannot hold of a page of so many bits."""
-    saver, name = _saver(destination), destination.name
+    format, name = writer(destination.suffix), destination.name
     lost = []
-    if bits > bits_of(destination, bits):
-        kind = _NAMES[saver]
-        lost.append(f"{name}: {kind} is written with 8 bits per channel; TIFF and PNG keep 16")
-    if saver == "jpegsave" and page.image.hasalpha():
-        lost.append(f"{name}: JPEG holds no transparency; it lies on white now")
-    if page.further is not None and saver != "tiffsave":
+    if bits > format.deepest:
+        lost.append(f"{format.name} is written with 8 bits per channel; TIFF and PNG keep 16")
+    if "alpha" not in format.holds and page.image.hasalpha():
+        lost.append(f"{format.name} holds no transparency; it lies on white now")
+    if page.further is not None and "further" not in format.holds:
         count = page.further.bands
         words = "a further channel is" if count == 1 else f"{count} further channels are"
-        lost.append(
-            f"{name}: {words} left out (spot colors, selections, infrared): TIFF keeps them"
-        )
-    if saver == "gifsave":
-        lost.append(f"{name}: GIF holds 256 colors, so that lightness is approximate")
-    return lost + embed.losses(page.metadata, saver, _NAMES[saver], name)
+        lost.append(f"{words} left out (spot colors, selections, infrared): TIFF keeps them")
+    lost += [*format.losses(page), *_metadata_lost(page.metadata, format)]
+    return [f"{name}: {sentence}" for sentence in lost]
+
+
+def _metadata_lost(metadata: Metadata, format: Format) -> list[str]:
+    kind, holds = format.name, format.holds
+    resources = photoshop.without_iptc(metadata.photoshop)
+    keywords = (content.split(b"\0", 1)[0].decode("latin-1") for _, content in metadata.texts)
+    told = (
+        ("exif", exif.says_more(metadata.exif), f"{kind} holds no EXIF data; they are left out"),
+        (
+            "xmp",
+            metadata.xmp,
+            f"{kind} holds no XMP; it is left out, and so is the mark of a model",
+        ),
+        ("iptc", metadata.iptc, "only JPEG and TIFF hold IPTC data; they are left out"),
+        ("photoshop", resources, "only JPEG and TIFF hold data of Photoshop; they are left out"),
+        (
+            "texts",
+            metadata.texts,
+            f"only PNG holds its texts ({', '.join(dict.fromkeys(keywords))}); they are left out",
+        ),
+        ("comments", metadata.comments, "only JPEG and PNG hold its comment; it is left out"),
+        ("resolution", metadata.resolution, f"{kind} holds no resolution; it is left out"),
+    )
+    return [sentence for name, there, sentence in told if there and name not in holds]
 
 
 def save(
@@ -159,7 +175,7 @@ def save(
             return stack.enter_context(path.open("w+b"))
 
         with _writing(destination), whole(destination) as path, path.open("w+b") as target:
-            _write(pages, destination, target, new, threads, raw_bytes)
+            writer(destination.suffix).write(iter(pages), Output(target, new, threads, raw_bytes))
 
 
 def encode(
@@ -175,84 +191,9 @@ def encode(
     """
     with _writing(destination):
         target = io.BytesIO()
-        _write(pages, destination, target, io.BytesIO, threads, raw_bytes)
+        output = Output(target, io.BytesIO, threads, raw_bytes)
+        writer(destination.suffix).write(iter(pages), output)
         return target.getvalue()
-
-
-def _write(
-    pages: Iterable[OutputPage],
-    destination: Path,
-    target: BinaryIO,
-    new: Callable[[], BinaryIO],
-    threads: int | None,
-    raw_bytes: int,
-) -> None:
-    """Write the pages to an open file; `new` makes files for what is put aside."""
-    saver, options = _SAVERS[destination.suffix.lower()]
-    if saver == "tiffsave":
-        options = options | {"bigtiff": raw_bytes > 2_000_000_000}
-        for number, page in enumerate(pages):
-            bare = new() if number else target
-            _render(_joined(page), saver, options, bare, threads)
-            embed.into_tiff(bare, page.metadata, _extra_samples(page))
-            if number:
-                embed.append_page(target, bare)
-                bare.close()
-        return
-    page = next(iter(pages))
-    image = page.image
-    if saver == "jpegsave" and image.hasalpha():
-        image = image.flatten(background=255)
-    if saver == "heifsave":
-        options = options | {"bitdepth": 8 if image.format == "uchar" else 12}
-        image = embed.with_blobs(image, page.metadata)
-    if saver == "bmp":  # of which Pillow would make a resolution up
-        across, down = page.metadata.resolution or (0, 0)
-        options = options | {"dpi": (across * 25.4, down * 25.4)}
-    if saver in ("gifsave", "bmp", "heifsave"):  # nothing is added to these
-        _render(image, saver, options, target, threads)
-        if saver == "heifsave":
-            embed.amend_avif(target, page.metadata)
-        return
-    bare = new()
-    _render(image, saver, options, bare, threads)
-    bare.seek(0)
-    embed.copy_with(bare, target, saver, page.metadata)
-
-
-def _render(
-    image: "pyvips.Image", saver: str, options: dict[str, Any], file: BinaryIO, threads: int | None
-) -> None:
-    """Run the pipeline, and write the pixels into an open file, with their profile alone."""
-    if saver in ("bmp", "jp2"):
-        _save_by_pillow(_limited(image, threads), saver, file, options)
-        return
-    options = options | {"keep": _KEEP_EXIF_XMP if saver == "heifsave" else _KEEP_PROFILE}
-    image = _limited(image, threads)
-    if isinstance(file, io.BytesIO):
-        file.write(getattr(image, f"{saver}_buffer")(**options))
-    else:
-        getattr(image, saver)(vips_path(file.name), **options)
-
-
-def _joined(page: OutputPage) -> "pyvips.Image":
-    return page.image if page.further is None else page.image.bandjoin(page.further)
-
-
-def _extra_samples(page: OutputPage) -> tuple[int, ...]:
-    """What the channels after the colors are: not premultiplied alpha, then unspecified ones."""
-    alpha = (2,) if page.image.hasalpha() else ()
-    return alpha + (0,) * (0 if page.further is None else page.further.bands)
-
-
-def _limited(image: "pyvips.Image", threads: int | None) -> "pyvips.Image":
-    """The image, whose pipeline will run on so many threads."""
-    import pyvips
-
-    if threads:
-        image = image.copy()
-        image.set_type(pyvips.GValue.gint_type, "concurrency", threads)
-    return image
 
 
 @contextmanager
@@ -268,23 +209,9 @@ def _writing(destination: Path) -> Iterator[None]:
         raise ColorizerError(f"{destination} cannot be written: {reason(error)}") from error
 
 
-def _save_by_pillow(
-    image: "pyvips.Image", kind: str, file: BinaryIO, options: dict[str, Any]
-) -> None:
-    """Whole; the libvips wheel has no writer for BMP and JPEG 2000."""
-    from PIL import Image
-
-    pixels = Image.fromarray(image.numpy())
-    pixels.save(file, "BMP" if kind == "bmp" else "JPEG2000", **options)
-
-
 def _check_known(suffix: str, told: str = "") -> None:
-    if suffix.lower() not in _SAVERS:
+    if suffix.lower() not in WRITABLE:
         raise UsageError(
             f"{told}cannot write {(suffix.strip('.') and suffix) or 'a file without extension'};"
             f" accepted are {' '.join(WRITABLE)}"
         )
-
-
-def _saver(destination: Path) -> str:
-    return _SAVERS[destination.suffix.lower()][0]

@@ -11,6 +11,7 @@ from types import MappingProxyType
 import numpy as np
 from PIL import Image
 
+from colorizer.color.has_color import CHROMA, TONED, highest_chroma, lies_in_one_hue
 from colorizer.color.lab import light_to_lab, srgb_to_light
 
 __all__ = ["REASONS", "SMALLEST", "UNREADABLE", "Finding", "examine", "lab"]
@@ -35,18 +36,9 @@ REASONS: Mapping[str, str] = MappingProxyType(
 SMALLEST = 64
 """Pixels: a picture with a shorter side shows too little to be colored by its content."""
 
-GRAY = 5.0
-"""Chroma, in Lab units, that 1 pixel in 100 of a photo in color exceeds; as in the evaluation."""
-
-ONE_HUE = 0.95
-"""Share of the chroma that points the same way in a photo toned in one hue."""
-
-TONED = 2.0
-"""Lab units (RMS) by which the chroma of a photo toned in one hue differs from a function of its
-brightness."""
-
 DUOTONE = 1.25
-"""The same for tones of several hues; stricter, since mist and dusk have nearly as little."""
+"""As `has_color.TONED` for tones of several hues; stricter, as mist and dusk have nearly as little.
+"""
 
 BLANK = 2.5
 """Lab units (RMS) by which a blank picture, at 32x32, differs from a cubic surface."""
@@ -86,8 +78,8 @@ def examine(rgb: np.ndarray, pixels: np.ndarray | None = None) -> Finding | None
     texture = _texture(pixels)
     if texture < BLANK:
         return Finding("blank", f"differs from a smooth surface by {texture:.1f} Lab units")
-    highest = np.quantile(np.hypot(pixels[..., 1], pixels[..., 2]), 0.99)
-    if highest < GRAY:
+    highest = highest_chroma(pixels[..., 1:])
+    if highest < CHROMA:
         return Finding("gray", f"99 % of the pixels have a chroma of at most {highest:.1f}")
     rest, one_hue = _toning(rgb, pixels[..., 1:])
     if rest < (TONED if one_hue else DUOTONE):
@@ -118,8 +110,7 @@ def _toning(rgb: np.ndarray, ab: np.ndarray) -> tuple[float, bool]:
     hats = np.maximum(0, 1 - np.abs(brightness[:, None] / step - np.arange(_KNOTS)))
     ridge = 1e-3 * np.eye(_KNOTS)  # some brightness may not occur at all
     rest = chroma - hats @ np.linalg.solve(hats.T @ hats + ridge, hats.T @ chroma)
-    one_hue = np.hypot(*chroma.sum(0)) >= ONE_HUE * np.hypot(*chroma.T).sum()
-    return float(np.sqrt((rest**2).sum(1).mean())), bool(one_hue)
+    return float(np.sqrt((rest**2).sum(1).mean())), lies_in_one_hue(chroma)
 
 
 def _small(band: np.ndarray) -> np.ndarray:

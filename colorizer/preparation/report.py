@@ -15,7 +15,7 @@ from PIL import Image
 from colorizer.color import gamut
 from colorizer.errors import ColorizerError
 from colorizer.pictures.finding import Source
-from colorizer.pictures.opening import MAX_PIXELS
+from colorizer.pictures.source import MAX_PIXELS
 from colorizer.preparation.chart import chroma_chart
 from colorizer.preparation.decode import MAX_ASPECT, decode_middle
 from colorizer.preparation.doctor import REASONS, UNREADABLE

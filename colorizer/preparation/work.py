@@ -12,6 +12,7 @@ from colorizer.color import gamut
 from colorizer.errors import ColorizerError
 from colorizer.options import PrepareOptions
 from colorizer.pictures.finding import Source, is_picture
+from colorizer.pictures.source import HEAD
 from colorizer.preparation.decode import decode_middle
 from colorizer.preparation.doctor import SMALLEST, UNREADABLE, Finding, examine, lab
 from colorizer.preparation.duplicates import Signature, digest, signature
@@ -52,7 +53,7 @@ def look_at(source: Source, options: PrepareOptions, doctor: bool = True) -> Exa
     """
     try:
         encoded = source.read()
-        if not is_picture(source.name, encoded[:32]):
+        if not is_picture(source.name, encoded[:HEAD]):
             return Examined(source, picture=False)
         decoded = decode_middle(encoded, options.size, options.max_pixels)
     except ColorizerError as error:

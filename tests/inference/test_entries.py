@@ -17,8 +17,8 @@ from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.folders.jobs import plan, report_path
 from colorizer.inference.folders.report import Result
 from colorizer.inference.folders.run import run
-from colorizer.pictures.mark import is_marked
-from colorizer.pictures.save import WRITABLE
+from colorizer.pictures.formats import WRITABLE
+from colorizer.pictures.metadata.mark import is_marked
 from tests.model_folder import write_model_folder
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -20,8 +20,10 @@ from colorizer.inference.folders import memory
 from colorizer.inference.folders.jobs import Job, plan, report_path, shard
 from colorizer.inference.folders.memory import Budget
 from colorizer.inference.folders.run import run, threads_of, workers_of
-from colorizer.pictures import header
-from colorizer.pictures.header import Picture
+from colorizer.pictures import picture as door
+from colorizer.pictures.formats import writer
+from colorizer.pictures.formats.format import Frame
+from colorizer.pictures.picture import Page, Picture
 from colorizer.support.files import temporary
 from tests.model_folder import write_model_folder
 
@@ -301,8 +303,8 @@ def test_memory_is_shared(colorizer, tmp_path, monkeypatch):
         run(plan([photos], tmp_path / "out"), colorizer, memory=1)
 
 
-def picture(width: int, height: int, loader: str = "jpegload") -> Picture:
-    return Picture(Path("a"), loader, width, height, 8)
+def picture(width: int, height: int, suffix: str = ".jpg") -> Picture:
+    return Picture(Path("a"), writer(suffix), (Page(Frame(), width, height, 8),))
 
 
 def test_pictures_too_large_for_the_bound(colorizer, monkeypatch):
@@ -318,14 +320,14 @@ def test_pictures_too_large_for_the_bound(colorizer, monkeypatch):
     with Budget(200, large).share(picture(8000, 8000), jpeg) as (options, notes):
         assert options == {"threads": 1, "size": 256}
         assert "saw it at 256 pixels only" in notes[0]
-    fit = Budget(200, large).share(picture(8000, 8000, "webpload"), jpeg)
-    with pytest.raises(ColorizerError, match=r"8000 x 8000 .* takes about \d+ MB as WEBP to"):
+    fit = Budget(200, large).share(picture(8000, 8000, ".webp"), jpeg)
+    with pytest.raises(ColorizerError, match=r"8000 x 8000 .* takes about \d+ MB as WebP to"):
         fit.__enter__()
 
 
 def test_without_a_bound_nothing_is_refused(colorizer, monkeypatch):
     monkeypatch.setattr(memory, "memory_installed", lambda: 100 * 10**6)
-    large = picture(8000, 8000, "webpload")
+    large = picture(8000, 8000, ".webp")
     budget = Budget(None, colorizer)
     with budget.share(large, Path("out.webp")) as (options, notes):
         assert (options, notes) == ({}, ())
@@ -361,8 +363,8 @@ def test_pictures_wait_for_each_other(colorizer, monkeypatch):
 
 def test_the_header_of_a_picture_is_read_once(photos, colorizer, tmp_path, monkeypatch):
     looked: list[Path] = []
-    plain = header.sniff
-    monkeypatch.setattr(header, "sniff", lambda path: (looked.append(path), plain(path))[1])
+    plain = door.identified
+    monkeypatch.setattr(door, "identified", lambda path: (looked.append(path), plain(path))[1])
     run(plan([photos], tmp_path / "out"), colorizer)
     assert sorted(looked) == sorted([photos / "b.png", photos / "deep/er/a.jpg"])
 

@@ -16,10 +16,10 @@ from PIL.PngImagePlugin import PngInfo
 from skimage import data
 
 from colorizer.errors import ColorizerError, UsageError
-from colorizer.pictures.exif import to_tags
-from colorizer.pictures.photoshop import fitting, iptc_of, resource, with_iptc
-from colorizer.pictures.tags import Tags
-from colorizer.pictures.xmp import mark_xmp
+from colorizer.pictures.metadata.exif import to_tags
+from colorizer.pictures.metadata.photoshop import fitting, iptc_of, resource, with_iptc
+from colorizer.pictures.metadata.tags import Tags
+from colorizer.pictures.metadata.xmp import mark_xmp
 from tests.inference.camera import CAMERA, lab, opened, saved
 
 FORMATS = ["jpg", "png", "webp", "tif", "avif", "gif", "bmp"]
@@ -153,7 +153,7 @@ def test_names_beyond_ascii_stay(colorizer, tmp_path, source, destination):
 
 
 def test_the_profile_becomes_srgb(colorizer, tmp_path):
-    from tests.pictures.test_header import ADOBE, gamma_curve, rgb_icc
+    from tests.pictures.test_picture import ADOBE, gamma_curve, rgb_icc
 
     profile = rgb_icc(ADOBE, gamma_curve(2.2))
     path = saved(tmp_path / "in.png", data.astronaut()[::4, ::4], icc_profile=profile)

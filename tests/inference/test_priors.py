@@ -16,7 +16,7 @@ from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.network import Network
 from colorizer.inference.predict import predict_chroma, predict_steadily
 from colorizer.inference.priors import palette_prior, reference_ab, variant_prior
-from colorizer.pictures import header as pictures
+from colorizer.pictures.picture import Picture
 from tests.model_folder import write_model_folder
 
 CAMERA = data.camera()[:301:2, :400:2]  # 151 x 200
@@ -48,7 +48,7 @@ def painted(rgb: tuple[int, int, int]) -> np.ndarray:
 
 def test_reference_colors_are_those_of_scikit_image():
     photo = data.astronaut()[:200:2, ::4]  # smaller than the copy, so that nothing is averaged
-    found = reference_ab(pictures.read(photo))
+    found = reference_ab(Picture.open(photo))
     np.testing.assert_allclose(found, ab(photo).reshape(-1, 2), atol=0.1)
 
 
@@ -60,7 +60,7 @@ def test_a_palette_draws_colors_towards_the_reference(folder, colorizer, rgb, ax
 
 def test_a_typical_palette_changes_nothing():
     photo = data.astronaut()[::4, ::4]
-    typical = gamut.histogram(reference_ab(pictures.read(photo)))
+    typical = gamut.histogram(reference_ab(Picture.open(photo)))
     prior = palette_prior(photo, typical / typical.sum(), 10**9)
     np.testing.assert_allclose(prior, 1, rtol=1e-4)
     prior = palette_prior(photo, EVEN, 10**9)

@@ -9,8 +9,8 @@ from skimage import color, data
 
 from colorizer.errors import ColorizerError
 from colorizer.inference.colorizer import Colorizer
-from colorizer.pictures import header as pictures
 from colorizer.pictures.lightness import lightness
+from colorizer.pictures.picture import Picture
 from tests.model_folder import write_model_folder
 
 GRAY = data.camera()[:240:5, :200:5]  # 48 x 40
@@ -61,9 +61,9 @@ def test_channels_by_their_tags(kind, photometric, extra, planar):
         shown = [np.rint(p * (highest / through)) for p in planes[:count]]
     file = written(planes, planar, photometric=photometric, extrasamples=extra or None)
     assert tifffile.TiffFile(io.BytesIO(file)).pages[0].extrasamples == extra
-    picture = pictures.read(file)
-    found = pictures.open_page(picture)
-    pixels = pictures.open_page(picture).numpy().reshape(*GRAY.shape, -1)
+    picture = Picture.open(file)
+    found = picture.image()
+    pixels = picture.image().numpy().reshape(*GRAY.shape, -1)
     if photometric == "miniswhite":
         shown = [highest - shown[0]]
     rounding = 1 if alpha is not None and extra[alpha] == 1 else 0
@@ -79,7 +79,7 @@ def test_channels_by_their_tags(kind, photometric, extra, planar):
         L = lightness(found).numpy().reshape(GRAY.shape)
         np.testing.assert_allclose(L, color.rgb2lab(rgb)[..., 0], atol=2e-3)
     others = [planes[count + i] for i in range(len(extra)) if i != alpha]
-    further = pictures.further_channels(picture)
+    further = picture.further()
     assert (further is None) == (not others)
     if others:
         kept = further.numpy().reshape(*GRAY.shape, -1)
@@ -120,7 +120,7 @@ def test_a_fourth_channel_is_no_transparency_in_a_jpeg(colorizer, tmp_path):
     planes = channels(4, np.uint16)
     file = written(planes, "contig", photometric="rgb", extrasamples=(0,))
     colorizer.colorize_file(file, tmp_path / "out.png")
-    with_alpha = pictures.open_page(pictures.read(tmp_path / "out.png"))
+    with_alpha = Picture.open(tmp_path / "out.png").image()
     assert with_alpha.bands == 3
 
 
@@ -154,7 +154,7 @@ def test_raw_photos_are_refused_with_what_to_do(photometric):
     places = [i for i in range(len(file) - 12) if file[i : i + 4] == b"\x06\x01\x03\0"]
     file[places[-1] + 8 : places[-1] + 10] = photometric.to_bytes(2, "little")
     with pytest.raises(ColorizerError, match=r"is a raw photo.*darktable"):
-        pictures.read(bytes(file))
+        Picture.open(bytes(file))
 
 
 def test_pages_that_differ_are_colored_each(colorizer, tmp_path):
@@ -183,7 +183,7 @@ def test_pages_that_differ_are_colored_each(colorizer, tmp_path):
 def test_other_depths_are_refused(bits):
     file = written([GRAY.astype(np.float32)], "contig", photometric="minisblack")
     with pytest.raises(ColorizerError, match="accepted are gray, RGB and CMYK"):
-        pictures.read(file)
+        Picture.open(file)
 
 
 def test_inks_that_are_not_cmyk_are_refused():
@@ -191,4 +191,4 @@ def test_inks_that_are_not_cmyk_are_refused():
     inks = [(332, 3, 1, 2, True)]
     file = written(planes, "contig", photometric="separated", extratags=inks)
     with pytest.raises(ColorizerError, match="other inks than CMYK"):
-        pictures.read(file)
+        Picture.open(file)

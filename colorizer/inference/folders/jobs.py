@@ -9,13 +9,11 @@ from pathlib import Path
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.folders.walk import SUFFIX, walk
-from colorizer.pictures.opening import loader_of
-from colorizer.pictures.save import WRITABLE
+from colorizer.pictures.formats import SUFFIXES, WRITABLE, becoming, format_of, result_suffix
+from colorizer.pictures.source import head_of
 from colorizer.support.shares import falls_to, share_of
 
 __all__ = [
-    "BY_CONTENT",
-    "PICTURES",
     "Job",
     "one_picture",
     "plan",
@@ -24,26 +22,6 @@ __all__ = [
     "share_name",
     "writable",
 ]
-
-_BECOMES = {  # what can be read but not written
-    **dict.fromkeys((".heic", ".heif", ".hif", ".jxl"), ".png"),
-    **dict.fromkeys((".j2k", ".j2c", ".jpc", ".jpf", ".jpx"), ".jp2"),
-    **dict.fromkeys((".mpo", ".jpg_large", ".jpeg_large"), ".jpg"),
-    **dict.fromkeys((".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".rw2", ".raf"), ".tif"),
-}
-BY_CONTENT = {
-    "jpegload": ".jpg",
-    "pngload": ".png",
-    "webpload": ".webp",
-    "tiffload": ".tif",
-    "gifload": ".gif",
-    "bmp": ".bmp",
-    "jp2": ".jp2",
-}
-"""The extension of a result by the loader of its picture, where the name says nothing; else PNG."""
-
-PICTURES = frozenset((*WRITABLE, *_BECOMES))
-"""File name extensions that are looked for in folders; files of other names are, by content."""
 
 _LONGEST = 255  # bytes of a file's name, on all common file systems
 
@@ -80,7 +58,7 @@ def plan(
 
     Without `out` that is NAME-colored.EXT beside the picture. A folder as input means all the
     pictures in it, at any depth; `out` then is a folder that gets the same tree and names. What
-    can be read but not written, HEIC and JPEG XL, becomes PNG. Each entry of a folder becomes a
+    can be read but not written, as HEIC, becomes PNG or TIFF. Each entry of a folder becomes a
     job, also if it is no picture.
 
     Args:
@@ -200,7 +178,7 @@ def _jobs(path: Path, target: Path | None, suffix: str) -> Iterator[Job]:
         made = f"{Path(made).stem}{suffix or Path(made).suffix}"
         yield Job(path, _beside(path, made) if target is None else target / made, str(path))
         return
-    for entry in walk(path, PICTURES, target):
+    for entry in walk(path, target):
         name = entry.path.relative_to(path)
         known = {"passed": entry.passed, "problem": entry.failed}
         if entry.passed or entry.failed:
@@ -219,10 +197,10 @@ def _result(source: Path, name: str) -> str:
     if path.suffix.lower() in WRITABLE:
         return path.name
     try:
-        loader = loader_of(source)
+        format = format_of(head_of(source))
     except ColorizerError:  # which coloring will say again
-        loader = ""
-    return f"{path.name}{BY_CONTENT.get(loader, '.png')}"
+        format = None
+    return f"{path.name}{becoming(format)}"
 
 
 def _vary(jobs: list[Job], variants: int) -> list[Job]:
@@ -248,8 +226,9 @@ def _beside(path: Path, made: str) -> Path:
 
 
 def writable(path: Path) -> Path:
-    """The path, but that what can be read and not written, as HEIC, becomes PNG."""
-    return path.with_suffix(_BECOMES.get(path.suffix.lower(), path.suffix))
+    """The path, but that what can be read and not written, as HEIC, becomes what can."""
+    found = result_suffix(path)
+    return path if found in ("", path.suffix.lower()) else path.with_suffix(found)
 
 
 def _checked(jobs: list[Job]) -> list[Job]:
@@ -279,4 +258,4 @@ def _problem(job: Job, rivals: list[Path]) -> str:
 
 
 def _looked_for() -> str:
-    return " ".join(sorted(PICTURES))
+    return " ".join(sorted(SUFFIXES))

@@ -10,7 +10,8 @@ from typing import Any
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.network import working_size
-from colorizer.pictures.header import Picture
+from colorizer.pictures.formats import writer
+from colorizer.pictures.picture import Picture
 from colorizer.support.machine import cores, memory_installed, memory_taken
 
 __all__ = ["Budget", "estimate"]
@@ -18,20 +19,6 @@ __all__ = ["Budget", "estimate"]
 MB = 1_000_000
 SMALLEST = 128  # pixels, the working size below which a bound is not worth its colors
 
-# Measured, and rounded up. What streams takes memory for its width only; these formats are
-# decoded or encoded whole: bytes per pixel, for 8 bits.
-_WHOLE_IN = {
-    "webpload": 10,
-    "heifload": 20,
-    "gifload": 8,
-    "bmp": 8,
-    "jp2": 16,
-    "heic": 20,
-    "jxl": 20,
-    "pillow-tiff": 8,
-}
-_WHOLE_OUT = {".webp": 11, ".avif": 25, ".gif": 12, ".bmp": 8, ".jp2": 24}
-_INTERLACED = {"jpegload": 3, "pngload": 3}  # for each byte that a pixel has
 _STRIPS = 2500  # bytes per pixel of width, and per thread
 _FIXED = 30 * MB
 _KEPT = 50 * MB  # what libvips and the allocator keep for the next picture
@@ -48,10 +35,10 @@ def estimate(picture: Picture, destination: Path, size: int, threads: int) -> in
     """
     pixels = picture.width * picture.height
     width, height = working_size(picture.width, picture.height, size)
-    whole = _WHOLE_IN.get(picture.loader, 0) + _WHOLE_OUT.get(destination.suffix.lower(), 0)
+    whole = picture.format.memory(picture.pages[0].frame) + writer(destination.suffix).bytes_written
     whole *= picture.bits // 8
     if picture.interlaced:
-        whole += _INTERLACED.get(picture.loader, 0) * picture.pixel_bytes
+        whole += picture.format.bytes_interlaced * picture.pixel_bytes
     if picture.turned:  # by libvips, on disk from 100 MB on
         whole += min(picture.pixel_bytes, 100 * MB / pixels)
     strips = max(picture.width, picture.height) * threads * _STRIPS
@@ -124,7 +111,7 @@ class Budget:
             needed = -(-(least - self._free) // MB) + self._memory
             raise ColorizerError(
                 f"{picture} has {picture.width} x {picture.height} pixels and takes about"
-                f" {needed} MB as {picture.loader.removesuffix('load').upper()} to"
+                f" {needed} MB as {picture.format.name} to"
                 f" {destination.suffix}; raise the memory bound of {self._memory} MB"
             )
         note = f"{picture}: the network saw it at {size} pixels only, to stay within"

@@ -11,8 +11,9 @@ from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.folders.jobs import Job
 from colorizer.inference.folders.memory import Budget
 from colorizer.inference.folders.report import Report, Result
-from colorizer.pictures import header as pictures
-from colorizer.pictures.mark import MARKLESS, is_marked
+from colorizer.pictures.metadata.mark import is_marked
+from colorizer.pictures.picture import Picture
+from colorizer.pictures.save import is_markless
 from colorizer.support.files import remove_stale
 from colorizer.support.machine import cores
 from colorizer.support.pool import as_done
@@ -106,7 +107,7 @@ def _color(job: Job, colorizer: Colorizer, budget: Budget, overwrite: bool) -> O
             raise ColorizerError(job.problem)
         if not overwrite:
             check_replaceable(job.destination)
-        picture = pictures.read(job.source, colorizer.options.max_pixels)
+        picture = Picture.open(job.source, colorizer.options.max_pixels)
         size = f"{picture.width}x{picture.height}"
         job.destination.parent.mkdir(parents=True, exist_ok=True)
         with budget.share(picture, job.destination) as (options, notes):
@@ -135,4 +136,4 @@ def _is_done(job: Job) -> bool:
         newer = job.destination.stat().st_mtime >= job.source.stat().st_mtime
     except OSError:
         return False
-    return newer and (job.destination.suffix.lower() in MARKLESS or is_marked(job.destination))
+    return newer and (is_markless(job.destination) or is_marked(job.destination))

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colorizer.errors import ColorizerError
-from colorizer.pictures.mark import MARKLESS, is_marked
-from colorizer.pictures.opening import loader_of
+from colorizer.pictures.formats import SUFFIXES, format_of
+from colorizer.pictures.metadata.mark import is_marked
+from colorizer.pictures.save import is_markless
+from colorizer.pictures.source import head_of
 
 __all__ = ["SUFFIX", "Entry", "walk"]
 
@@ -30,13 +32,12 @@ class Entry:
     failed: str = ""
 
 
-def walk(folder: Path, extensions: frozenset[str], target: Path | None) -> Iterator[Entry]:
+def walk(folder: Path, target: Path | None) -> Iterator[Entry]:
     """All entries at any depth, sorted; nothing is passed over in silence but what is in `target`.
 
     Folders that links lead to are entered too, each folder once.
 
     Args:
-        extensions: of files that are taken for pictures by their names; others are by content.
         target: where results go.
     """
     own = None if target is None else target.resolve()
@@ -60,7 +61,7 @@ def walk(folder: Path, extensions: frozenset[str], target: Path | None) -> Itera
         folders[:] = entered
         known = set(names)
         for name in sorted(names):
-            yield _file(here / name, known, extensions)
+            yield _file(here / name, known)
     yield from _failed(failures)
 
 
@@ -71,18 +72,18 @@ def _failed(failures: list[OSError]) -> Iterator[Entry]:
         yield Entry(Path(name), failed=f"the folder {name} cannot be read: {error.strerror}")
 
 
-def _file(path: Path, known: set[str], extensions: frozenset[str]) -> Entry:
+def _file(path: Path, known: set[str]) -> Entry:
     if path.name.startswith("."):
         return Entry(path, "hidden")
     original = _original(path, known)
-    if original and (path.suffix.lower() in MARKLESS or is_marked(path)):
+    if original and (is_markless(path) or is_marked(path)):
         return Entry(path, f"what was made of {original}")
-    if path.suffix.lower() in extensions:
+    if path.suffix.lower() in SUFFIXES:
         return Entry(path)
     if path.exists() and not path.is_file():
         return Entry(path, "a device or a pipe")
     try:
-        return Entry(path, "" if loader_of(path) else "no picture of a known format")
+        return Entry(path, "" if format_of(head_of(path)) else "no picture of a known format")
     except ColorizerError as error:
         return Entry(path, failed=str(error))
 

@@ -12,10 +12,11 @@ from PIL import Image, ImageCms
 from skimage import color, data
 
 from colorizer.errors import ColorizerError, UsageError
-from colorizer.pictures import header as pictures
+from colorizer.pictures.formats import identified
+from colorizer.pictures.formats.format import How
 from colorizer.pictures.lightness import is_srgb, lightness
-from colorizer.pictures.opening import open_image
-from colorizer.pictures.profiles import SRGB, read_profile
+from colorizer.pictures.metadata.icc import SRGB, read_profile
+from colorizer.pictures.picture import Picture
 
 D50 = (0.9642, 1.0, 0.8249)
 ADOBE = np.array(  # Adobe RGB (1998), colorants adapted to D50
@@ -202,9 +203,9 @@ def test_orientation_is_applied_once(orientation, kind):
     from PIL import ImageOps
 
     upright = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(file))).convert("L"))
-    picture = pictures.read(file)
+    picture = Picture.open(file)
     assert (picture.height, picture.width) == upright.shape
-    decoded = pictures.open_page(picture)
+    decoded = picture.image()
     assert decoded.get_typeof("orientation") == 0 or decoded.get("orientation") == 1
     found = decoded[0].numpy().reshape(upright.shape)
     np.testing.assert_allclose(found.astype(int), upright, atol=1)
@@ -223,7 +224,7 @@ def test_every_mode_has_the_lightness_that_pillow_sees(mode, kind):
     image = Image.fromarray(data.astronaut()[::4, ::4]).convert(mode)
     expected = color.rgb2lab(np.asarray(image.convert("RGB")))[..., 0]
     file = saved(image, kind)
-    found = lightness(pictures.open_page(pictures.read(file))).numpy().reshape(expected.shape)
+    found = lightness(Picture.open(file).image()).numpy().reshape(expected.shape)
     np.testing.assert_allclose(found, expected, atol=2e-3)
 
 
@@ -231,7 +232,7 @@ def test_every_mode_has_the_lightness_that_pillow_sees(mode, kind):
 def test_cmyk_is_converted(kind):
     patches = np.array([[0, 0, 0, 0], [0, 0, 0, 255], [0, 0, 255, 0], [0, 0, 0, 128]], np.uint8)
     image = Image.fromarray(patches[:, None].repeat(16, 0).repeat(16, 1), "CMYK")
-    found = lightness(pictures.open_page(pictures.read(saved(image, kind)))).numpy().reshape(64, -1)
+    found = lightness(Picture.open(saved(image, kind)).image()).numpy().reshape(64, -1)
     paper, ink, yellow, gray = (found[row].mean() for row in (8, 24, 40, 56))
     assert paper > 95
     assert ink < 25
@@ -242,16 +243,16 @@ def test_cmyk_is_converted(kind):
 def test_avif_of_ten_bits_reaches_white():
     image = tagged(np.full((32, 32, 3), 65535, np.uint16))
     file = image.heifsave_buffer(compression="av1", bitdepth=10, Q=100)
-    picture = pictures.read(file)
+    picture = Picture.open(file)
     assert picture.bits == 16
-    assert lightness(pictures.open_page(picture)).avg() == pytest.approx(100, abs=0.05)
+    assert lightness(picture.image()).avg() == pytest.approx(100, abs=0.05)
 
 
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 64), st.integers(1, 64))
 @settings(max_examples=40, deadline=None)
 def test_thumbnail_has_the_size_asked_for(width, height, to_width, to_height):
     array = np.full((height, width), 119, np.uint8)
-    small, has_color = pictures.thumbnail(pictures.read(array), 0, (to_width, to_height))
+    small, has_color = Picture.open(array).thumbnail(0, (to_width, to_height))
     assert small.shape == (to_height, to_width)
     np.testing.assert_allclose(small, 50.03, atol=0.01)
     assert not has_color
@@ -262,7 +263,7 @@ def test_thumbnail_is_the_same_from_every_format_and_size():
     small = large.resize((400, 400), Image.Resampling.BOX)
     sources = [saved(large, "PNG"), saved(large, "JPEG", quality=98), saved(small, "PNG")]
     sources.append(saved(large, "WEBP", lossless=True))
-    seen = [pictures.thumbnail(pictures.read(file), 0, (64, 64))[0] for file in sources]
+    seen = [Picture.open(file).thumbnail(0, (64, 64))[0] for file in sources]
     for other in seen[1:]:
         assert np.abs(other - seen[0]).mean() < 0.5
 
@@ -271,17 +272,17 @@ def test_color_is_noticed():
     astronaut = data.astronaut()
     gray = np.stack([data.camera()] * 3, -1)
     for array, truth in ((astronaut, True), (gray, False), (astronaut[..., 0], False)):
-        assert pictures.thumbnail(pictures.read(array), 0, (32, 32))[1] == truth
+        assert Picture.open(array).thumbnail(0, (32, 32))[1] == truth
 
 
 def test_pages():
     more = GRAY.transpose(Image.Transpose.ROTATE_180)
     alike = saved(GRAY, "TIFF", save_all=True, append_images=[more, GRAY])
-    assert len(pictures.read(alike).pages) == 3
-    unlike = pictures.read(saved(GRAY, "TIFF", save_all=True, append_images=[GRAY.resize((9, 8))]))
+    assert len(Picture.open(alike).pages) == 3
+    unlike = Picture.open(saved(GRAY, "TIFF", save_all=True, append_images=[GRAY.resize((9, 8))]))
     assert [(page.width, page.height) for page in unlike.pages] == [(200, 151), (9, 8)]
     assert unlike.notes == ()
-    movie = pictures.read(saved(GRAY, "GIF", save_all=True, append_images=[more]))
+    movie = Picture.open(saved(GRAY, "GIF", save_all=True, append_images=[more]))
     assert len(movie.pages) == 1
     assert "2 pages or frames; only the first" in movie.notes[0]
 
@@ -289,7 +290,8 @@ def test_pages():
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA"])
 def test_the_header_of_a_bmp_says_what_its_pixels_are(mode):
     file = saved(Image.fromarray(data.astronaut()[::4, ::3]).convert(mode), "BMP")
-    says, whole = (open_image(file, "bmp", header=header)[0] for header in (True, False))
+    bmp = identified(file)
+    says, whole = (bmp.open(file, "", How(header=header)) for header in (True, False))
     for name in ("width", "height", "bands", "format", "interpretation", "xres"):
         assert getattr(says, name) == getattr(whole, name)
 
@@ -298,7 +300,7 @@ def test_a_file_that_changed_is_read_again(tmp_path):
     path = tmp_path / "a.png"
     for value in (10, 200):
         Image.new("L", (8, 8), value).save(path)
-        assert pictures.open_page(pictures.read(path)).avg() == value
+        assert Picture.open(path).image().avg() == value
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF"])
@@ -308,7 +310,7 @@ def test_a_truncated_file_is_an_error(tmp_path, kind, share):
     path = tmp_path / "cut.jpg"
     path.write_bytes(file[: int(len(file) * share)])
     with pytest.raises(ColorizerError, match=r"cut\.jpg cannot be read: ."):
-        pictures.thumbnail(pictures.read(path), 0, (64, 64))
+        Picture.open(path).thumbnail(0, (64, 64))
 
 
 def test_what_is_no_picture_is_named(tmp_path):
@@ -324,14 +326,14 @@ def test_what_is_no_picture_is_named(tmp_path):
     }
     for name, message in cases.items():
         with pytest.raises(ColorizerError, match=message):
-            pictures.read(tmp_path / name)
+            Picture.open(tmp_path / name)
     with pytest.raises(ColorizerError, match="device or a pipe"):
-        pictures.read("/dev/null")
+        Picture.open("/dev/null")
 
 
 def test_float_pixels_are_refused():
     with pytest.raises(ColorizerError, match=r"type float .*accepted are gray, RGB and CMYK"):
-        pictures.read(saved(Image.fromarray(np.zeros((4, 4), np.float32)), "TIFF"))
+        Picture.open(saved(Image.fromarray(np.zeros((4, 4), np.float32)), "TIFF"))
 
 
 def test_the_pixel_limit(tmp_path):
@@ -339,11 +341,11 @@ def test_the_pixel_limit(tmp_path):
     pyvips.Image.black(20000, 1000).pngsave(str(path))
     assert path.stat().st_size < 100_000
     with pytest.raises(ColorizerError, match=r"claims 20000 x 1000 pixels, over .* 1,000,000;"):
-        pictures.read(path, max_pixels=1_000_000)
-    assert pictures.read(path).width == 20000
+        Picture.open(path, max_pixels=1_000_000)
+    assert Picture.open(path).width == 20000
 
 
 @pytest.mark.parametrize("array", [np.zeros((4, 4)), np.zeros((4, 4, 4), np.uint8), np.zeros(3)])
 def test_arrays_of_another_kind_are_refused(array):
     with pytest.raises(UsageError, match=r"accepted are \(H, W\) and \(H, W, 3\), uint8 or uint16"):
-        pictures.read(array)
+        Picture.open(array)

@@ -1,29 +1,34 @@
-"""Segments of JPEG files: what libvips does not read or write, and whether the file is whole.
+"""JPEG: its segments, which libvips reads in part, whether it is whole, and writing.
 
 Sources: ITU T.81 annex B, CIPA DC-008, Adobe's XMP specification part 3 (extended XMP).
 """
 
+import dataclasses
 import hashlib
 import io
 import re
+import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-__all__ = [
-    "LARGEST",
-    "Told",
-    "check_whole",
-    "cleaned",
-    "embed",
-    "has_end",
-    "mark_segment",
-    "read_told",
-]
+from colorizer.pictures.formats.format import Format, Frame, How, Output, OutputPage, Told, register
+from colorizer.pictures.formats.vips import open_vips, render
+from colorizer.pictures.metadata import photoshop
+from colorizer.pictures.metadata.behind import behind
+from colorizer.pictures.metadata.metadata import Metadata
+from colorizer.pictures.metadata.tags import Tags
+from colorizer.pictures.metadata.xmp import split_xmp
 
-LARGEST = 65_533
-"""Bytes that a segment holds."""
+if TYPE_CHECKING:
+    import pyvips
+
+__all__ = ["Jpeg"]
+
+_LARGEST = 65_533  # bytes that a segment holds
+_MOST_XMP = _LARGEST - 29  # what the name of the segment leaves
+_MOST_EXIF = _LARGEST - 6
+_MOST_PHOTOSHOP = _LARGEST - 14
 
 _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _FURTHER_XMP = b"http://ns.adobe.com/xmp/extension/\0"
@@ -34,33 +39,72 @@ _KNOWN = (  # what the colored file writes anew, or what described the old codin
     *((0xE0, b"JFIF\0"), (0xE0, b"JFXX\0"), (0xE1, _EXIF), (0xE1, _XMP), (0xE1, _FURTHER_XMP)),
     *((0xE2, b"ICC_PROFILE\0"), (0xED, _PHOTOSHOP), (0xEE, b"Adobe"), (0xEC, b"Ducky")),
 )
-_TELLING = {b"JP": "content credentials (C2PA)", b"MPF\0": "", b"FPXR": "FlashPix data"}
+_TELLING = {
+    b"JP": "content credentials (C2PA)",
+    b"FPXR": "FlashPix data",
+    b"urn:iso:std:iso:ts:21496": "what tells of a gain map (HDR)",
+}
 
 
-@dataclass
-class Told:
-    """What the segments before the pixels say.
+@register
+class Jpeg(Format):
+    """JPEG, and the first picture of an MPO."""
 
-    Attributes:
-        exif: without the "Exif" before it.
-        xmp: the packet; further: the extended part, put together.
-        photoshop: image resources, of all segments.
-        comments: as they are.
-        left_out: in words, what has no place in another file.
-        pictures: how many the file holds one after another (MPO).
-        has_resolution: whether the JFIF segment gives one.
-        is_odd: whether there is something that `cleaned` takes away.
-    """
+    name = "JPEG"
+    suffixes = (".jpg", ".jpeg", ".jpe", ".jfif")
+    other_suffixes = (".mpo", ".jpg_large", ".jpeg_large")
+    loader = "jpegload"
+    shrinks = True
+    bytes_interlaced = 3
+    holds = frozenset({"exif", "xmp", "iptc", "photoshop", "comments", "resolution"})
 
-    exif: bytes = b""
-    xmp: bytes = b""
-    further: bytes = b""
-    photoshop: bytes = b""
-    comments: tuple[bytes, ...] = ()
-    left_out: tuple[str, ...] = ()
-    pictures: int = 1
-    has_resolution: bool = False
-    is_odd: bool = False
+    def accepts(self, head: bytes) -> bool:
+        return head.startswith(b"\xff\xd8\xff")
+
+    def look(self, source: Path | bytes, name: str) -> Told:
+        whole = source if isinstance(source, bytes) else source.read_bytes()
+        told, is_odd = _read(io.BytesIO(whole))
+        end = _end_of(whole)
+        if end < 0:
+            told.data = whole + b"\xff\xd9"
+            told.notes = (f"{name} lacks its end marker; all of its pixels are there",)
+        else:
+            told.left_out += behind(whole[end:], told.pictures)
+        if is_odd:
+            told.data = _cleaned(told.data or whole)
+        return told
+
+    def open(self, source: Path | bytes, name: str, how: How) -> "pyvips.Image":
+        return open_vips(source, self.loader, how, strict="warning")
+
+    def check(self, data: Path | bytes) -> None:
+        _check_whole(data if isinstance(data, bytes) else data.read_bytes())
+
+    def metadata(
+        self, source: Path | bytes, told: Told, frame: Frame, image: "pyvips.Image"
+    ) -> Metadata:
+        found = told.metadata or Metadata()
+        resolution = (image.xres, image.yres) if told.has_resolution else None
+        return dataclasses.replace(found, resolution=resolution)
+
+    def losses(self, page: OutputPage) -> list[str]:
+        lost = []
+        if len(page.metadata.exif) > _MOST_EXIF:
+            lost.append("EXIF")
+        if len(photoshop.with_iptc(page.metadata.photoshop, page.metadata.iptc)) > _MOST_PHOTOSHOP:
+            lost.append("IPTC")
+        return [
+            f"JPEG holds 64 kB of {kind} data, and these are more; they are left out"
+            for kind in lost
+        ]
+
+    def write(self, pages: Iterator[OutputPage], output: Output) -> None:
+        page = next(pages)
+        image = page.image.flatten(background=255) if page.image.hasalpha() else page.image
+        bare = output.aside()
+        render(image, "jpegsave", bare, output.threads, Q=95)
+        bare.seek(0)
+        _embed(bare, output.file, page.metadata)
 
 
 def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes, int]]:
@@ -87,24 +131,29 @@ def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes, int]]:
             return
 
 
-def read_told(file: BinaryIO) -> Told:
-    """Read the segments of a file; what is damaged is passed over."""
-    told, pieces, left, end = Told(), {}, [], 2
+def _read(file: BinaryIO) -> tuple[Told, bool]:
+    """What the segments say, and whether there is something that `_cleaned` takes away.
+
+    What is damaged is passed over.
+    """
+    told, is_odd, pieces, left, end = Told(), False, {}, [], 2
+    exif = xmp = extended = resources = b""
+    comments = []
     for marker, content, start in _segments(file):
-        told.is_odd |= start != end or content != _usual(marker, content)
+        is_odd |= start != end or content != _usual(marker, content)
         end = start + 4 + len(content)
-        if marker == 0xE1 and content.startswith(_EXIF) and not told.exif:
-            told.exif = content[len(_EXIF) :]
-        elif marker == 0xE1 and content.startswith(_XMP) and not told.xmp:
-            told.xmp = content[len(_XMP) :]
+        if marker == 0xE1 and content.startswith(_EXIF) and not exif:
+            exif = content[len(_EXIF) :]
+        elif marker == 0xE1 and content.startswith(_XMP) and not xmp:
+            xmp = content[len(_XMP) :]
         elif marker == 0xE1 and content.startswith(_FURTHER_XMP):
             at = len(_FURTHER_XMP)
             name, place = content[at : at + 32], int.from_bytes(content[at + 36 : at + 40])
             pieces.setdefault(name, {})[place] = content[at + 40 :]
         elif marker == 0xED and content.startswith(_PHOTOSHOP):
-            told.photoshop += content[len(_PHOTOSHOP) :]
+            resources += content[len(_PHOTOSHOP) :]
         elif marker == _COMMENT:
-            told.comments += (content,)
+            comments.append(content)
         elif marker == 0xE0 and content.startswith(b"JFIF\0"):
             density = int.from_bytes(content[8:10]) * int.from_bytes(content[10:12])
             told.has_resolution = content[7:8] in (b"\1", b"\2") and density > 0
@@ -116,9 +165,17 @@ def read_told(file: BinaryIO) -> Told:
             left.append(_name(marker, content))
     told.left_out = tuple(dict.fromkeys(left))
     for name, parts in pieces.items():
-        if name in told.xmp:
-            told.further = b"".join(parts[place] for place in sorted(parts))
-    return told
+        if name in xmp:
+            extended = b"".join(parts[place] for place in sorted(parts))
+    told.metadata = Metadata(
+        exif,
+        xmp=xmp,
+        extended=extended,
+        iptc=photoshop.iptc_of(resources),
+        photoshop=resources,
+        comments=tuple(comments),
+    )
+    return told, is_odd
 
 
 def _name(marker: int, content: bytes) -> str:
@@ -131,7 +188,6 @@ def _name(marker: int, content: bytes) -> str:
 
 
 def _count_pictures(block: bytes) -> int:
-    from colorizer.pictures.tags import Tags
 
     try:
         return int(next(Tags(io.BytesIO(block)).chain()).first(0xB001, 1))
@@ -139,37 +195,32 @@ def _count_pictures(block: bytes) -> int:
         return 1
 
 
-def has_end(source: Path | bytes) -> bool:
-    """Whether the end marker follows the pixels; bytes after it do not matter."""
-    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - 1024))
-        if file.read().rstrip(b"\0").endswith(b"\xff\xd9"):
-            return True
-        data = source if isinstance(source, bytes) else source.read_bytes()
-        place = 0
-        for _, content, start in _segments(file):
-            place = start + 4 + len(content)
+def _end_of(data: bytes) -> int:
+    """Where the picture ends: the place behind its end marker; -1 where that is missing."""
+    file = io.BytesIO(data)
+    place = 0
+    for _, content, start in _segments(file):
+        place = start + 4 + len(content)
     while place:  # from marker to marker: after each scan may come further ones
         found = _MARKER.search(data, place)
         if not found:
-            return False
+            break
         if found[0][1] == 0xD9:
-            return True
+            return found.end()
         place = found.end() + int.from_bytes(data[found.end() : found.end() + 2])
-    return False
+    return len(data) if data.rstrip(b"\0").endswith(b"\xff\xd9") else -1
 
 
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 
 
-def cleaned(data: bytes) -> bytes:
+def _cleaned(data: bytes) -> bytes:
     """The file without what libjpeg warns of before any pixel, so that damage alone is warned of.
 
     These are stray bytes between segments, and numbers that everybody takes as the usual ones.
     """
     file = io.BytesIO(data)
-    parts = [mark_segment(m, _usual(m, content)) for m, content, _ in _segments(file)]
+    parts = [_segment(m, _usual(m, content)) for m, content, _ in _segments(file)]
     return b"\xff\xd8" + b"".join(parts) + data[file.tell() :]
 
 
@@ -182,7 +233,7 @@ def _usual(marker: int, content: bytes) -> bytes:
     return content
 
 
-def check_whole(data: bytes) -> None:
+def _check_whole(data: bytes) -> None:
     """Decode all of a file, small, to see whether it is damaged, as far as JPEG can show that.
 
     libvips does not look at what is left over when the last row is decoded, by which most damage
@@ -203,48 +254,32 @@ def check_whole(data: bytes) -> None:
             raise
 
 
-def mark_segment(marker: int, content: bytes) -> bytes:
+def _segment(marker: int, content: bytes) -> bytes:
     return bytes((0xFF, marker)) + (len(content) + 2).to_bytes(2) + content
 
 
-def embed(
-    source: BinaryIO,
-    target: BinaryIO,
-    *,
-    exif: bytes,
-    xmp: bytes,
-    further: bytes,
-    photoshop: bytes,
-    comments: tuple[bytes, ...],
-    resolution: tuple[float, float] | None,
-) -> None:
-    """Copy a JPEG that libvips has written, with metadata in it.
-
-    Args:
-        exif, xmp, photoshop: each no longer than a segment; empty if there are none.
-        further: extended XMP, to which the packet points by its MD5; any length.
-        resolution: across and down, in pixels per millimeter.
-    """
-    import shutil
-
-    segments = [mark_segment(0xE0, _jfif(resolution))]
+def _embed(source: BinaryIO, target: BinaryIO, metadata: Metadata) -> None:
+    """Copy a JPEG that libvips has written, with metadata in it, as far as segments hold them."""
+    packet, further = split_xmp(metadata.xmp, _MOST_XMP)
+    resources = photoshop.with_iptc(metadata.photoshop, metadata.iptc)
+    segments = [_segment(0xE0, _jfif(metadata.resolution))]
     for marker, _, start in _segments(source):
         if marker != 0xE0:  # what libvips may have written of JFIF
             source.seek(start)
             break
-    if exif:
-        segments.append(mark_segment(0xE1, _EXIF + exif))
-    if xmp:
-        segments.append(mark_segment(0xE1, _XMP + xmp))
+    if metadata.exif and len(metadata.exif) <= _MOST_EXIF:
+        segments.append(_segment(0xE1, _EXIF + metadata.exif))
+    if packet:
+        segments.append(_segment(0xE1, _XMP + packet))
     if further:
         head = _FURTHER_XMP + hashlib.md5(further).hexdigest().upper().encode()
         head += len(further).to_bytes(4)
         for at in range(0, len(further), _PIECE):
             piece = at.to_bytes(4) + further[at : at + _PIECE]
-            segments.append(mark_segment(0xE1, head + piece))
-    if photoshop:
-        segments.append(mark_segment(0xED, _PHOTOSHOP + photoshop))
-    segments += [mark_segment(_COMMENT, comment) for comment in comments]
+            segments.append(_segment(0xE1, head + piece))
+    if resources and len(resources) <= _MOST_PHOTOSHOP:
+        segments.append(_segment(0xED, _PHOTOSHOP + resources))
+    segments += [_segment(_COMMENT, comment) for comment in metadata.comments]
     target.write(b"\xff\xd8" + b"".join(segments))
     shutil.copyfileobj(source, target, 1 << 20)
 

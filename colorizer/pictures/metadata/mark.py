@@ -3,13 +3,10 @@
 import os
 from pathlib import Path
 
-__all__ = ["MARKLESS", "SYSTEM", "is_marked"]
+__all__ = ["SYSTEM", "is_marked"]
 
 SYSTEM = "Colorizer, model"
 """How the field AISystemUsed of the XMP of our results begins."""
-
-MARKLESS = frozenset((".bmp", ".gif"))
-"""Extensions of formats that hold no XMP, and so no mark."""
 
 _NEEDLE = f"AISystemUsed>{SYSTEM}".encode()
 _REACH = 1 << 18  # bytes from either end: metadata are before or after all pixels

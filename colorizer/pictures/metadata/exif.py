@@ -10,7 +10,7 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
-from colorizer.pictures.tags import ASCII, LONG, RATIONAL, SHORT, Directory, Tag, Tags
+from colorizer.pictures.metadata.tags import ASCII, LONG, RATIONAL, SHORT, Directory, Tag, Tags
 
 __all__ = [
     "DIRECTORIES",
@@ -19,6 +19,7 @@ __all__ = [
     "orientation",
     "resolution_of",
     "resolution_tags",
+    "says_more",
     "tidied",
     "to_tags",
 ]
@@ -36,7 +37,7 @@ _CODING = frozenset(  # tags that describe pixels, their coding and color space,
         *(292, 293, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 326, 327, 328, 330, 332),
         *(333, 334, 336, 338, 339, 340, 341, 342, 343, 344, 345, 346, 347, 351),
         *range(512, 522),
-        *(529, 530, 531, 532, 559, 32995, 32996, 32997, 32998, 34232, 34675, 37724),
+        *(529, 530, 531, 532, 559, 32995, 32996, 32997, 32998, 34232, 34675, 37724, 52545),
     }
 )
 _ELSEWHERE = frozenset({282, 283, 296, 700, 33723, 34377})  # resolution, XMP, IPTC, Photoshop
@@ -135,6 +136,11 @@ def to_tags(block: bytes) -> dict[int, Any]:
     tags = Tags.of_block(block)
     main = next(tags.chain(), None)
     return {} if main is None else tags.tree(main, DIRECTORIES)
+
+
+def says_more(block: bytes) -> bool:
+    """Whether a block says anything of the picture beside its resolution."""
+    return bool(block) and bool(describing(to_tags(block)))
 
 
 def _below(tags: Tags, directory: Directory, tag: int) -> list[Directory]:

@@ -14,7 +14,15 @@ import numpy as np
 
 from colorizer.color.lab import f_to_xyz, light_to_srgb
 
-__all__ = ["SRGB", "MatrixProfile", "color_space", "gamma_profile", "read_profile"]
+__all__ = [
+    "PRIMARIES",
+    "SRGB",
+    "TRANSFERS",
+    "MatrixProfile",
+    "color_space",
+    "named_profile",
+    "read_profile",
+]
 
 # Linear sRGB to XYZ, adapted to D50 by Bradford: http://www.brucelindbloom.com
 _SRGB_TO_D50 = np.array(
@@ -82,13 +90,54 @@ def read_profile(profile: bytes) -> MatrixProfile | None:
         return None
 
 
-def gamma_profile(gamma: float, is_gray: bool) -> bytes:
-    """A profile of codes that are linear light to the power 1 / `gamma`, of sRGB's primaries."""
-    curve = b"para\0\0\0\0\0\0\0\0" + _fixed(gamma)
-    tags = {b"kTRC": curve} if is_gray else {}
+PRIMARIES = {  # x and y of white, red, green and blue
+    1: (0.3127, 0.3290, 0.640, 0.330, 0.300, 0.600, 0.150, 0.060),  # sRGB
+    5: (0.3127, 0.3290, 0.640, 0.330, 0.290, 0.600, 0.150, 0.060),
+    6: (0.3127, 0.3290, 0.630, 0.340, 0.310, 0.595, 0.155, 0.070),
+    7: (0.3127, 0.3290, 0.630, 0.340, 0.310, 0.595, 0.155, 0.070),
+    9: (0.3127, 0.3290, 0.708, 0.292, 0.170, 0.797, 0.131, 0.046),  # BT.2020
+    11: (0.3140, 0.3510, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
+    12: (0.3127, 0.3290, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),  # Display P3
+}
+"""Of the color spaces of ITU-T H.273, by its numbers."""
+
+_BT709 = (1 / 0.45, 1 / 1.099296827, 0.099296827 / 1.099296827, 1 / 4.5, 4.5 * 0.018053969)
+TRANSFERS = {
+    **dict.fromkeys((1, 6, 14, 15), _BT709),
+    4: (2.2,),
+    5: (2.8,),
+    8: (1.0,),
+    13: (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045),
+}
+"""Curves of H.273 by its numbers, as parameters of ICC's parametric curves."""
+
+_BRADFORD = np.array(
+    [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
+)
+
+
+def named_profile(
+    curve: tuple[float, ...], chromaticities: tuple[float, ...], is_gray: bool
+) -> bytes:
+    """A profile of a parametric curve and of primaries; empty if that is sRGB.
+
+    Args:
+        curve: one parameter or five, see `TRANSFERS`.
+        chromaticities: see `PRIMARIES`.
+
+    Raises:
+        ValueError: primaries that make no color space.
+    """
+    is_srgb = chromaticities == PRIMARIES[1] or is_gray
+    if is_srgb and curve == TRANSFERS[13]:
+        return b""
+    colorants = _SRGB_TO_D50 if is_srgb else _colorants(chromaticities)
+    kind = {1: 0, 5: 3}[len(curve)]
+    numbers = b"para\0\0\0\0" + kind.to_bytes(2) + b"\0\0" + _fixed(*curve)
+    tags = {b"kTRC": numbers} if is_gray else {}
     for number, channel in enumerate(() if is_gray else (b"r", b"g", b"b")):
-        tags[channel + b"XYZ"] = b"XYZ \0\0\0\0" + _fixed(*_SRGB_TO_D50[:, number])
-        tags[channel + b"TRC"] = curve
+        tags[channel + b"XYZ"] = b"XYZ \0\0\0\0" + _fixed(*colorants[:, number])
+        tags[channel + b"TRC"] = numbers
     tags[b"wtpt"] = b"XYZ \0\0\0\0" + _fixed(*_SRGB_TO_D50.sum(1))
     place, table, body = 132 + 12 * len(tags), len(tags).to_bytes(4), b""
     for name, value in tags.items():
@@ -98,6 +147,19 @@ def gamma_profile(gamma: float, is_gray: bool) -> bytes:
     head = b"\0" * 8 + b"\x04\0\0\0mntr" + space + b"XYZ " + b"\0" * 12 + b"acsp" + b"\0" * 28
     head += _fixed(*_SRGB_TO_D50.sum(1)) + b"\0" * 48
     return (4 + len(head + table + body)).to_bytes(4) + head[4:] + table + body
+
+
+def _colorants(chromaticities: tuple[float, ...]) -> np.ndarray:
+    """Linear RGB of these primaries to XYZ, adapted to D50 by Bradford."""
+    x, y = np.reshape(chromaticities, (4, 2)).T
+    white, *columns = np.stack([x / y, np.ones(4), (1 - x - y) / y], 1)
+    primaries = np.stack(columns, 1)
+    to_xyz = primaries * np.linalg.solve(primaries, white)
+    gains = (_BRADFORD @ _SRGB_TO_D50.sum(1)) / (_BRADFORD @ white)
+    colorants = np.linalg.inv(_BRADFORD) @ (gains[:, None] * _BRADFORD) @ to_xyz
+    if not np.abs(colorants).max() < 100:
+        raise ValueError("primaries of no colors")
+    return colorants
 
 
 def _fixed(*numbers: float) -> bytes:

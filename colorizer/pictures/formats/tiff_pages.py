@@ -6,15 +6,17 @@ Sources: TIFF 6.0 (1992), its Technical Note 1 (SubIFDs), Adobe's DNG specificat
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from colorizer.errors import ColorizerError
-from colorizer.pictures.tags import SHORT, Directory, Tag, Tags
+from colorizer.pictures.formats.format import Frame
+from colorizer.pictures.metadata.tags import SHORT, Directory, Tag, Tags
+from colorizer.pictures.source import opened
 
 if TYPE_CHECKING:
     import pyvips
 
-__all__ = ["STRIPS", "Channels", "Frame", "channels_of", "find_frames", "opened", "readable"]
+__all__ = ["STRIPS", "Channels", "channels_of", "find_frames"]
 
 STRIPS = frozenset((273, 279, 324, 325))
 """Tags with the places and sizes of strips and tiles: long, and told by nobody else."""
@@ -62,25 +64,6 @@ class Channels:
     is_white_zero: bool = False
     extra: tuple[int, ...] = ()
     planes: int = 0
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A picture in a file: the number of its page, that of its SubIFD or -1, and its tags.
-
-    Attributes:
-        loader: "" for that of the file, or the name of another reader.
-    """
-
-    page: int = 0
-    sub: int = -1
-    directory: Directory | None = None
-    loader: str = ""
-
-
-def opened(source: Path | bytes) -> BinaryIO:
-    """A file, or the bytes of one, to read."""
-    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
 
 
 def find_frames(source: Path | bytes, name: str) -> tuple[list[Frame], tuple[str, ...]]:

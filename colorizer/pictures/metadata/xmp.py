@@ -30,7 +30,22 @@ _OLD = {  # what describes the old pixels: their coding, size, place, color spac
     "http://ns.adobe.com/photoshop/1.0/": ("ColorMode", "ICCProfile"),
     "http://ns.adobe.com/xap/1.0/": ("Thumbnails",),
     _NOTE: ("HasExtendedXMP",),
+    "http://ns.google.com/photos/1.0/camera/": (  # of the film behind a picture
+        *("MotionPhoto", "MotionPhotoVersion", "MotionPhotoPresentationTimestampUs"),
+        *("MicroVideo", "MicroVideoVersion", "MicroVideoOffset"),
+        "MicroVideoPresentationTimestampUs",
+    ),
 }
+_BESIDE = (  # what speaks of films, gain maps and depth maps that stood behind the old pixels
+    "http://ns.google.com/photos/1.0/container/",
+    "http://ns.google.com/photos/dd/1.0/",
+    "http://ns.adobe.com/hdr-gain-map/",
+    "http://ns.apple.com/HDRGainMap/",
+    "http://ns.apple.com/HDRToneMap/",
+    "http://ns.apple.com/pixeldatainfo/",
+    "http://ns.apple.com/depthData/",
+)
+_TERMS = "http://purl.org/dc/terms/"
 
 
 def mark_xmp(packet: bytes, system: str, version: str, further: bytes = b"") -> tuple[bytes, bool]:
@@ -59,9 +74,14 @@ def mark_xmp(packet: bytes, system: str, version: str, further: bytes = b"") -> 
         "AISystemUsed": system,
         "AISystemVersionUsed": version,
     }
-    for namespace, names in (_OLD | {_IPTC: tuple(texts)}).items():
-        for name in names:
-            _drop(document, namespace, name)
+    old = [
+        node
+        for element in document.getElementsByTagName("*")
+        for node in (element, *element.attributes.values())
+        if _is_old(node, tuple(texts))
+    ]
+    for node in old:
+        _drop(node)
     rdf.appendChild(_description(document, texts))
     return b"".join(node.toxml().encode() for node in document.childNodes), lost
 
@@ -116,10 +136,18 @@ def _printable(text: str) -> str:
     return "".join(character if character >= " " else "?" for character in text)
 
 
-def _drop(document: minidom.Document, namespace: str, name: str) -> None:
+def _is_old(node: minidom.Node, ours: tuple[str, ...]) -> bool:
+    """Whether a property, an element or an attribute, no longer holds, or is written anew."""
+    space, name = node.namespaceURI or "", node.localName
+    if space == _TERMS and name == "provenance":  # of content credentials, which do not stay
+        return "jumbf" in (node.value if isinstance(node, minidom.Attr) else node.toxml())
+    return name in (_OLD | {_IPTC: ours}).get(space, ()) or space.startswith(_BESIDE)
+
+
+def _drop(node: minidom.Node) -> None:
     """Remove a property, which XMP may write as an element or as an attribute."""
-    for element in document.getElementsByTagNameNS(namespace, name):
-        element.parentNode.removeChild(element)
-    for element in document.getElementsByTagNameNS(_RDF, "Description"):
-        if element.hasAttributeNS(namespace, name):
-            element.removeAttributeNS(namespace, name)
+    if isinstance(node, minidom.Attr):
+        if node.ownerElement is not None:
+            node.ownerElement.removeAttributeNode(node)
+    elif node.parentNode is not None:
+        node.parentNode.removeChild(node)

@@ -1,0 +1,57 @@
+"""BMP, by Pillow: the libvips wheel has neither a reader nor a writer for it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from colorizer.pictures.formats.format import Format, How, Output, OutputPage, Told, register
+from colorizer.pictures.formats.pillow import blank, from_array, opened_by, with_metadata
+from colorizer.pictures.formats.vips import limited
+from colorizer.pictures.metadata.behind import behind
+from colorizer.pictures.source import opened
+
+if TYPE_CHECKING:
+    import pyvips
+
+__all__ = ["Bmp"]
+
+
+@register
+class Bmp(Format):
+    """BMP."""
+
+    name = "BMP"
+    suffixes = (".bmp",)
+    bytes_read = bytes_written = 8
+    holds = frozenset({"alpha", "resolution"})
+
+    def accepts(self, head: bytes) -> bool:
+        return head.startswith(b"BM") and head[15:18] == b"\0\0\0"  # the size of what follows
+
+    def look(self, source: Path | bytes, name: str) -> Told:
+        with opened(source) as file:
+            size = int.from_bytes(file.read(6)[2:], "little")
+            file.seek(size)
+            return Told(left_out=behind(file.read()) if size > 54 else ())
+
+    def open(self, source: Path | bytes, name: str, how: How) -> "pyvips.Image":
+        from PIL.BmpImagePlugin import BmpImageFile
+
+        with opened_by(BmpImageFile, source, how) as bmp:
+            mode = {"1": "L", "P": "RGB"}.get(bmp.mode, bmp.mode)
+            if how.header:
+                image = blank(*bmp.size, bands=len(mode))
+            else:
+                image = from_array(np.asarray(bmp.convert(mode)))
+            across, down = bmp.info.get("dpi", (0, 0))
+        return with_metadata(image, resolution=(across / 25.4, down / 25.4))
+
+    def write(self, pages: Iterator[OutputPage], output: Output) -> None:
+        from PIL import Image
+
+        page = next(pages)
+        across, down = page.metadata.resolution or (0, 0)  # else Pillow makes one up
+        pixels = Image.fromarray(limited(page.image, output.threads).numpy())
+        pixels.save(output.file, "BMP", dpi=(across * 25.4, down * 25.4))

@@ -1,0 +1,1 @@
+"""What files say beside their pixels: each kind is read, made to fit, and written."""
