@@ -47,8 +47,8 @@ def losses(metadata: Metadata, saver: str, kind: str, name: str) -> list[str]:
     lost = []
     if holds_none and metadata.exif:
         lost.append(f"{name}: {kind} holds no EXIF data; they are left out")
-    if holds_none:
-        lost.append(f"{name}: {kind} holds no XMP; it is left out, and so is the mark of a model")
+    if saver == "bmp":
+        lost.append(f"{name}: BMP has no place for XMP; it lies where other programs do not look")
     if saver == "jpegsave" and len(metadata.exif) > _MOST_EXIF:
         lost.append(f"{name}: JPEG holds 64 kB of EXIF data, and these are more; they are left out")
     resources = photoshop.with_iptc(metadata.photoshop, metadata.iptc)

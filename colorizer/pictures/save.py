@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.pictures import embed
 from colorizer.pictures.header import reason
+from colorizer.pictures.mark import add_xmp
 from colorizer.pictures.metadata import Metadata
 from colorizer.pictures.opening import vips_path
 from colorizer.support.files import temporary, whole
@@ -209,10 +210,12 @@ def _write(
     if saver == "bmp":  # of which Pillow would make a resolution up
         across, down = page.metadata.resolution or (0, 0)
         options = options | {"dpi": (across * 25.4, down * 25.4)}
-    if saver in ("gifsave", "bmp", "heifsave"):  # nothing is added to these
+    if saver in ("gifsave", "bmp", "heifsave"):
         _render(image, saver, options, target, threads)
         if saver == "heifsave":
             embed.amend_avif(target, page.metadata)
+        elif page.metadata.xmp:
+            add_xmp(target, saver.removesuffix("save"), page.metadata.xmp)
         return
     bare = new()
     _render(image, saver, options, bare, threads)

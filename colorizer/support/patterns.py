@@ -1,5 +1,7 @@
 """Addresses that stand for several: braces, as a shell expands them, and wildcards."""
 
+import glob
+import os
 import re
 from itertools import product
 
@@ -8,23 +10,54 @@ from colorizer.support.stores import connect, is_remote
 
 __all__ = ["expand", "expand_braces"]
 
+_MAGIC = "*?["
+
 
 def expand(location: str) -> list[str]:
     """The addresses that a pattern stands for: {000..999}, {a,b}, and * ? [ ] where it has them.
 
+    What is there under just this name is meant as it is, and so are folders in which a pattern is.
+
     Raises:
         ColorizerError: the store cannot be listed.
     """
+    if not any(sign in location for sign in "*?[{") or _exists(location):
+        return [location]
     found = []
     for url in expand_braces(location):
-        if not any(sign in url for sign in "*?["):
+        if not any(sign in url for sign in _MAGIC) or _exists(url):
             found.append(url)
             continue
-        fs, path = connect(url)
+        pattern = _escaped(url)
+        if not is_remote(url):
+            found += sorted(glob.glob(pattern, recursive=True))
+            continue
+        fs, path = connect(pattern)
         fs.invalidate_cache()
         paths = sorted(persist(lambda fs=fs, path=path: fs.glob(path), url))
-        found += [fs.unstrip_protocol(p) if is_remote(url) else p for p in paths]
+        found += [fs.unstrip_protocol(p) for p in paths]
     return found
+
+
+def _escaped(url: str) -> str:
+    """A pattern, of which the folders that there are stand for themselves."""
+    parts = url.split("/")
+    for count in range(len(parts) - 1, 0, -1):
+        folder = "/".join(parts[:count])
+        if not any(sign in folder for sign in _MAGIC):
+            return url
+        if _exists(folder):
+            plain = re.sub(r"([*?[])", r"[\1]", folder)
+            return "/".join([plain, *parts[count:]])
+    return url
+
+
+def _exists(address: str) -> bool:
+    if not is_remote(address):
+        return os.path.lexists(address)
+    fs, path = connect(address)
+    fs.invalidate_cache()
+    return persist(lambda: fs.exists(path), address)
 
 
 def expand_braces(pattern: str) -> list[str]:

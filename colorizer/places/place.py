@@ -1,0 +1,347 @@
+"""Where photos lie and results go: a folder or a file, on this machine, in a store, or a stream."""
+
+import os
+import shutil
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, NamedTuple
+
+from colorizer.errors import ColorizerError
+from colorizer.pictures.mark import bears_mark, is_marked
+from colorizer.pictures.opening import loader_of_bytes
+from colorizer.places.archive import ARCHIVE, is_marked_archive
+from colorizer.places.formats import PICTURES, original_of
+from colorizer.support.files import temporary, whole
+from colorizer.support.patterns import expand
+from colorizer.support.stores import Store, is_remote, look, read
+from colorizer.support.tree import walk
+
+__all__ = [
+    "Bucket",
+    "Disk",
+    "Found",
+    "Place",
+    "Stream",
+    "check_replaceable",
+    "find_all",
+    "place_of",
+]
+
+
+class Found(NamedTuple):
+    """What lies in a folder.
+
+    Attributes:
+        name: relative to the folder, with `/`.
+        modified: when it changed, in seconds since 1970; 0 if that is not known.
+        passed: why it is no photo to color; empty if it is one.
+        problem: why it could not be looked at.
+    """
+
+    name: str
+    modified: float = 0.0
+    passed: str = ""
+    problem: str = ""
+
+
+class Place(ABC):
+    """What a path is, wherever it lies.
+
+    Args:
+        address: a path of this machine or a URL.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def __truediv__(self, name: str) -> "Place":
+        return place_of(f"{self.address.rstrip('/')}/{name}")
+
+    @property
+    def suffix(self) -> str:
+        """As of a path, in lower case."""
+        return PurePosixPath(self.address).suffix.lower()
+
+    def is_ours(self) -> bool | None:
+        """Whether a result of ours is there, by its mark; None if nothing is there.
+
+        Raises:
+            ColorizerError: that cannot be told.
+        """
+        try:
+            if self.suffix == ARCHIVE:
+                return is_marked_archive(self.look(0, 1 << 16))
+            return bears_mark(self.look)
+        except ColorizerError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return None
+            raise
+
+    def folds_case(self) -> bool:
+        """Whether names here that differ in case only are names of one file."""
+        return False
+
+    @abstractmethod
+    def is_folder(self) -> bool:
+        """Whether it holds files; of a store, its name tells."""
+
+    @abstractmethod
+    def what_it_is(self, archives: bool) -> tuple[str, str]:
+        """Why a file is no photo to color, or why it cannot be looked at; empty, if it is one.
+
+        Args:
+            archives: take tar shards for photos.
+        """
+
+    @abstractmethod
+    def modified(self) -> float | None:
+        """When the file changed, in seconds since 1970, 0 if unknown; None if there is none."""
+
+    @abstractmethod
+    def results(self) -> dict[str, float] | None:
+        """When each file changed, by address, from one listing; None: files are asked for it."""
+
+    @abstractmethod
+    def look(self, first: int, last: int | None) -> bytes:
+        """Some bytes of the file, see `bears_mark`; raises ColorizerError if it cannot be had."""
+
+    @abstractmethod
+    def read(self) -> bytes:
+        """All bytes of the file; raises ColorizerError if it cannot be had."""
+
+    @abstractmethod
+    def write(self, content: bytes | Path) -> None:
+        """Make the file of bytes or of another file, whole or not at all; ColorizerError if not."""
+
+    @abstractmethod
+    def find(self, without: "Place | None", archives: bool) -> Iterator[Found]:
+        """All files of the folder at any depth.
+
+        Args:
+            without: a folder in it that is passed over.
+            archives: see `what_it_is`.
+
+        Raises:
+            ColorizerError: it cannot be listed.
+        """
+
+    @abstractmethod
+    def contains(self, other: "Place") -> bool:
+        """Whether another place lies in this folder, or is it, whatever ways lead to them."""
+
+
+class Disk(Place):
+    """A path of this machine."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.path = Path(address)
+
+    def __truediv__(self, name: str) -> "Disk":
+        return Disk(str(self.path / name))
+
+    def is_ours(self) -> bool | None:
+        if not os.path.lexists(self.path):
+            return None
+        if self.suffix == ARCHIVE:
+            with suppress(ColorizerError):
+                return is_marked_archive(self.look(0, 1 << 16))
+            return False
+        return is_marked(self.path)
+
+    def folds_case(self) -> bool:
+        folder = next(path for path in (self.path, *self.path.absolute().parents) if path.is_dir())
+        with suppress(OSError), temporary(folder / "x", "-Aa") as path:
+            return path.with_name(path.name.swapcase()).exists()
+        return False
+
+    def is_folder(self) -> bool:
+        return self.path.is_dir()
+
+    def what_it_is(self, archives: bool, siblings: frozenset[str] = frozenset()) -> tuple[str, str]:
+        if archives and self.suffix == ARCHIVE:
+            return "", ""
+        if (original := original_of(self.path.name, siblings)) and is_marked(self.path):
+            return f"what was made of {original}", ""
+        if self.suffix in PICTURES:
+            return "", ""
+        if self.path.exists() and not self.path.is_file():
+            return "a device or a pipe", ""
+        try:
+            known = loader_of_bytes(self.look(0, 32))
+        except ColorizerError as error:
+            return "", str(error)
+        return "" if known else "no picture of a known format", ""
+
+    def modified(self) -> float | None:
+        with suppress(OSError):
+            return self.path.stat().st_mtime
+        return 0.0 if os.path.lexists(self.path) else None
+
+    def results(self) -> None:
+        return None
+
+    def look(self, first: int, last: int | None) -> bytes:
+        try:
+            with self.path.open("rb") as file:
+                file.seek(first if first >= 0 else max(0, file.seek(0, os.SEEK_END) + first))
+                return file.read(-1 if last is None else last - first)
+        except FileNotFoundError as error:
+            raise ColorizerError(f"there is no file {self.path}") from error
+        except OSError as error:
+            raise ColorizerError(f"{self.path} cannot be read: {error.strerror}") from error
+
+    def read(self) -> bytes:
+        return self.look(0, None)
+
+    def write(self, content: bytes | Path) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with whole(self.path) as work:
+                if isinstance(content, bytes):
+                    work.write_bytes(content)
+                else:
+                    shutil.copyfile(content, work)
+        except OSError as error:
+            raise ColorizerError(f"{self.path} cannot be written: {error.strerror}") from error
+
+    def find(self, without: Place | None, archives: bool) -> Iterator[Found]:
+        own = without.path if isinstance(without, Disk) else None
+        for entry in walk(self.path, own):
+            name = entry.path.relative_to(self.path).as_posix()
+            passed, problem = entry.passed, entry.failed
+            if not passed and not problem:
+                passed, problem = Disk(str(entry.path)).what_it_is(archives, entry.siblings)
+            yield Found(name, 0.0, passed, problem)
+
+    def contains(self, other: Place) -> bool:
+        if not isinstance(other, Disk):
+            return False
+        return Path(os.path.realpath(other.path)).is_relative_to(os.path.realpath(self.path))
+
+
+class Bucket(Place):
+    """A URL: a folder or a file of a store."""
+
+    def is_folder(self) -> bool:
+        return self.address.endswith("/") or self.suffix not in (*PICTURES, ARCHIVE)
+
+    def what_it_is(self, archives: bool) -> tuple[str, str]:
+        taken = self.suffix in PICTURES or (archives and self.suffix == ARCHIVE)
+        return "" if taken else "not named as a picture", ""
+
+    def modified(self) -> float | None:
+        return 0.0
+
+    def results(self) -> dict[str, float]:
+        store = Store(self.address)
+        found = store.find() if store.exists() else ()
+        return {store.address(name): modified for name, modified in found}
+
+    def look(self, first: int, last: int | None) -> bytes:
+        return look(self.address, first, last)
+
+    def read(self) -> bytes:
+        return read(self.address)
+
+    def write(self, content: bytes | Path) -> None:
+        folder, _, name = self.address.rpartition("/")
+        Store(folder).write(name, content)
+
+    def find(self, without: Place | None, archives: bool) -> Iterator[Found]:
+        own = Store(without.address) if isinstance(without, Bucket) else None
+        for name, modified in Store(self.address).find(without=own):
+            yield Found(name, modified, *Bucket(f"/{name}").what_it_is(archives))
+
+    def contains(self, other: Place) -> bool:
+        return isinstance(other, Bucket) and Store(other.address) in Store(self.address)
+
+
+class Stream(Place):
+    """Standard input, read once, and standard output."""
+
+    def is_ours(self) -> None:
+        return None
+
+    def is_folder(self) -> bool:
+        return False
+
+    def what_it_is(self, archives: bool) -> tuple[str, str]:
+        return "", ""
+
+    def modified(self) -> float | None:
+        return 0.0
+
+    def results(self) -> None:
+        return None
+
+    def look(self, first: int, last: int | None) -> bytes:
+        return self.read()[first:last]
+
+    def read(self) -> bytes:
+        if not (data := _all_of(sys.stdin.buffer)):
+            raise ColorizerError("there is nothing at standard input")
+        return data
+
+    def write(self, content: bytes | Path) -> None:
+        assert isinstance(content, bytes)  # an archive needs a name
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+
+    def find(self, without: Place | None, archives: bool) -> Iterator[Found]:
+        return iter(())
+
+    def contains(self, other: Place) -> bool:
+        return False
+
+
+def place_of(address: str | os.PathLike[str]) -> Place:
+    """The place of an address: a path, a URL, or "-" for standard input and output."""
+    text = os.fspath(address)
+    if text == "-":
+        return Stream(text)
+    if not is_remote(text):
+        return Disk(text)
+    scheme, _, path = text.partition("://")
+    return Disk(path) if scheme.lower() in ("file", "local") else Bucket(text)
+
+
+def find_all(place: Place) -> list[Place]:
+    """A place itself; or all that it stands for, if it is a pattern; raises ColorizerError."""
+    if isinstance(place, Stream):
+        return [place]
+    found = expand(place.address)
+    return [place] if found == [place.address] else [place_of(address) for address in found]
+
+
+def check_replaceable(target: Place, source: Place | None = None) -> None:
+    """Raise ColorizerError where a file is that is no result of ours, or is the source itself."""
+    ours = target.is_ours()
+    if ours is None:
+        return
+    if not ours:
+        raise ColorizerError(
+            f"{target.address} is there already and bears no mark of ours, so it is not replaced;"
+            " name another output, or say --overwrite"
+        )
+    if source is not None and _same(source, target):
+        raise ColorizerError(
+            f"{source.address} would be replaced by its own result; name another output, or say"
+            " --overwrite"
+        )
+
+
+def _same(one: Place, other: Place) -> bool:
+    if isinstance(one, Disk) and isinstance(other, Disk):
+        with suppress(OSError):
+            return one.path.samefile(other.path)
+    return one.contains(other) and other.contains(one)
+
+
+@cache
+def _all_of(stream: BinaryIO) -> bytes:
+    return stream.read()
