@@ -37,9 +37,7 @@ def add_xmp(file: BinaryIO, kind: str, packet: bytes) -> None:
     """
     if kind == "gif":
         file.seek(-1, os.SEEK_END)  # its trailer
-        trailer = bytes(
-            (1, *range(255, -1, -1), 0)
-        )  # leads blind readers to the end, from anywhere
+        trailer = bytes((1, *range(255, -1, -1), 0))  # by which blind readers find the end
         file.write(b"!\xff\x0bXMP DataXMP" + packet + trailer + b";")
         return
     file.seek(0)

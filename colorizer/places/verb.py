@@ -116,7 +116,7 @@ def _tell(found: Plan, result: Result, output: str | None, collection: bool) -> 
     for note in result.notes:
         _note(note)
     counts, items = result.counts, len(found.todo) + len(found.done) + len(found.passed)
-    if items == 1 and found.todo:
+    if items == 1 and found.todo and not (collection and found.report):
         if counts["colored"] and found.todo[0].target != "-":
             print(found.todo[0].target)
     elif items:

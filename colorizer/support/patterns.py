@@ -10,25 +10,25 @@ from colorizer.support.stores import connect, is_remote
 
 __all__ = ["expand", "expand_braces"]
 
-_MAGIC = "*?["
-
 
 def expand(location: str) -> list[str]:
     """The addresses that a pattern stands for: {000..999}, {a,b}, and * ? [ ] where it has them.
 
-    What is there under just this name is meant as it is, and so are folders in which a pattern is.
+    What is there under just this name is meant as it is, and so are the folders that it names.
 
     Raises:
         ColorizerError: the store cannot be listed.
     """
-    if not any(sign in location for sign in "*?[{") or _exists(location):
+    folder, last = _apart(location)
+    if not any(sign in last for sign in "*?[{"):
         return [location]
     found = []
-    for url in expand_braces(location):
-        if not any(sign in url for sign in _MAGIC) or _exists(url):
+    for name in expand_braces(last):
+        url = folder + name
+        if not any(sign in name for sign in "*?["):
             found.append(url)
             continue
-        pattern = _escaped(url)
+        pattern = re.sub(r"([*?[])", r"[\1]", folder) + name
         if not is_remote(url):
             found += sorted(glob.glob(pattern, recursive=True))
             continue
@@ -39,17 +39,18 @@ def expand(location: str) -> list[str]:
     return found
 
 
-def _escaped(url: str) -> str:
-    """A pattern, of which the folders that there are stand for themselves."""
-    parts = url.split("/")
-    for count in range(len(parts) - 1, 0, -1):
-        folder = "/".join(parts[:count])
-        if not any(sign in folder for sign in _MAGIC):
-            return url
-        if _exists(folder):
-            plain = re.sub(r"([*?[])", r"[\1]", folder)
-            return "/".join([plain, *parts[count:]])
-    return url
+def _apart(location: str) -> tuple[str, str]:
+    """The longest beginning that is no pattern, or that is there as it is; and the rest."""
+    parts = re.split(r"(?<=[^/])(?=/)", location)
+    for count in range(len(parts), 0, -1):
+        folder = "".join(parts[:count])
+        if not re.search(r"[*?[{]", folder) or (_IN_NAMES.search(folder) and _exists(folder)):
+            return folder, "".join(parts[count:])
+    return "", location
+
+
+# Numbers in braces are a pattern, without asking for a file of this name.
+_IN_NAMES = re.compile(r"[*?[]|\{(?![0-9]+\.\.[0-9]+\})")
 
 
 def _exists(address: str) -> bool:

@@ -19,7 +19,7 @@ from colorizer.places.on_ray import on_ray
 from colorizer.places.plan import plan
 from colorizer.places.report import merge
 from colorizer.support.files import remove_stale
-from colorizer.support.stores import Store
+from colorizer.support.stores import Store, read
 from tests.model_folder import write_model_folder
 
 # What Ray itself warns of, and leaves open when it is shut down, is none of our tests' concern.
@@ -155,9 +155,14 @@ def test_a_model_that_workers_do_not_find(cluster, photos, tmp_path):
 def test_from_the_command_line_over_s3(cluster, photos, colorizer, bucket, tmp_path, capsys):
     for name, data in files(photos).items():
         Store(f"{bucket}/in").write(name, data)
+    Store(f"{bucket}/out").write("05.png", b"of the user")
     model = ["--model", str(colorizer._network.folder), "--engine", "ray", "--workers", "1"]
     assert main(["colorize", f"{bucket}/in", "-o", f"{bucket}/out", *model]) == 1
     told = capsys.readouterr()
-    assert "12 colored, 0 done before, 1 failed" in told.out
+    assert "11 colored, 0 done before, 2 failed" in told.out
     assert f"failed: {bucket}/in/bad.jpg is no picture of a known format" in told.err
+    assert f"failed: {bucket}/out/05.png is there already and bears no mark" in told.err
+    assert read(f"{bucket}/out/05.png") == b"of the user"
+    assert main(["colorize", f"{bucket}/in", "-o", f"{bucket}/out", *model, "--overwrite"]) == 1
+    assert "1 colored, 11 done before, 1 failed" in capsys.readouterr().out
     assert merge(f"{bucket}/out")[1] == {"colored": 12, "failed": 1}
