@@ -3,7 +3,6 @@
 import os
 import shutil
 import sys
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
@@ -22,7 +21,6 @@ from colorizer.support.tree import walk
 
 __all__ = [
     "Bucket",
-    "Disk",
     "Found",
     "Place",
     "Stream",
@@ -48,23 +46,43 @@ class Found(NamedTuple):
     problem: str = ""
 
 
-class Place(ABC):
-    """What a path is, wherever it lies.
+class Place:
+    """What a path is, wherever it lies; this class is of paths of this machine.
 
     Args:
-        address: a path of this machine or a URL.
+        address: a path, or a URL.
     """
 
     def __init__(self, address: str) -> None:
         self.address = address
+        self.path = Path(address)
 
     def __truediv__(self, name: str) -> "Place":
-        return place_of(f"{self.address.rstrip('/')}/{name}")
+        return Place(str(self.path / name))
 
     @property
     def suffix(self) -> str:
         """As of a path, in lower case."""
         return PurePosixPath(self.address).suffix.lower()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether `path` leads there."""
+        return type(self) is Place
+
+    def is_folder(self) -> bool:
+        """Whether it holds files; of a store, its name tells."""
+        return self.path.is_dir()
+
+    def modified(self) -> float | None:
+        """When the file changed, in seconds since 1970, 0 if unknown; None if there is none."""
+        with suppress(OSError):
+            return self.path.stat().st_mtime
+        return 0.0 if os.path.lexists(self.path) else None
+
+    def results(self, among: set[str]) -> dict[str, float] | None:
+        """When files of these addresses changed, from one listing; None: each is asked for it."""
+        return None
 
     def is_ours(self) -> bool | None:
         """Whether a result of ours is there, by its mark; None if nothing is there.
@@ -77,92 +95,51 @@ class Place(ABC):
                 return is_marked_archive(self.look(0, 1 << 16))
             return bears_mark(self.look)
         except ColorizerError as error:
-            if isinstance(error.__cause__, FileNotFoundError):
-                return None
-            raise
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise
+            return False if self.is_local and self.path.is_symlink() else None
 
     def folds_case(self) -> bool:
         """Whether names here that differ in case only are names of one file."""
-        return False
-
-    @abstractmethod
-    def is_folder(self) -> bool:
-        """Whether it holds files; of a store, its name tells."""
-
-    @abstractmethod
-    def what_it_is(self, archives: bool) -> tuple[str, str]:
-        """Why a file is no photo to color, or why it cannot be looked at; empty, if it is one.
-
-        Args:
-            archives: take tar shards for photos.
-        """
-
-    @abstractmethod
-    def modified(self) -> float | None:
-        """When the file changed, in seconds since 1970, 0 if unknown; None if there is none."""
-
-    @abstractmethod
-    def results(self) -> dict[str, float] | None:
-        """When each file changed, by address, from one listing; None: files are asked for it."""
-
-    @abstractmethod
-    def look(self, first: int, last: int | None) -> bytes:
-        """Some bytes of the file, see `bears_mark`; raises ColorizerError if it cannot be had."""
-
-    @abstractmethod
-    def read(self) -> bytes:
-        """All bytes of the file; raises ColorizerError if it cannot be had."""
-
-    @abstractmethod
-    def write(self, content: bytes | Path) -> None:
-        """Make the file of bytes or of another file, whole or not at all; ColorizerError if not."""
-
-    @abstractmethod
-    def find(self, without: "Place | None", archives: bool) -> Iterator[Found]:
-        """All files of the folder at any depth.
-
-        Args:
-            without: a folder in it that is passed over.
-            archives: see `what_it_is`.
-
-        Raises:
-            ColorizerError: it cannot be listed.
-        """
-
-    @abstractmethod
-    def contains(self, other: "Place") -> bool:
-        """Whether another place lies in this folder, or is it, whatever ways lead to them."""
-
-
-class Disk(Place):
-    """A path of this machine."""
-
-    def __init__(self, address: str) -> None:
-        super().__init__(address)
-        self.path = Path(address)
-
-    def __truediv__(self, name: str) -> "Disk":
-        return Disk(str(self.path / name))
-
-    def is_ours(self) -> bool | None:
-        if not os.path.lexists(self.path):
-            return None
-        if self.suffix == ARCHIVE:
-            with suppress(ColorizerError):
-                return is_marked_archive(self.look(0, 1 << 16))
-            return False
-        return is_marked(self.path)
-
-    def folds_case(self) -> bool:
         folder = next(path for path in (self.path, *self.path.absolute().parents) if path.is_dir())
         with suppress(OSError), temporary(folder / "x", "-Aa") as path:
             return path.with_name(path.name.swapcase()).exists()
         return False
 
-    def is_folder(self) -> bool:
-        return self.path.is_dir()
+    def look(self, first: int, last: int | None) -> bytes:
+        """Some bytes of the file, see `bears_mark`; raises ColorizerError if it cannot be had."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(first if first >= 0 else max(0, file.seek(0, os.SEEK_END) + first))
+                return file.read(-1 if last is None else last - first)
+        except FileNotFoundError as error:
+            raise ColorizerError(f"there is no file {self.path}") from error
+        except OSError as error:
+            raise ColorizerError(f"{self.path} cannot be read: {error.strerror}") from error
+
+    def read(self) -> bytes:
+        """All bytes of the file; raises ColorizerError if it cannot be had."""
+        return self.look(0, None)
+
+    def write(self, content: bytes | Path) -> None:
+        """Make the file of bytes or of another file, whole or not at all; ColorizerError if not."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with whole(self.path) as work:
+                if isinstance(content, bytes):
+                    work.write_bytes(content)
+                else:
+                    shutil.copyfile(content, work)
+        except OSError as error:
+            raise ColorizerError(f"{self.path} cannot be written: {error.strerror}") from error
 
     def what_it_is(self, archives: bool, siblings: frozenset[str] = frozenset()) -> tuple[str, str]:
+        """Why a file is no photo to color, or why it cannot be looked at; empty, if it is one.
+
+        Args:
+            archives: take tar shards for photos.
+            siblings: the names of the files beside it.
+        """
         if archives and self.suffix == ARCHIVE:
             return "", ""
         if (original := original_of(self.path.name, siblings)) and is_marked(self.path):
@@ -177,49 +154,26 @@ class Disk(Place):
             return "", str(error)
         return "" if known else "no picture of a known format", ""
 
-    def modified(self) -> float | None:
-        with suppress(OSError):
-            return self.path.stat().st_mtime
-        return 0.0 if os.path.lexists(self.path) else None
+    def find(self, without: "Place | None", archives: bool) -> Iterator[Found]:
+        """All files of the folder at any depth.
 
-    def results(self) -> None:
-        return None
+        Args:
+            without: a folder in it that is passed over.
+            archives: see `what_it_is`.
 
-    def look(self, first: int, last: int | None) -> bytes:
-        try:
-            with self.path.open("rb") as file:
-                file.seek(first if first >= 0 else max(0, file.seek(0, os.SEEK_END) + first))
-                return file.read(-1 if last is None else last - first)
-        except FileNotFoundError as error:
-            raise ColorizerError(f"there is no file {self.path}") from error
-        except OSError as error:
-            raise ColorizerError(f"{self.path} cannot be read: {error.strerror}") from error
-
-    def read(self) -> bytes:
-        return self.look(0, None)
-
-    def write(self, content: bytes | Path) -> None:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with whole(self.path) as work:
-                if isinstance(content, bytes):
-                    work.write_bytes(content)
-                else:
-                    shutil.copyfile(content, work)
-        except OSError as error:
-            raise ColorizerError(f"{self.path} cannot be written: {error.strerror}") from error
-
-    def find(self, without: Place | None, archives: bool) -> Iterator[Found]:
-        own = without.path if isinstance(without, Disk) else None
-        for entry in walk(self.path, own):
+        Raises:
+            ColorizerError: it cannot be listed.
+        """
+        for entry in walk(self.path, without.path if without and without.is_local else None):
             name = entry.path.relative_to(self.path).as_posix()
             passed, problem = entry.passed, entry.failed
             if not passed and not problem:
-                passed, problem = Disk(str(entry.path)).what_it_is(archives, entry.siblings)
+                passed, problem = Place(str(entry.path)).what_it_is(archives, entry.siblings)
             yield Found(name, 0.0, passed, problem)
 
-    def contains(self, other: Place) -> bool:
-        if not isinstance(other, Disk):
+    def contains(self, other: "Place") -> bool:
+        """Whether another place lies in this folder, or is it, whatever ways lead to them."""
+        if not (self.is_local and other.is_local):
             return False
         return Path(os.path.realpath(other.path)).is_relative_to(os.path.realpath(self.path))
 
@@ -227,20 +181,23 @@ class Disk(Place):
 class Bucket(Place):
     """A URL: a folder or a file of a store."""
 
+    def __truediv__(self, name: str) -> "Bucket":
+        return Bucket(f"{self.address.rstrip('/')}/{name}")
+
     def is_folder(self) -> bool:
         return self.address.endswith("/") or self.suffix not in (*PICTURES, ARCHIVE)
 
-    def what_it_is(self, archives: bool) -> tuple[str, str]:
-        taken = self.suffix in PICTURES or (archives and self.suffix == ARCHIVE)
-        return "" if taken else "not named as a picture", ""
-
-    def modified(self) -> float | None:
+    def modified(self) -> float:
         return 0.0
 
-    def results(self) -> dict[str, float]:
+    def results(self, among: set[str]) -> dict[str, float]:
         store = Store(self.address)
         found = store.find() if store.exists() else ()
-        return {store.address(name): modified for name, modified in found}
+        named = ((store.address(name), modified) for name, modified in found)
+        return {address: modified for address, modified in named if address in among}
+
+    def folds_case(self) -> bool:
+        return False
 
     def look(self, first: int, last: int | None) -> bytes:
         return look(self.address, first, last)
@@ -251,6 +208,10 @@ class Bucket(Place):
     def write(self, content: bytes | Path) -> None:
         folder, _, name = self.address.rpartition("/")
         Store(folder).write(name, content)
+
+    def what_it_is(self, archives: bool, siblings: frozenset[str] = frozenset()) -> tuple[str, str]:
+        taken = self.suffix in PICTURES or (archives and self.suffix == ARCHIVE)
+        return "" if taken else "not named as a picture", ""
 
     def find(self, without: Place | None, archives: bool) -> Iterator[Found]:
         own = Store(without.address) if isinstance(without, Bucket) else None
@@ -264,19 +225,10 @@ class Bucket(Place):
 class Stream(Place):
     """Standard input, read once, and standard output."""
 
-    def is_ours(self) -> None:
-        return None
-
     def is_folder(self) -> bool:
         return False
 
-    def what_it_is(self, archives: bool) -> tuple[str, str]:
-        return "", ""
-
-    def modified(self) -> float | None:
-        return 0.0
-
-    def results(self) -> None:
+    def is_ours(self) -> None:
         return None
 
     def look(self, first: int, last: int | None) -> bytes:
@@ -292,12 +244,6 @@ class Stream(Place):
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
 
-    def find(self, without: Place | None, archives: bool) -> Iterator[Found]:
-        return iter(())
-
-    def contains(self, other: Place) -> bool:
-        return False
-
 
 def place_of(address: str | os.PathLike[str]) -> Place:
     """The place of an address: a path, a URL, or "-" for standard input and output."""
@@ -305,9 +251,9 @@ def place_of(address: str | os.PathLike[str]) -> Place:
     if text == "-":
         return Stream(text)
     if not is_remote(text):
-        return Disk(text)
+        return Place(text)
     scheme, _, path = text.partition("://")
-    return Disk(path) if scheme.lower() in ("file", "local") else Bucket(text)
+    return Place(path) if scheme.lower() in ("file", "local") else Bucket(text)
 
 
 def find_all(place: Place) -> list[Place]:
@@ -336,7 +282,7 @@ def check_replaceable(target: Place, source: Place | None = None) -> None:
 
 
 def _same(one: Place, other: Place) -> bool:
-    if isinstance(one, Disk) and isinstance(other, Disk):
+    if one.is_local and other.is_local:
         with suppress(OSError):
             return one.path.samefile(other.path)
     return one.contains(other) and other.contains(one)

@@ -15,7 +15,7 @@ from colorizer.pictures.save import WRITABLE
 from colorizer.places.archive import ARCHIVE
 from colorizer.places.formats import BY_CONTENT, PICTURES, SUFFIX, result_name
 from colorizer.places.manifest import read_manifest
-from colorizer.places.place import Bucket, Disk, Found, Place, Stream, find_all, place_of
+from colorizer.places.place import Bucket, Found, Place, Stream, find_all, place_of
 from colorizer.support.pool import in_order
 from colorizer.support.shares import falls_to, share_of
 
@@ -127,6 +127,7 @@ def plan(
     inputs = [] if manifest is not None else [one for path in given for one in _inputs(path)]
     goal = _goal(inputs, None if out is None else os.fspath(out), suffix, collection)
     several = collection or any(place.is_folder() for place, _ in inputs)
+    several = several and goal.file is None
     share = share_of(shard) if several or shard is not None else (1, 1)
     plan = Plan(share=share, report=goal.folder if several else None)
     pairs = _named(inputs, goal) if manifest is None else _rows(manifest, given, goal)
@@ -134,9 +135,7 @@ def plan(
     if not plan.photos:
         where = manifest or ", ".join(given)
         raise UsageError(f"no picture in {where}: looked for {' '.join(sorted(PICTURES))}")
-    there = None
-    if goal.folder is not None and (several or len(items) > 1):
-        there = goal.folder.results()
+    there = goal.folder.results({item.target for item in items}) if goal.folder else None
     looked = in_order(lambda item: _looked_at(item, there), items, _LOOKS if there else 0)
     for item, done in looked:
         (plan.done if done else plan.todo).append(item)
@@ -175,16 +174,18 @@ def _goal(
             raise UsageError(f"- stands for one picture; these are {len(inputs) or 'several'}")
         if isinstance(target, Stream) and sys.stdout.isatty():
             raise UsageError("a picture is nothing for a screen; direct it: -o - > FILE")
-    folder = out.endswith(("/", os.sep)) or (isinstance(target, Disk) and target.is_folder())
+        if isinstance(target, Stream):
+            return _Goal(None, target, suffix, collection)
+    folder = out.endswith(("/", os.sep)) or (target.is_local and target.is_folder())
     if lone and not folder and not collection and inputs[0][0].suffix != ARCHIVE:
-        if target.suffix not in WRITABLE and not isinstance(target, Stream):
+        if target.suffix not in WRITABLE:
             raise UsageError(f"cannot write {out}: accepted are {' '.join(WRITABLE)}")
         return _Goal(None, target, suffix, collection)
     if target.suffix in WRITABLE and not folder:
         if lone and inputs[0][0].suffix != ARCHIVE:
             return _Goal(None, target, suffix, collection)
         raise UsageError(f"{out} is the name of a picture; several pictures need a folder")
-    if isinstance(target, Disk) and target.path.exists() and not folder:
+    if target.is_local and target.path.exists() and not folder:
         raise UsageError(f"{out} is a file; several pictures need a folder to go to")
     for place, _ in inputs:
         if place.is_folder():
@@ -268,8 +269,7 @@ def _own(pairs: Pairs, plan: Plan) -> Iterator[Item]:
     own: dict[str, Item] = {}
     rivals: dict[str, list[Item]] = {}
     for item, name in pairs:
-        folded = unicodedata.normalize("NFC", name).casefold()
-        name = name if folded == name else folded  # what would become one file is in one share
+        name = _folded(name)  # what would become one file is in one share
         if item.passed:
             if falls_to(name, plan.share):
                 plan.passed.append(item)
@@ -288,7 +288,7 @@ def _apart(items: list[Item]) -> Iterator[Item]:
     """Photos whose results are called alike; those that would become one file, with the problem."""
     work = [item for item in items if not item.problem]
     folds = len({item.target for item in work}) > 1 and place_of(work[0].target).folds_case()
-    keys = [item.target.casefold() if folds else item.target for item in work]
+    keys = [_folded(item.target) if folds else item.target for item in work]
     count = Counter(keys)
     yield from (item for item in items if item.problem)
     for item, key in zip(work, keys, strict=True):
@@ -298,6 +298,12 @@ def _apart(items: list[Item]) -> Iterator[Item]:
         names = " and ".join(o.source for o, k in zip(work, keys, strict=True) if k == key)
         told = f"{names} would become the same {item.target}; color them into two folders"
         yield item._replace(problem=told)
+
+
+def _folded(name: str) -> str:
+    """As file systems see it that do not tell case or forms of Unicode apart."""
+    folded = unicodedata.normalize("NFC", name).casefold()
+    return name if folded == name else folded
 
 
 def _checked(item: Item) -> Item:

@@ -6,12 +6,12 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
 from colorizer.errors import ColorizerError, UsageError
-from colorizer.places.place import Bucket, Disk, Place, place_of
+from colorizer.places.place import Place, place_of
+from colorizer.support.stores import Store
 
 __all__ = ["REPORT", "Report", "Row", "merge"]
 
@@ -70,10 +70,10 @@ class Report:
         self._rows: list[Row] = []
         self._number = 0
         self._file = None
-        if isinstance(out, Disk):
+        if out is not None and out.is_local:
             name = REPORT if share[1] == 1 else f"{REPORT}-{share[0]}-of-{share[1]}"
             path = (out / f"{name}.csv").path
-            _check_replaceable(Disk(str(path)))
+            _check_replaceable(Place(str(path)))
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = path.open("wb")
@@ -183,19 +183,18 @@ def _check_replaceable(path: Place) -> None:
 
 def _parts(out: Place) -> list[Place]:
     """All parts, in the order of time; of a local folder the reports of shares, or of the whole."""
-    folder = out / REPORT
-    found = folder.results() if isinstance(folder, Bucket) else None
-    if found is None:
-        path = Path(out.address)
-        shares = sorted(path.glob(f"{REPORT}-*-of-*.csv"))
-        parts = shares + sorted(path.glob(f"{REPORT}/*.csv"))
-        return [Disk(str(part)) for part in parts or path.glob(f"{REPORT}.csv")]
-    return [place_of(address) for address in sorted(found)]
+    if not out.is_local:
+        store = Store((out / REPORT).address)
+        names = sorted(name for name, _ in store.find()) if store.exists() else []
+        return [place_of(store.address(name)) for name in names]
+    shares = sorted(out.path.glob(f"{REPORT}-*-of-*.csv"))
+    parts = shares + sorted(out.path.glob(f"{REPORT}/*.csv"))
+    return [Place(str(part)) for part in parts or out.path.glob(f"{REPORT}.csv")]
 
 
 def _row(cells: dict[str, str], part: str) -> Row:
     try:
-        values = [cells[column] for column in COLUMNS]
-        return Row(*values[:4], float(values[4]))
+        path, status, reason, size, seconds = (cells[column] for column in COLUMNS)
+        return Row(path, status, reason, size, float(seconds))
     except (KeyError, TypeError, ValueError) as error:
         raise ColorizerError(f"{part} is no part of a report; remove it") from error

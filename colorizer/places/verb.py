@@ -41,7 +41,7 @@ def colorize(
     collection = cluster != ClusterOptions() or any(
         is_remote(path) or path.lower().endswith(ARCHIVE) for path in [*paths, output or ""]
     )
-    _check_options(options, folder, cluster, collection, uncertainty)
+    _check_options(options, folder, cluster, collection, "-" in (*paths, output), uncertainty)
     found = plan(
         paths,
         output,
@@ -52,9 +52,6 @@ def colorize(
         shard="1/1" if ray and folder.shard is None else folder.shard,
         collection=collection,
     )
-    piped = "-" in (*paths, output)
-    if (uncertainty or (piped and folder.variants > 1)) and piped:
-        raise UsageError("a picture of a pipe becomes one; leave out --uncertainty, --variants")
     for what, wanted in (("hints are", options.hints), ("an uncertainty map is", uncertainty)):
         if wanted is not None and found.photos > 1:
             raise UsageError(f"{what} of one photo; these are {found.photos}")
@@ -133,9 +130,14 @@ def _check_options(
     folder: FolderOptions,
     cluster: ClusterOptions,
     collection: bool,
+    piped: bool,
     uncertainty: str | None,
 ) -> None:
     """No option is left out in silence because it is of other work."""
+    if piped and (uncertainty or folder.variants > 1):
+        raise UsageError("a picture of a pipe becomes one; leave out --uncertainty, --variants")
+    if piped and cluster.engine == "ray":
+        raise UsageError("- is of this process, and not of Ray's workers; leave --engine out")
     if collection and uncertainty:
         raise UsageError("an uncertainty map is of a photo of this machine, not of a store")
     if collection and options.hints is not None:

@@ -12,7 +12,7 @@ from colorizer.inference.colorizer import Colorizer
 from colorizer.pictures import header as pictures
 from colorizer.places.archive import ARCHIVE, rewrite
 from colorizer.places.formats import BY_CONTENT, result_name
-from colorizer.places.place import Disk, Place, check_replaceable, place_of
+from colorizer.places.place import Place, check_replaceable, place_of
 from colorizer.places.plan import Item
 from colorizer.places.report import Row
 from colorizer.support.stores import fetch
@@ -48,7 +48,7 @@ def color_item(
             check_replaceable(target, source)
         if source.suffix == ARCHIVE:
             return _color_archive(item, target, colorizer, share)
-        if isinstance(source, Disk) and isinstance(target, Disk):
+        if source.is_local and target.is_local:
             picture = pictures.read(source.path, colorizer.options.max_pixels)
             size = f"{picture.width}x{picture.height}"
             target.path.parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +108,7 @@ def _color_archive(item: Item, target: Place, colorizer: Colorizer, share: Share
     with tempfile.TemporaryDirectory(prefix="colorizer-") as folder:
         before, after = Path(folder, "before.tar"), Path(folder, "after.tar")
         own = place_of(item.source)
-        if isinstance(own, Disk):
+        if own.is_local:
             before = own.path
         else:
             fetch(item.source, before)

@@ -14,7 +14,7 @@ from colorizer.cli import main
 from colorizer.pictures.mark import is_marked
 from colorizer.pictures.save import WRITABLE
 from colorizer.places.archive import is_marked_archive
-from colorizer.places.place import Disk, place_of
+from colorizer.places.place import Place, place_of
 from colorizer.places.plan import plan
 from colorizer.support.stores import Store, read
 
@@ -208,7 +208,7 @@ def test_names_that_differ_in_case_only(color, photo, tmp_path, monkeypatch):
         (tmp_path / name).write_bytes(photo)
     problems = lambda: {i.name: i.problem for i in plan([tmp_path], tmp_path / "out").todo}  # noqa: E731
     assert not any(problems().values())  # two files, on a disk that tells them apart
-    monkeypatch.setattr(Disk, "folds_case", lambda _: True)
+    monkeypatch.setattr(Place, "folds_case", lambda _: True)
     assert "would become the same" in problems()["img_1.PNG"]
     assert "would become the same" in problems()["IMG_1.heic"]
     assert not problems()["other.png"]
@@ -245,6 +245,25 @@ def test_a_photo_of_a_store_in_a_format_that_is_only_read(base, color, photo, ca
     assert done == [0, 0]
     assert "nothing to do" in capsys.readouterr().err  # of one of the two
     assert sum(place_of(f"{base}/z{i}.png").is_ours() or False for i in (1, 2)) == 1
+
+
+def test_streams_and_stores(base, color, photo, capfdbinary, monkeypatch, tmp_path):
+    source = made_at(base, "a.png", photo)
+    assert color(source, "-o", "-") == 0
+    out = capfdbinary.readouterr().out
+    assert color(source, "-o", f"{base}/b.png") == 0
+    assert out == read(f"{base}/b.png")
+    with (tmp_path / "photo").open("wb+") as file:
+        file.write(photo)
+        file.seek(0)
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(file))
+        theirs = made_at(base, "c.png", MINE)
+        assert color("-", "-o", theirs) == 1
+        assert read(theirs) == MINE
+        assert color("-", "-o", theirs, "--overwrite") == 0
+        assert read(theirs) == out
+    assert color(source, "-o", "-", "--engine", "ray") == 2
+    assert b"- is of this process" in capfdbinary.readouterr().err
 
 
 def test_formats_and_variants_work_everywhere(base, color, photo):
