@@ -195,7 +195,7 @@ def watch(commands: list[list[str]]) -> tuple[float, float, float]:
 
 
 def kills(options: argparse.Namespace, folder: Path) -> None:
-    command = [sys.executable, "-m", "tests.cluster.kill_and_resume", options.model, str(folder)]
+    command = [sys.executable, "-m", "tests.places.kill_and_resume", options.model, str(folder)]
     done = subprocess.run(
         [*command, str(options.count), str(options.kills)],
         cwd=ROOT,

@@ -5,7 +5,6 @@ Longer than other files, as each verb is its flags beside its call, and nothing 
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from jsonargparse import Namespace
@@ -78,63 +77,15 @@ def _colorize_parser() -> Parser:
 
 
 def _colorize(args: Namespace) -> int:
-    from colorizer.cluster import verb
-    from colorizer.inference import pipe
-    from colorizer.inference.colorizer import Colorizer
-    from colorizer.inference.folders import jobs as plan
-    from colorizer.inference.folders import run as batch
     from colorizer.pictures.quiet import silence
+    from colorizer.places import verb
 
     silence()
     folder = FolderOptions.of_flags(vars(args))
     options = ColorizeOptions.of_flags(vars(args), variant=folder.variants)  # whether the model can
     cluster = ClusterOptions.of_flags(vars(args))
-    if verb.is_wanted(args.paths, args.output, cluster):
-        if args.uncertainty:
-            raise UsageError("an uncertainty map is of a photo of this machine, not of a store")
-        if options.hints is not None:
-            raise UsageError("hints are of one photo of this machine; leave --hints out")
-        return verb.colorize(args.paths, args.output, args.model, options, folder, cluster)
-    if pipe.is_piped(args.paths, args.output):
-        if args.uncertainty or folder.variants > 1:
-            raise UsageError("a picture of a pipe becomes one; leave out --uncertainty, --variants")
-        colorizer = Colorizer(args.model, **vars(options))
-        (path,) = args.paths
-        _print_notes(pipe.pipe(path, args.output, colorizer, folder.format, folder.overwrite))
-        return 0
-    jobs = plan.plan(args.paths, args.output, folder.variants, folder.format)
-    mine = plan.shard(jobs, folder.shard)
-    if not mine:
-        several = f"{len(jobs)} photos" if len(jobs) > 1 else str(jobs[0].source)
-        _print_notes(
-            [f"nothing to do: {several} not in share {plan.share_name(jobs, folder.shard)}"]
-        )
-    one = plan.one_picture(jobs, "an uncertainty map is") if args.uncertainty else None
-    if options.hints is not None:
-        plan.one_picture(jobs, "hints are")
-    workers = batch.workers_of(folder.workers, len(mine))
-    threads = options.threads or batch.threads_of(workers)
-    colorizer = Colorizer(args.model, **vars(options) | {"threads": threads})
-    if one and mine:
-        if not folder.overwrite:
-            batch.check_replaceable(Path(args.uncertainty))
-        colorizer.with_options(variant=1).uncertainty_file(one, args.uncertainty)
-    result = batch.run(
-        mine,
-        colorizer,
-        workers=workers,
-        memory=folder.memory,
-        report=plan.report_path(args.output, jobs, folder.shard),
-        overwrite=folder.overwrite,
-    )
-    _print_notes(result.notes)
-    if len(jobs) == 1 and result.done:
-        print(jobs[0].destination)
-    elif len(jobs) > 1 or result.skipped:
-        counts = f"{len(result.done)} colored, {len(result.skipped)} done before"
-        others = f", {len(result.passed)} no pictures" if result.passed else ""
-        print(f"{counts}, {len(result.failed)} failed{others}")
-    return result.status
+    given = (args.paths, args.output, args.model)
+    return verb.colorize(*given, options, folder, cluster, args.uncertainty)
 
 
 def _serve_parser() -> Parser:
@@ -403,7 +354,7 @@ def _report_parser() -> Parser:
 
 
 def _report(args: Namespace) -> int:
-    from colorizer.cluster import verb
+    from colorizer.places import verb
 
     return verb.report(args.folder)
 

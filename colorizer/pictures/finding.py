@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from colorizer.errors import ColorizerError
 from colorizer.pictures.formats import SUFFIXES, format_of
 from colorizer.pictures.formats.raw import Raw
+from colorizer.support.tree import walk
 
 __all__ = ["Found", "Source", "find_sources", "is_picture"]
 
@@ -73,13 +74,12 @@ def find_sources(location: str | os.PathLike[str], leave_out: Path | None = None
     """
     place = Path(location).expanduser()
     found = Found()
-    own = None if leave_out is None else leave_out.resolve()
     if place.is_dir():
-        _search(place, place, own, found)
+        _search(place, place, leave_out, found)
     elif any(sign in place.name for sign in "*?[") and not place.exists():
         for path in sorted(place.parent.glob(place.name)):
             if path.is_dir():
-                _search(path, place.parent, own, found)
+                _search(path, place.parent, leave_out, found)
             else:
                 _add(path, path.name, found)
     elif place.exists():
@@ -93,23 +93,17 @@ def find_sources(location: str | os.PathLike[str], leave_out: Path | None = None
 
 
 def _search(folder: Path, root: Path, own: Path | None, found: Found) -> None:
-    def fail(error: OSError) -> None:
-        found.failed.append((_relative(Path(error.filename), root), f"{error.strerror}"))
-
     links = 0
-    for parent, folders, names in os.walk(folder, onerror=fail):
-        here = Path(parent)
-        links += sum((here / name).is_symlink() for name in folders)
-        folders[:] = sorted(
-            name
-            for name in folders
-            if name[0] != "." and (own is None or (here / name).resolve() != own)
-        )
-        for name in sorted(names):
-            if name[0] == ".":
-                found.hidden += 1
-            else:
-                _add(here / name, _relative(here / name, root), found)
+    for entry in walk(folder, own, links=False):
+        name = _relative(entry.path, root)
+        if entry.failed:
+            found.failed.append((name, entry.failed.rpartition(": ")[2]))
+        elif entry.passed == "hidden":
+            found.hidden += 1
+        elif entry.passed:
+            links += entry.path.is_symlink()
+        else:
+            _add(entry.path, name, found)
     if links:
         found.notes.append(f"{links} links to folders in {folder} were not followed")
 

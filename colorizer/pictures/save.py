@@ -29,7 +29,6 @@ __all__ = [
     "check_extension",
     "encode",
     "holds_pages",
-    "is_markless",
     "losses",
     "save",
     "sentences",
@@ -82,12 +81,6 @@ def bits_of(destination: Path, bits: int) -> int:
 def holds_pages(destination: Path) -> bool:
     """Whether the format of the destination holds several pages."""
     return "pages" in writer(destination.suffix).holds
-
-
-def is_markless(path: Path) -> bool:
-    """Whether the format that a path names is written without XMP, and so without our mark."""
-    suffix = path.suffix.lower()
-    return suffix in WRITABLE and "xmp" not in writer(suffix).holds
 
 
 def with_profile(image: "pyvips.Image", original: "pyvips.Image") -> "pyvips.Image":

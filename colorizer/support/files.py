@@ -6,10 +6,14 @@ process lives; so that the rest of a killed run can be told from the work of a r
 
 import hashlib
 import os
+import platform
 import shutil
+import time
 import uuid
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 try:
@@ -28,6 +32,7 @@ __all__ = [
 ]
 
 _PREFIX = ".colorizer-"
+_DAY = 86_400  # seconds
 
 
 def sha256(path: Path) -> str:
@@ -43,7 +48,7 @@ def temporary(destination: Path, suffix: str = "", folder: bool = False) -> Iter
     Raises:
         OSError: no space, no permission.
     """
-    path = destination.with_name(f"{_PREFIX}{uuid.uuid4().hex}{suffix}")
+    path = destination.with_name(f"{_PREFIX}{_machine()}-{uuid.uuid4().hex}{suffix}")
     handle = None
     try:
         if folder:
@@ -124,17 +129,30 @@ def commit(path: Path, destination: Path) -> None:
 
 
 def remove_stale(folder: Path) -> None:
-    """Remove what killed runs have left in a folder; what a running one writes stays."""
-    if fcntl is None:
-        return
+    """Remove what killed runs have left in a folder; what a running one writes stays.
+
+    Locks tell of the processes of this machine alone: what another one has left, and where there
+    are no locks, is removed when nothing was written to it for a day.
+    """
+    own = f"{_PREFIX}{_machine()}-"
     for path in folder.glob(f"{_PREFIX}*"):
         with suppress(OSError):  # gone meanwhile, or not ours: no reason to stop
-            handle = os.open(path, os.O_RDONLY)
+            old = time.time() - path.stat().st_mtime > _DAY
+            if not old and (fcntl is None or not path.name.startswith(own)):
+                continue
+            handle = os.open(path, os.O_RDONLY) if fcntl is not None else None
             try:
-                if _lock(handle):
+                if handle is None or _lock(handle):
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
             finally:
-                os.close(handle)
+                if handle is not None:
+                    os.close(handle)
+
+
+@cache
+def _machine() -> str:
+    """What tells it from others that see the same disk."""
+    return f"{zlib.crc32(platform.node().encode()):08x}"
 
 
 def _lock(handle: int) -> bool:

@@ -1,5 +1,7 @@
 """Addresses that stand for several: braces, as a shell expands them, and wildcards."""
 
+import glob
+import os
 import re
 from itertools import product
 
@@ -12,19 +14,51 @@ __all__ = ["expand", "expand_braces"]
 def expand(location: str) -> list[str]:
     """The addresses that a pattern stands for: {000..999}, {a,b}, and * ? [ ] where it has them.
 
+    What is there under just this name is meant as it is, and so are the folders that it names.
+
     Raises:
         ColorizerError: the store cannot be listed.
     """
+    folder, last = _apart(location)
+    if not any(sign in last for sign in "*?[{"):
+        return [location]
     found = []
-    for url in expand_braces(location):
-        if not any(sign in url for sign in "*?["):
+    for name in expand_braces(last):
+        url = folder + name
+        if not any(sign in name for sign in "*?["):
             found.append(url)
             continue
-        fs, path = connect(url)
+        pattern = re.sub(r"([*?[])", r"[\1]", folder) + name
+        if not is_remote(url):
+            found += sorted(glob.glob(pattern, recursive=True))
+            continue
+        fs, path = connect(pattern)
         fs.invalidate_cache()
         paths = sorted(persist(lambda fs=fs, path=path: fs.glob(path), url))
-        found += [fs.unstrip_protocol(p) if is_remote(url) else p for p in paths]
+        found += [fs.unstrip_protocol(p) for p in paths]
     return found
+
+
+def _apart(location: str) -> tuple[str, str]:
+    """The longest beginning that is no pattern, or that is there as it is; and the rest."""
+    parts = re.split(r"(?<=[^/])(?=/)", location)
+    for count in range(len(parts), 0, -1):
+        folder = "".join(parts[:count])
+        if not re.search(r"[*?[{]", folder) or (_IN_NAMES.search(folder) and _exists(folder)):
+            return folder, "".join(parts[count:])
+    return "", location
+
+
+# Numbers in braces are a pattern, without asking for a file of this name.
+_IN_NAMES = re.compile(r"[*?[]|\{(?![0-9]+\.\.[0-9]+\})")
+
+
+def _exists(address: str) -> bool:
+    if not is_remote(address):
+        return os.path.lexists(address)
+    fs, path = connect(address)
+    fs.invalidate_cache()
+    return persist(lambda: fs.exists(path), address)
 
 
 def expand_braces(pattern: str) -> list[str]:

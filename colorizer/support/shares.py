@@ -9,6 +9,8 @@ from colorizer.errors import UsageError
 
 __all__ = ["falls_to", "share_of"]
 
+_NO_STEP = 0xFFFFFFF0  # the steps that Slurm itself numbers, such as that of a batch script
+
 Share = tuple[int, int]  # which, from 1 on; and of how many
 
 
@@ -17,8 +19,9 @@ def share_of(part: str | None = None, environment: Mapping[str, str] = os.enviro
 
     Without `part` the environment tells, the first that is set of: RANK and WORLD_SIZE (torchrun,
     PyTorchJob); SLURM_ARRAY_TASK_ID with its MIN, COUNT and STEP (an array may start at any
-    number), times SLURM_PROCID and SLURM_NTASKS within each task; JOB_COMPLETION_INDEX
-    (Kubernetes) and JOB_COMPLETIONS, which Kubernetes does not set. Without any, all is one share.
+    number), times SLURM_PROCID and SLURM_NTASKS within each task, if srun started it;
+    JOB_COMPLETION_INDEX (Kubernetes) and JOB_COMPLETIONS, which Kubernetes does not set. Without
+    any, all is one share.
 
     Args:
         part: "i/n", with i from 1 to n.
@@ -41,6 +44,9 @@ def share_of(part: str | None = None, environment: Mapping[str, str] = os.enviro
     if counts := told("RANK", "WORLD_SIZE"):
         return _checked(counts[0], counts[1], "RANK", "WORLD_SIZE")
     index, count = told("SLURM_PROCID", "SLURM_NTASKS") or (0, 1)
+    (started,) = told("SLURM_STEP_ID") or (_NO_STEP,)
+    if started >= _NO_STEP and not index:  # a batch script: one process, whatever --ntasks says
+        count = 1
     if array := told("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_COUNT"):
         task, least, tasks = array
         (step,) = told("SLURM_ARRAY_TASK_STEP") or (1,)
@@ -62,11 +68,18 @@ def share_of(part: str | None = None, environment: Mapping[str, str] = os.enviro
 def falls_to(name: str, share: Share) -> bool:
     """Whether what has this name is in a share; each name is in exactly one.
 
-    It follows from the name alone, so that processes need not talk, even if files come or go.
+    It follows from the name alone, so that processes need not talk, even if files come or go. Names
+    that differ in their last number are spread evenly, by the golden ratio.
     """
     own, count = share
-    encoded = name.encode("utf-8", "surrogateescape")  # file names may be any bytes
-    return zlib.crc32(encoded) % count == own - 1
+    number = re.search(r"([0-9]+)[^0-9]*$", re.sub(r"\.[a-zA-Z]\w*$", "", name))
+    rest = name if number is None else f"{name[: number.start(1)]}#{name[number.end(1) :]}"
+    encoded = rest.encode("utf-8", "surrogateescape")  # file names may be any bytes
+    place = zlib.crc32(encoded) + _GOLDEN * int(number[1] if number else 0)
+    return place % 2**32 * count >> 32 == own - 1
+
+
+_GOLDEN = 2654435769  # of 2**32
 
 
 def _checked(index: int, count: int, *names: str) -> Share:

@@ -3,15 +3,14 @@
 import os
 import random
 import re
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from colorizer.errors import ColorizerError, UsageError
+from colorizer.errors import UsageError
 from colorizer.extras import extra
-from colorizer.support.files import remove_stale, whole
+from colorizer.support.files import whole
 from colorizer.support.nearest import did_you_mean
 from colorizer.support.retries import persist
 
@@ -23,6 +22,7 @@ __all__ = [
     "connect",
     "fetch",
     "is_remote",
+    "look",
     "read",
     "remote_name",
     "stamp",
@@ -81,6 +81,27 @@ def read(url: str) -> bytes:
     return persist(lambda: fs.cat_file(path), url)
 
 
+def look(url: str, first: int, last: int | None) -> bytes:
+    """Some bytes of a file, by a ranged request: from a place on, below 0 from the end, to another.
+
+    Raises:
+        ColorizerError: as for `read`.
+    """
+    fs, path = connect(url)
+
+    def ask() -> bytes:
+        try:
+            return fs.cat_file(path, start=first, end=last)
+        except FileNotFoundError:
+            raise
+        except Exception:
+            if fs.info(path)["size"]:
+                raise
+            return b""  # of which no range is to be had
+
+    return persist(ask, url)
+
+
 def stamp(url: str) -> str:
     """What changes when a file does: its size, and its tag or time.
 
@@ -120,8 +141,7 @@ class Store:
         self.root = root.rstrip("/")
         protocols = {self.fs.protocol} if isinstance(self.fs.protocol, str) else self.fs.protocol
         self._atomic = bool(_ATOMIC & set(protocols))
-        self._local = "file" in protocols
-        if not self.root and not self._local and "memory" not in protocols:
+        if not self.root and not {"file", "memory"} & set(protocols):
             raise UsageError(f"{url} names no bucket; give one, as in s3://bucket/folder")
 
     def __reduce__(self) -> tuple[type[Self], tuple[str]]:
@@ -173,47 +193,37 @@ class Store:
                     left.append(path)
         self.fs.invalidate_cache()
 
-    def write(self, name: str, data: bytes) -> None:
-        """Write a file, which appears whole or not at all.
+    def write(self, name: str, content: bytes | Path) -> None:
+        """Write a file of bytes or of a file of the disk; it appears whole or not at all.
 
         Raises:
             ColorizerError: it cannot be written.
         """
-        self._put(name, lambda path: self.fs.pipe_file(path, data), data)
-
-    def put(self, name: str, source: Path) -> None:
-        """Write a file from the disk, as `write`."""
-        self._put(name, lambda path: self.fs.put_file(str(source), path), source)
-
-    def clean(self, folder: str) -> None:
-        """Remove what killed runs have left in a folder of a local disk."""
-        if self._local:
-            remove_stale(Path(self.root, folder))
-
-    def _put(self, name: str, send: Callable[[str], object], content: bytes | Path) -> None:
         path, address = f"{self.root}/{name}", self.address(name)
-        if self._local:
-            _write_local(Path(path), content, address)
-        elif self._atomic:
-            persist(lambda: send(path), address)
-        else:
-            folder, _, last = path.rpartition("/")
-            work = f"{folder}/.colorizer-{os.getpid()}-{random.getrandbits(64):x}-{last}"
-            persist(lambda: self.fs.makedirs(folder, exist_ok=True), address)
-            persist(lambda: send(work), address)
-            persist(lambda: self.fs.mv(work, path), address)
 
-
-def _write_local(path: Path, content: bytes | Path, address: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole(path) as work:
+        def send(to: str) -> None:
             if isinstance(content, bytes):
-                work.write_bytes(content)
+                self.fs.pipe_file(to, content)
             else:
-                shutil.copyfile(content, work)
-    except OSError as error:
-        raise ColorizerError(f"{address} cannot be written: {error.strerror}") from error
+                self.fs.put_file(str(content), to)
+
+        if self._atomic:
+            persist(lambda: send(path), address)
+            return
+        folder, _, last = path.rpartition("/")
+        work = f"{folder}/.colorizer-{os.getpid()}-{random.getrandbits(64):x}-{last}"
+        persist(lambda: self.fs.makedirs(folder, exist_ok=True), address)
+        persist(lambda: send(work), address)
+        persist(lambda: self._move(work, path), address)
+
+    def _move(self, work: str, path: str) -> None:
+        from fsspec import AbstractFileSystem
+
+        if type(self.fs).mv is AbstractFileSystem.mv:  # which takes brackets for patterns
+            self.fs.cp_file(work, path)
+            self.fs.rm_file(work)
+        else:
+            self.fs.mv(work, path)
 
 
 def _modified(info: dict[str, Any]) -> float:

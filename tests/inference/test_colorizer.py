@@ -124,7 +124,7 @@ def test_an_unknown_model():
 
 def test_nothing_heavy_is_imported():
     script = (
-        "import sys, colorizer.inference.colorizer, colorizer.inference.folders.run\n"
+        "import sys, colorizer.inference.colorizer, colorizer.places.run\n"
         "heavy = {'torch', 'onnxruntime', 'pyvips', 'PIL', 'yaml', 'tqdm'} & set(sys.modules)\n"
         "print(sorted(heavy))"
     )

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from colorizer.places.memory import estimate
 from PIL import Image
 from skimage import data
 
 from colorizer.errors import ColorizerError
 from colorizer.inference.colorizer import Colorizer
-from colorizer.inference.folders.memory import estimate
 from colorizer.pictures import finding
 from colorizer.pictures.decode import decode_bytes
 from colorizer.pictures.formats import (

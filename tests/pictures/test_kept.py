@@ -168,10 +168,15 @@ def test_what_bmp_and_gif_lose_is_told_kind_by_kind(colorizer, destination):
     exif = Image.Exif()
     exif[315] = "somebody"
     file = encoded("JPEG", exif=exif, xmp=XMP.format("kept").encode())
-    _, notes = colorizer.colorize_bytes(file, destination)
+    found, notes = colorizer.colorize_bytes(file, destination)
     told = "\n".join(notes)
     assert "holds no EXIF data" in told
-    assert "holds no XMP; it is left out, and so is the mark" in told
+    assert ("has no place for XMP" in told) == (destination == "bmp")
+    with Image.open(io.BytesIO(found)) as image:
+        if destination == "gif":
+            assert b"kept" in image.info["xmp"].split(b"<?xpacket end")[0]
+        image.load()
+        assert image.size == Image.open(io.BytesIO(file)).size
 
 
 @pytest.mark.parametrize("kind", ["jpg", "png", "tif", "webp", "avif", "jp2"])

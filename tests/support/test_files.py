@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+import time
 
 import pytest
 
@@ -84,9 +85,10 @@ def test_a_folder_is_filled_and_its_mark_comes_last(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(files.fcntl is None, reason="there are no such locks on this system")
 def test_only_what_no_process_holds_is_removed(tmp_path):
-    (tmp_path / ".colorizer-0.png").write_text("of a killed run")
-    (tmp_path / ".colorizer-1").mkdir()
-    (tmp_path / ".colorizer-1" / "pixels").write_text("of a killed run")
+    own = f".colorizer-{files._machine()}-"
+    (tmp_path / f"{own}0.png").write_text("of a killed run")
+    (tmp_path / f"{own}1").mkdir()
+    (tmp_path / f"{own}1" / "pixels").write_text("of a killed run")
     (tmp_path / "photo.png").write_text("mine")
     with (
         temporary(tmp_path / "a.png", ".png") as file,
@@ -95,6 +97,21 @@ def test_only_what_no_process_holds_is_removed(tmp_path):
         remove_stale(tmp_path)
         assert names(tmp_path) == sorted([file.name, folder.name, "photo.png"])
     assert names(tmp_path) == ["photo.png"]
+
+
+def test_what_another_machine_writes_stays_for_a_day(tmp_path, monkeypatch):
+    """Which may hold a lock that is not seen here: file systems of networks keep them apart."""
+    (tmp_path / ".colorizer-00000000-0.png").write_text("of another machine")
+    remove_stale(tmp_path)
+    monkeypatch.setattr(files, "fcntl", None)  # a system without such locks
+    (tmp_path / f".colorizer-{files._machine()}-1.png").write_text("whose process may live")
+    remove_stale(tmp_path)
+    assert len(names(tmp_path)) == 2
+    old = time.time() - 90_000
+    for path in tmp_path.iterdir():
+        os.utime(path, (old, old))
+    remove_stale(tmp_path)
+    assert names(tmp_path) == []
 
 
 def _umask():

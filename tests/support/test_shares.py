@@ -24,6 +24,10 @@ def array(task: int, least: int, count: int, step: int = 1) -> dict[str, str]:
         ({"RANK": "2", "WORLD_SIZE": "4"}, (3, 4)),
         ({"RANK": "2"}, (1, 1)),  # of something else
         ({"SLURM_PROCID": "5", "SLURM_NTASKS": "8"}, (6, 8)),
+        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "8", "SLURM_STEP_ID": "0"}, (1, 8)),
+        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "8"}, (1, 1)),  # a batch script without srun
+        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "8", "SLURM_STEP_ID": "4294967291"}, (1, 1)),
+        (array(2, 1, 3) | {"SLURM_PROCID": "0", "SLURM_NTASKS": "4"}, (2, 3)),
         (array(0, 0, 8), (1, 8)),
         (array(1, 1, 8), (1, 8)),
         (array(8, 1, 8), (8, 8)),
@@ -61,3 +65,12 @@ def test_each_name_falls_to_one_share(count):
         assert sum(falls_to(name, (own, count)) for own in range(1, count + 1)) == 1
     sizes = [sum(falls_to(n, (own, count)) for n in names) for own in range(1, count + 1)]
     assert max(sizes) - min(sizes) < 60
+
+
+@pytest.mark.parametrize("step", [1, 2, 5, 10, 100])
+def test_numbered_names_are_spread_evenly(step):
+    names = [f"shards/a_{i * step:06d}.tar" for i in range(64)]
+    sizes = [sum(falls_to(name, (own, 16)) for name in names) for own in range(1, 17)]
+    assert sum(sizes) == 64
+    assert min(sizes) >= (3 if step == 1 else 1)
+    assert max(sizes) <= (5 if step == 1 else 7)

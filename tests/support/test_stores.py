@@ -32,7 +32,7 @@ def test_what_is_written_is_found_and_read(place, tmp_path):
         store.write(name, name.encode())
     store.write("a.jpg", b"again")
     (tmp_path / "large").write_bytes(b"large")
-    store.put("large.tar", tmp_path / "large")
+    store.write("large.tar", tmp_path / "large")
     assert store.exists()
     found = dict(store.find(without=Store(f"{place}/out")))
     assert sorted(found) == ["a.jpg", "deep/c.txt", "deep/er/b ü#1.jpg", "large.tar"]

@@ -1,8 +1,9 @@
 """BMP, by Pillow: the libvips wheel has neither a reader nor a writer for it."""
 
+import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -25,7 +26,7 @@ class Bmp(Format):
     name = "BMP"
     suffixes = (".bmp",)
     bytes_read = bytes_written = 8
-    holds = frozenset({"alpha", "resolution"})
+    holds = frozenset({"alpha", "resolution", "xmp"})
 
     def accepts(self, head: bytes) -> bool:
         return head.startswith(b"BM") and head[15:18] == b"\0\0\0"  # the size of what follows
@@ -48,6 +49,11 @@ class Bmp(Format):
             across, down = bmp.info.get("dpi", (0, 0))
         return with_metadata(image, resolution=(across / 25.4, down / 25.4))
 
+    def losses(self, page: OutputPage) -> list[str]:
+        return ["BMP has no place for XMP; it lies where other programs do not look"] * bool(
+            page.metadata.xmp
+        )
+
     def write(self, pages: Iterator[OutputPage], output: Output) -> None:
         from PIL import Image
 
@@ -55,3 +61,18 @@ class Bmp(Format):
         across, down = page.metadata.resolution or (0, 0)  # else Pillow makes one up
         pixels = Image.fromarray(limited(page.image, output.threads).numpy())
         pixels.save(output.file, "BMP", dpi=(across * 25.4, down * 25.4))
+        if page.metadata.xmp:
+            _add(page.metadata.xmp, output.file)
+
+
+def _add(packet: bytes, file: BinaryIO) -> None:
+    """Put bytes before the pixels, whose place the header tells."""
+    file.seek(0)
+    content = bytearray(file.read())
+    packet += bytes(-len(packet) % 4)
+    (place,) = struct.unpack_from("<I", content, 10)
+    content[place:place] = packet
+    struct.pack_into("<I", content, 2, len(content))
+    struct.pack_into("<I", content, 10, place + len(packet))
+    file.seek(0)
+    file.write(content)

@@ -1,5 +1,6 @@
 """GIF: read and written by libvips; it holds 256 colors and hardly any metadata."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -20,7 +21,7 @@ class Gif(Format):
     suffixes = (".gif",)
     loader = "gifload"
     bytes_read, bytes_written = 8, 12
-    holds = frozenset({"alpha"})
+    holds = frozenset({"alpha", "xmp"})
 
     def accepts(self, head: bytes) -> bool:
         return head.startswith((b"GIF87a", b"GIF89a"))
@@ -35,7 +36,12 @@ class Gif(Format):
         return lost + [half] * page.image.hasalpha()
 
     def write(self, pages: Iterator[OutputPage], output: Output) -> None:
-        render(next(pages).image, "gifsave", output.file, output.threads)
+        page = next(pages)
+        render(page.image, "gifsave", output.file, output.threads)
+        if page.metadata.xmp:  # an application extension, as part 3 of Adobe's specification has it
+            output.file.seek(-1, os.SEEK_END)
+            trailer = bytes((1, *range(255, -1, -1), 0))  # by which blind readers find the end
+            output.file.write(b"!\xff\x0bXMP DataXMP" + page.metadata.xmp + trailer + b";")
 
 
 def _left_out(file: BinaryIO) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Color a store that is slow and fails, with SIGKILL at random moments, and go on each time.
 
-    python -m tests.cluster.kill_and_resume MODEL FOLDER PHOTOS KILLS
+    python -m tests.places.kill_and_resume MODEL FOLDER PHOTOS KILLS
 
 It forks the runs from one process that has imported everything, which is what takes long. Prints,
 as JSON: runs killed, faults that were injected, photos lost, wrong, colored again although their
@@ -22,8 +22,8 @@ from fsspec.implementations.local import LocalFileSystem
 from PIL import Image
 
 from colorizer.cli import main as colorizer_main
-from colorizer.cluster.parts import merge
 from colorizer.inference.colorizer import Colorizer
+from colorizer.places.report import merge
 from colorizer.support import retries, stores
 from colorizer.support.files import whole
 

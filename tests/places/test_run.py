@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from colorizer.cli import main
-from colorizer.cluster import parts as report_parts
-from colorizer.cluster.parts import Parts, merge
-from colorizer.cluster.work import Row
 from colorizer.errors import ColorizerError, UsageError
+from colorizer.places import report as reports
+from colorizer.places.place import place_of
+from colorizer.places.report import Report, Row, merge
 from colorizer.support.stores import Store, read
 
 
@@ -113,7 +113,8 @@ def test_one_photo(photos, expected, bucket, color, capsys):
     assert read(f"{bucket}/new.png") == expected["4 ü.png"]
     assert color(f"{bucket}/none.png", "-o", f"{bucket}/new.png") == 1
     assert capsys.readouterr().err == f"failed: {bucket}/none.png: there is no such file\n"
-    assert color(f"{bucket}/old.png", "-o", f"{bucket}/old.png") == 2
+    assert color(f"{bucket}/old.png", "-o", f"{bucket}/old.png") == 1
+    assert "old.png is there already and bears no mark of ours" in capsys.readouterr().err
 
 
 def shard_of(folder: Path, path: Path) -> Path:
@@ -184,7 +185,7 @@ def test_no_permission_is_known_before_the_first_photo(
 
     put(photos, Store(f"{bucket}/in"))
     request.getfixturevalue("reader")  # from here on
-    monkeypatch.setattr("colorizer.cluster.verb.threads", start)
+    monkeypatch.setattr("colorizer.places.verb.threads", start)
     assert color(f"{bucket}/in", "-o", f"{bucket}/out") == 1
     (told,) = capsys.readouterr().err.splitlines()
     assert told.startswith(f"error: {bucket}/out/report/part-")
@@ -203,9 +204,8 @@ def test_a_key_that_the_store_does_not_know(reader, color, monkeypatch, capsys):
     [
         (["s3://b/in"], "need an output; give it as -o OUT"),
         (["--manifest", "m.csv"], "need an output"),
-        (["-o", "s3://b/out"], "no photo given; name a folder"),
+        (["-o", "s3://b/out"], "no picture given; name one"),
         (["s3://b/in", "-o", "out.jpg"], "out.jpg is the name of a picture"),
-        (["s3://b/in", "-o", "out", "--variants", "2"], "leave --variants out"),
         (["s3://b/in", "-o", "out", "--uncertainty", "m.png"], "not of a store"),
         (["s3://b/in", "-o", "out", "--engine", "spark"], "engine is 'spark'; accepted are"),
         (["a.jpg", "-o", "out", "--gpus", "0.5"], "--gpus is for Ray's workers"),
@@ -220,25 +220,29 @@ def test_bad_usage(color, args, message, capsys):
 
 
 def test_reports_of_many_parts_and_runs(tmp_path, monkeypatch):
-    monkeypatch.setattr(report_parts, "_ROWS", 3)
-    out = Store(tmp_path)
-    with Parts(out, (1, 2)) as first:
-        first.add(Row(f"{i}.jpg", "colored", "a note", "3x4", 0.5) for i in range(4))
+    monkeypatch.setattr(reports, "_ROWS", 3)
+    fsspec.filesystem("memory").store.clear()
+    out = place_of("memory://b/out")
+    with Report(out, (1, 2)) as first:
+        first.add(Row(f"{i}.jpg", "colored", "", "3x4", 0.5, ("a note",)) for i in range(4))
         first.add([Row("bad.jpg", "failed", "no, picture")])
     monkeypatch.setattr("time.strftime", lambda *_: "30000101T000000")  # later
-    with Parts(out, (1, 2)) as second:
+    with Report(out, (1, 2)) as second:
         second.add([Row("0.jpg", "skipped", "done before"), Row("bad.jpg", "colored")])
         second.add([Row("new.jpg", "skipped", "done before")])  # its row was lost in a kill
+    address, counts, failed = merge(out.address)
+    assert counts == {"colored": 5, "skipped": 1}
+    assert "0.jpg,colored,a note,3x4,0.50\n" in read(address).decode().replace("\r", "")
+    with Report(place_of(tmp_path), (1, 2)) as local:
+        local.add([Row("local.jpg", "failed", "no, picture")])
     (tmp_path / "report-2-of-2.csv").write_text(
-        "path,status,reason,size,seconds\nlocal.jpg,failed,bad,,0.00\n"
+        "path,status,reason,size,seconds\nother.jpg,colored,,,0.00\n"
     )
     address, counts, failed = merge(str(tmp_path))
-    assert counts == {"colored": 5, "skipped": 1, "failed": 1}
+    assert (address, counts) == (str(tmp_path / "report.csv"), {"colored": 1, "failed": 1})
     assert [row.path for row in failed] == ["local.jpg"]
-    text = Path(address).read_text()
-    assert "0.jpg,colored,a note,3x4,0.50\n" in text.replace("\r", "")
     with pytest.raises(UsageError, match="holds no report"):
-        merge(str(tmp_path / "report" / "none"))
-    (tmp_path / "report" / "x.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(ColorizerError, match=r"x\.csv is no part of a report"):
+        merge(str(tmp_path / "none"))
+    (tmp_path / "report-3-of-3.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ColorizerError, match=r"3\.csv is no part of a report"):
         merge(str(tmp_path))

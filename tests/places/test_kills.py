@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 )
 def test_nothing_is_lost_and_nothing_done_twice(colorizer, tmp_path, photos, kills):
     folder = str(colorizer._network.folder)
-    command = [sys.executable, "-m", "tests.cluster.kill_and_resume", folder]
+    command = [sys.executable, "-m", "tests.places.kill_and_resume", folder]
     (tmp_path / "work").mkdir()
     done = subprocess.run(
         [*command, str(tmp_path / "work"), str(photos), str(kills)],

@@ -14,12 +14,11 @@ from PIL import Image
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer
-from colorizer.inference.folders.jobs import plan, report_path
-from colorizer.inference.folders.report import Result
-from colorizer.inference.folders.run import run
 from colorizer.pictures.formats import WRITABLE
 from colorizer.pictures.metadata.mark import is_marked
+from colorizer.places.plan import plan
 from tests.model_folder import write_model_folder
+from tests.places.runs import Result, run
 
 ROOT = Path(__file__).resolve().parents[2]
 PHOTO = Image.fromarray(np.tile(np.arange(40, 200, 4, dtype=np.uint8), (30, 1)))
@@ -43,10 +42,8 @@ def encoded(kind: str, **options) -> bytes:
 
 def worked(colorizer: Colorizer, folder: Path, out: Path) -> tuple[Result, dict[str, str]]:
     """What became of a folder, and the status of each entry as its report has it."""
-    jobs = plan([folder], out)
-    path = report_path(out, jobs)
-    result = run(jobs, colorizer, report=path)
-    with path.open(newline="", encoding="utf-8") as file:
+    result = run(plan([folder], out), colorizer)
+    with (out / "report.csv").open(newline="", encoding="utf-8") as file:
         return result, {row["path"]: row["status"] for row in csv.DictReader(file)}
 
 
@@ -115,7 +112,7 @@ def test_two_that_would_become_one_are_named_and_the_others_go_on(colorizer, tmp
     assert run(plan(same, tmp_path / "out2"), colorizer).status == 0
 
 
-@pytest.mark.parametrize("extension", sorted({e for e in WRITABLE if e not in (".gif", ".bmp")}))
+@pytest.mark.parametrize("extension", sorted(WRITABLE))
 def test_our_results_are_known_by_their_mark(colorizer, tmp_path, extension):
     source = tmp_path / "in.png"
     source.write_bytes(encoded("PNG"))
@@ -155,7 +152,7 @@ def test_what_is_the_users_stays(model, tmp_path, where):
 def test_the_users_own_colored_photo_is_a_photo_like_others(tmp_path):
     for name in ("e.jpg", "e-colored.jpg"):
         (tmp_path / name).write_bytes(encoded("JPEG"))
-    names = [job.source.name for job in plan([tmp_path]) if not job.passed]
+    names = [Path(item.source).name for item in plan([tmp_path]).todo]
     assert names == ["e-colored.jpg", "e.jpg"]
 
 
@@ -175,23 +172,23 @@ def test_patterns_in_quotes(tmp_path):
     (tmp_path / "f").mkdir()
     for name in ("f/a.jpg", "f/b.jpg", "f/c.png", "f/x[1].jpg"):
         (tmp_path / name).write_bytes(encoded("JPEG"))
-    jobs = plan([f"{tmp_path}/f/*.jpg"], tmp_path / "out")
-    assert [job.destination.name for job in jobs] == ["a.jpg", "b.jpg", "x[1].jpg"]
-    assert plan([tmp_path / "f/x[1].jpg"])[0].source == tmp_path / "f/x[1].jpg"
+    found = plan([f"{tmp_path}/f/*.jpg"], tmp_path / "out").todo
+    assert [Path(item.target).name for item in found] == ["a.jpg", "b.jpg", "x[1].jpg"]
+    assert plan([tmp_path / "f/x[1].jpg"]).todo[0].source == str(tmp_path / "f/x[1].jpg")
 
 
 def test_a_name_that_gets_too_long_is_noticed_first(colorizer, tmp_path):
     name = "ä" * 122 + "n.jpg"  # 249 bytes, and 257 with the suffix
     (tmp_path / name).write_bytes(encoded("JPEG"))
-    (job,) = plan([tmp_path / name])
-    assert "the name of its result has 257 bytes, more than 255" in job.problem
-    assert run([job], colorizer).status == 1
+    found = plan([tmp_path / name])
+    assert "the name of its result has 257 bytes, more than 255" in found.todo[0].problem
+    assert run(found, colorizer).status == 1
 
 
 def test_a_format_for_all_results(tmp_path):
     (tmp_path / "a.jp2").write_bytes(encoded("JPEG2000"))
-    (job,) = plan([tmp_path], tmp_path / "out", format="tif")
-    assert job.destination == tmp_path / "out" / "a.tif"
+    (item,) = plan([tmp_path], tmp_path / "out", format="tif").todo
+    assert item.target == str(tmp_path / "out" / "a.tif")
     with pytest.raises(UsageError, match=r"cannot write \.xyz"):
         plan([tmp_path], format="xyz")
 

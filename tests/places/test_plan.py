@@ -7,14 +7,20 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from colorizer.cluster.manifest import read_manifest
-from colorizer.cluster.plan import plan, result_name
 from colorizer.errors import ColorizerError, UsageError
+from colorizer.places.manifest import read_manifest
+from colorizer.places.names import result_name
+from colorizer.places.plan import plan as plan_all
 from colorizer.support.stores import Store
+from tests.places.marked import MARKED
 
 
 def names(items):
-    return [item if isinstance(item, str) else item.name for item in items]
+    return [item.name for item in items]
+
+
+def plan(paths, out, **options):
+    return plan_all(paths, out.url, collection=True, **options)
 
 
 @pytest.fixture
@@ -27,7 +33,7 @@ def photos(tmp_path):
 
 
 def test_a_folder_without_its_output(photos):
-    Store(photos / "out").write("b.png", b"old")
+    Store(photos / "out").write("b.png", MARKED)
     todo = plan([str(photos)], Store(photos / "out")).todo
     assert sorted(names(todo)) == ["deep/a.JPG", "s.tar"]
     assert {item.source for item in todo} == {f"{photos}/deep/a.JPG", f"{photos}/s.tar"}
@@ -35,12 +41,14 @@ def test_a_folder_without_its_output(photos):
 
 def test_what_is_done_is_left_out_unless_the_photo_is_newer(photos, tmp_path):
     out = Store(tmp_path / "out")
-    out.write("b.png", b"result")
-    out.write("deep/a.JPG", b"result")
+    out.write("b.png", MARKED)
+    out.write("deep/a.JPG", MARKED)
     found = plan([str(photos)], out)
-    assert (names(found.todo), found.done) == (["s.tar"], ["b.png", "deep/a.JPG"])
+    assert (names(found.todo), names(found.done)) == (["s.tar"], ["b.png", "deep/a.JPG"])
     later = time.time() + 100
     os.utime(photos / "b.png", (later, later))
+    assert names(plan([str(photos)], out).todo) == ["b.png", "s.tar"]
+    out.write("b.png", b"whoever made this")  # newer, but not ours
     assert names(plan([str(photos)], out).todo) == ["b.png", "s.tar"]
 
 
@@ -48,7 +56,7 @@ def test_in_s3_one_listing_tells_what_is_done(bucket, monkeypatch):
     source, out = Store(f"{bucket}/in"), Store(f"{bucket}/out")
     for i in range(8):
         source.write(f"{i % 2}/{i}.jpg", b"x")
-    out.write("0/2.jpg", b"result")
+    out.write("0/2.jpg", MARKED)
     asked = []
     call = type(out.fs)._call_s3
 
@@ -58,9 +66,10 @@ def test_in_s3_one_listing_tells_what_is_done(bucket, monkeypatch):
 
     monkeypatch.setattr(type(out.fs), "_call_s3", record)
     found = plan([f"{bucket}/in/"], out)
-    assert (len(found.todo), found.done) == (7, ["0/2.jpg"])
-    assert {method for method, _ in asked} <= {"list_objects_v2", "head_object"}
-    assert not [key for _, key in asked if key.endswith(".jpg")]  # none is asked for by itself
+    assert (len(found.todo), names(found.done)) == (7, ["0/2.jpg"])
+    assert {method for method, _ in asked} <= {"list_objects_v2", "head_object", "get_object"}
+    looked = [key for _, key in asked if key.endswith(".jpg")]
+    assert looked == ["out/0/2.jpg"]  # at its mark; nothing else is asked for by itself
     assert len(asked) <= 10
     source.write("0/2.jpg", b"newer")
     time.sleep(1.1)  # S3 tells whole seconds
@@ -72,7 +81,7 @@ def test_shares_are_everything_once(tmp_path):
     listing = tmp_path / "list.txt"
     listing.write_text("".join(f"in/{i}.jpg\n" for i in range(100)))
     out = Store(tmp_path / "out")
-    parts = [plan([], out, manifest=str(listing), share=(i, 3)).todo for i in (1, 2, 3)]
+    parts = [plan([], out, manifest=str(listing), shard=f"{i}/3").todo for i in (1, 2, 3)]
     assert sorted(name for part in parts for name in names(part)) == sorted(
         f"in/{i}.jpg" for i in range(100)
     )
@@ -82,7 +91,9 @@ def test_patterns_and_single_photos(photos, tmp_path):
     out = Store(tmp_path / "out")
     assert names(plan([f"{photos}/b.png"], out).todo) == ["b.png"]
     pattern = f"{photos}/{{b.png,s.tar,notes.txt}}"
-    assert names(plan([pattern, f"{photos}/deep/*"], out).todo) == ["b.png", "s.tar", "a.JPG"]
+    found = plan([pattern, f"{photos}/deep/*"], out)
+    assert names(found.todo) == ["b.png", "s.tar", "a.JPG"]
+    assert names(found.passed) == ["notes.txt"]
 
 
 def test_manifests_of_all_kinds_say_the_same(tmp_path, bucket):
@@ -130,14 +141,17 @@ def test_wrong_manifests(tmp_path, name, content, message):
 
 def test_bad_usage(photos, tmp_path, bucket):
     out = Store(tmp_path / "out")
-    with pytest.raises(UsageError, match=r"the output .*in is the input"):
+    with pytest.raises(UsageError, match=r"in is the folder of the pictures themselves"):
         plan([str(photos)], Store(photos))
-    with pytest.raises(UsageError, match=r"b\.png would be replaced by its result"):
-        plan([f"{photos}/b.png"], Store(photos))
-    with pytest.raises(UsageError, match=r"in/b\.png and .*b\.png would both become .*out/b\.png"):
-        plan([str(photos), f"{photos}/b.png"], out)
+    with pytest.raises(UsageError, match=r"contains .*/deep, a folder of the pictures"):
+        plan([str(photos / "deep")], Store(photos))
+    (tmp_path / "b.png").touch()
+    problems = [item.problem for item in plan([str(photos), f"{tmp_path}/b.png"], out).todo]
+    told = f"{photos}/b.png and {tmp_path}/b.png would become the same {out.url}/b.png"
+    assert sum(told in problem for problem in problems) == 2
+    assert len(plan([str(photos), f"{photos}/b.png"], out).todo) == 3  # the same photo twice
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match=r"no photo in .*empty: looked for \.arw \.avif"):
+    with pytest.raises(UsageError, match=r"no picture in .*empty: looked for \.arw \.avif"):
         plan([str(tmp_path / "empty")], out)
     with pytest.raises(ColorizerError, match="s3://nobucket/in: there is no such"):
         plan(["s3://nobucket/in/"], out)
@@ -149,7 +163,7 @@ def test_bad_usage(photos, tmp_path, bucket):
 
 def test_heic_becomes_png(tmp_path):
     (tmp_path / "m.txt").write_text("a.heic\na.png\n")
-    with pytest.raises(UsageError, match=r"a\.heic and .*a\.png would both become"):
-        plan([str(tmp_path)], Store(tmp_path / "out"), manifest=str(tmp_path / "m.txt"))
+    found = plan([str(tmp_path)], Store(tmp_path / "out"), manifest=str(tmp_path / "m.txt"))
+    assert ["a.heic and" in i.problem and "would become the same" in i.problem for i in found.todo]
     names = ("a//b.HEIC", "a.b/c.jpg", "x.tar", ".heic/y.JPG")
     assert [result_name(name) for name in names] == ["a//b.png", *names[1:]]

@@ -16,16 +16,17 @@ from PIL import Image
 from colorizer.cli import main
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer
-from colorizer.inference.folders import memory
-from colorizer.inference.folders.jobs import Job, plan, report_path, shard
-from colorizer.inference.folders.memory import Budget
-from colorizer.inference.folders.run import run, threads_of, workers_of
 from colorizer.pictures import picture as door
 from colorizer.pictures.formats import writer
 from colorizer.pictures.formats.format import Frame
 from colorizer.pictures.picture import Page, Picture
+from colorizer.places import memory
+from colorizer.places.memory import Budget
+from colorizer.places.plan import Plan, plan
+from colorizer.places.run import threads_of, workers_of
 from colorizer.support.files import temporary
 from tests.model_folder import write_model_folder
+from tests.places.runs import run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,12 +47,12 @@ def photos(tmp_path):
     return folder
 
 
-def pairs(jobs: list[Job]) -> dict[str, str]:
-    return {str(job.source): str(job.destination) for job in jobs if not job.passed}
+def pairs(found: Plan) -> dict[str, str]:
+    return {item.source: item.target for item in found.todo}
 
 
-def sources(jobs: list[Job]) -> list[str]:
-    return [job.source.name for job in jobs if not job.passed]
+def sources(found: Plan) -> list[str]:
+    return [Path(item.source).name for item in (*found.todo, *found.done)]
 
 
 def tree(folder: Path) -> set[str]:
@@ -90,10 +91,10 @@ def test_our_own_results_are_not_colored_again(photos, colorizer):
 
 def test_the_output_folder_may_lie_in_the_input(photos, colorizer):
     for _ in range(2):
-        jobs = plan([photos], photos / "out")
-        assert len(sources(jobs)) == 2
-        run(jobs, colorizer)
-    assert tree(photos / "out") == {"b.png", "deep/er/a.jpg"}
+        found = plan([photos], photos / "out")
+        assert len(sources(found)) == 2
+        run(found, colorizer)
+    assert tree(photos / "out") == {"b.png", "deep/er/a.jpg", "report.csv"}
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ def test_bad_files_are_named_and_the_rest_is_done(photos, colorizer, tmp_path, c
     assert result.status == 1
     assert {path.name for path in result.done} == {"b.png", "a.jpg"}
     assert {path.name for path, _ in result.failed} == {"bad.jpg", "missing.png"}
-    assert tree(tmp_path / "out") == {"b.png", "deep/er/a.jpg"}
+    assert tree(tmp_path / "out") == {"b.png", "deep/er/a.jpg", "report.csv"}
     told = capsys.readouterr()
     assert told.out == ""
     assert f"{photos / 'bad.jpg'} is no picture of a known format" in told.err
@@ -159,24 +160,24 @@ def test_a_killed_run_leaves_no_trace_after_the_next(photos, tmp_path):
     model = write_model_folder(tmp_path / "tiny")
     script = (
         "import os, signal, sys, pathlib\n"
-        "from colorizer.inference.folders import jobs, run\n"
+        "from colorizer.places.plan import plan\n"
         "from colorizer.inference.colorizer import Colorizer\n"
+        "from tests.places.runs import run\n"
         "if len(sys.argv) > 4:\n"
         "    kill = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "    pathlib.Path.replace = kill\n"
-        "todo = jobs.plan([sys.argv[1]], sys.argv[2])\n"
-        "run.run(todo, Colorizer(sys.argv[3], threads=1))\n"
+        "run(plan([sys.argv[1]], sys.argv[2]), Colorizer(sys.argv[3], threads=1))\n"
     )
     command = [sys.executable, "-c", script, photos, out, model]
     options = {"env": os.environ | {"PYTHONPATH": str(ROOT)}, "capture_output": True}
     assert subprocess.run([*command, "killed"], **options, check=False).returncode < 0
-    left = tree(out)
+    left = tree(out) - {"report.csv"}
     assert left
     assert all(name.startswith(".colorizer-") for name in left)
     with temporary(out / "other.png", ".png") as ours:  # of a run that goes on beside
         subprocess.run(command, **options, check=True)
         assert ours.exists()
-    assert tree(out) == {"b.png", "deep/er/a.jpg"}
+    assert tree(out) == {"b.png", "deep/er/a.jpg", "report.csv"}
 
 
 def test_one_picture_has_no_progress_bar(photos, colorizer, tmp_path, capsys):
@@ -206,10 +207,10 @@ def test_workers_do_the_same_work(colorizer, tmp_path):
         out = tmp_path / f"out{workers}"
         result = run(plan([photos], out), colorizer, workers=workers)
         assert (len(result.done), len(result.failed)) == (12, 1)
-        found.append({path.name: path.read_bytes() for path in out.iterdir()})
+        found.append({path.name: path.read_bytes() for path in out.glob("*.png")})
     assert found[0] == found[1]
     with pytest.raises(UsageError, match="workers is 0; accepted are"):
-        run([], colorizer, workers=0)
+        run(plan([photos], tmp_path / "out3"), colorizer, workers=0)
 
 
 def test_workers_share_the_cores(monkeypatch):
@@ -223,10 +224,8 @@ def test_workers_share_the_cores(monkeypatch):
 def test_the_report_has_a_row_for_each_picture(photos, colorizer, tmp_path, workers):
     (photos / "bad, ü.jpg").write_text("no photo")
     out = tmp_path / "out"
-    jobs = plan([photos], out)
-    path = report_path(out, jobs)
-    assert path == out / "report.csv"
-    run(jobs, colorizer, workers=workers, report=path)
+    path = out / "report.csv"
+    run(plan([photos], out), colorizer, workers=workers)
     found = {row["path"]: row for row in rows(path)}
     assert set(found) == {"b.png", "deep/er/a.jpg", "bad, ü.jpg", "notes.txt"}
     assert found["notes.txt"]["status"] == "not a picture"
@@ -235,7 +234,7 @@ def test_the_report_has_a_row_for_each_picture(photos, colorizer, tmp_path, work
     assert float(found["b.png"]["seconds"]) >= 0
     assert found["bad, ü.jpg"]["status"] == "failed"
     assert "no picture of a known format" in found["bad, ü.jpg"]["reason"]
-    run(plan([photos], out), colorizer, report=path)
+    run(plan([photos], out), colorizer)
     assert sorted(row["status"] for row in rows(path)) == [
         "failed",
         "not a picture",
@@ -244,41 +243,45 @@ def test_the_report_has_a_row_for_each_picture(photos, colorizer, tmp_path, work
     ]
 
 
-def test_only_a_folder_has_a_report(photos, tmp_path):
-    assert report_path(None, plan([photos])) is None
-    assert report_path(tmp_path, plan([photos / "b.png"], tmp_path)) is None
-    name = report_path("out", plan([photos], "out"), "2/4").name
-    assert name == "report-2-of-4.csv"
+def test_only_a_folder_has_a_report(photos, colorizer, tmp_path):
+    assert plan([photos]).report is None
+    assert plan([photos / "b.png"], tmp_path).report is None
+    run(plan([photos], tmp_path / "out", shard="2/4"), colorizer)
+    assert (tmp_path / "out" / "report-2-of-4.csv").exists()
 
 
 def test_shards_are_everything_once(colorizer, tmp_path, monkeypatch):
-    jobs = plan([many(tmp_path / "in", 40)], tmp_path / "out")
-    parts = [shard(jobs, f"{i}/3") for i in (1, 2, 3)]
-    assert sorted(job.name for part in parts for job in part) == [job.name for job in jobs]
+    folder, out = many(tmp_path / "in", 40), tmp_path / "out"
+    every = plan([folder], out).todo
+    parts = [plan([folder], out, shard=f"{i}/3").todo for i in (1, 2, 3)]
+    assert sorted(item for part in parts for item in part) == every
     assert min(map(len, parts)) > 3
-    assert shard(jobs[:9], "2/3") == [job for job in parts[1] if job in jobs[:9]]
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "3")
-    assert shard(jobs) == parts[1]
-    assert shard(jobs, "1/1") == jobs
-    assert report_path(tmp_path, jobs).name == "report-2-of-3.csv"
+    assert plan([folder], out).todo == parts[1]
+    assert plan([folder], out).share == (2, 3)
+    assert plan([folder], out, shard="1/1").todo == every
+    for path in list(folder.iterdir())[9:]:  # no share hangs on what there is besides
+        path.unlink()
+    left = [item for item in parts[1] if Path(item.source).exists()]
+    assert plan([folder], out).todo == left
 
 
 def test_a_lone_photo_is_no_share(photos, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     for rank in "01":  # in one of these it would be skipped
         monkeypatch.setenv("RANK", rank)
-        jobs = plan([photos / "b.png"])
-        assert shard(jobs) == jobs
+        assert len(plan([photos / "b.png"]).todo) == 1
 
 
 def test_variants_are_files(tmp_path):
     folder = many(tmp_path / "in", 1)
     model = Colorizer(write_model_folder(tmp_path / "d", "distribution"), threads=1)
-    jobs = plan([folder / "00.png"], tmp_path / "new.png", variants=3)
-    assert [job.destination.name for job in jobs] == ["new-1.png", "new-2.png", "new-3.png"]
-    run(jobs, model)
-    assert len({job.destination.read_bytes() for job in jobs}) == 3
+    found = plan([folder / "00.png"], tmp_path / "new.png", variants=3)
+    targets = [Path(item.target) for item in found.todo]
+    assert [path.name for path in targets] == ["new-1.png", "new-2.png", "new-3.png"]
+    run(found, model)
+    assert len({path.read_bytes() for path in targets}) == 3
     run(plan([folder], variants=2), model)
     assert tree(folder) == {"00.png", "00-colored-1.png", "00-colored-2.png"}
     assert len(sources(plan([folder], variants=2))) == 2

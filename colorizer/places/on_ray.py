@@ -5,18 +5,19 @@ Ray's own store. An actor that dies takes nothing along: what it had in work is 
 another one, into the same place; only then it is a row.
 """
 
+import json
 import logging
 import os
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from colorizer.cluster.plan import Item
-from colorizer.cluster.work import Row, color_item
 from colorizer.errors import ColorizerError
 from colorizer.extras import extra
 from colorizer.inference.colorizer import Colorizer
-from colorizer.support.stores import Store
+from colorizer.places.plan import Item
+from colorizer.places.report import Row
+from colorizer.places.work import color_item
 
 if TYPE_CHECKING:
     import pyarrow
@@ -30,9 +31,9 @@ _MOST_BLOCKS = 100_000
 
 def on_ray(
     items: list[Item],
-    out: Store,
     *,
     colorizer: Colorizer,
+    overwrite: bool = False,
     workers: int | None = None,
     cpus: float | None = None,
     gpus: float | None = None,
@@ -42,13 +43,14 @@ def on_ray(
     Args:
         colorizer: to color with; each actor loads it anew, from its own installation if the model
             is a shipped one, else from the same path.
+        overwrite: see `color_item`.
         workers: actors at most; None takes as many as there are cores now. Ray starts with one,
             and adds others - and nodes, where the cluster can grow - while there is work.
         cpus, gpus: of an actor; may be fractions.
     """
     import ray
 
-    left = {item.name: item for item in items}
+    left = {item.target: item for item in items}
     most = workers or max(1, int(ray.cluster_resources().get("CPU", 1) / (cpus or 1)))
     # Handing a block out takes about as long as coloring a small photo; at the end, actors wait for
     # the last one.
@@ -57,8 +59,8 @@ def on_ray(
     for size in (large, 1):
         if left:
             blocks = _blocks(list(left.values()), size)
-            for name, rows in _round(blocks, size, out, colorizer, most, cpus, gpus):
-                if left.pop(name, None) is not None:
+            for target, rows in _round(blocks, size, colorizer, overwrite, most, cpus, gpus):
+                if left.pop(target, None) is not None:
                     yield rows
     for item in left.values():
         reason = f"{item.source}: the worker died each time that it was in work (of its memory?)"
@@ -91,26 +93,27 @@ def connect(address: str | None) -> None:
 class _Actor:
     """A loaded model that colors the items of a block, one after the other."""
 
-    def __init__(self, colorizer: Colorizer, out: Store) -> None:
+    def __init__(self, colorizer: Colorizer, overwrite: bool) -> None:
         from colorizer.pictures.quiet import silence
 
         silence()
-        self._colorizer, self._out = colorizer, out
+        self._colorizer, self._overwrite = colorizer, overwrite
 
     def __call__(self, batch: "pyarrow.Table") -> dict[str, list[Any]]:
-        names, rows = [], []
+        targets, rows = [], []
         for cells in batch.to_pylist():
             item = Item(**cells)
-            names.append(item.name)
-            rows.append([row._asdict() for row in color_item(item, self._out, self._colorizer)])
-        return {"name": names, "rows": rows}
+            targets.append(item.target)
+            found = color_item(item, self._colorizer, self._overwrite)
+            rows.append(json.dumps(found))
+        return {"target": targets, "rows": rows}
 
 
 def _round(
     blocks: list["pyarrow.Table"],
     size: int,
-    out: Store,
     colorizer: Colorizer,
+    overwrite: bool,
     most: int,
     cpus: float | None,
     gpus: float | None,
@@ -126,7 +129,7 @@ def _round(
         warnings.simplefilter("ignore")  # only this way can the number of retries be said
         colored = ray.data.from_arrow(blocks).map_batches(
             _Actor,
-            fn_constructor_args=(colorizer, out),
+            fn_constructor_args=(colorizer, overwrite),
             batch_format="pyarrow",
             batch_size=size,  # a block: what is lost with an actor
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
@@ -136,7 +139,8 @@ def _round(
         )
     try:
         for result in colored.iter_rows():
-            yield result["name"], [Row(**row) for row in result["rows"]]
+            rows = [Row(*row[:-1], tuple(row[-1])) for row in json.loads(result["rows"])]
+            yield result["target"], rows
     # Such as a model that a worker does not find.
     except ray.exceptions.RayError as error:  # ty: ignore[possibly-missing-submodule]
         told = ([line for line in str(error).splitlines() if line.strip()] or [repr(error)])[-1]

@@ -13,12 +13,13 @@ import pytest
 from PIL import Image
 
 from colorizer.cli import main
-from colorizer.cluster.on_ray import on_ray
-from colorizer.cluster.parts import merge
-from colorizer.cluster.plan import plan
 from colorizer.errors import ColorizerError
 from colorizer.inference.colorizer import Colorizer
-from colorizer.support.stores import Store
+from colorizer.places.on_ray import on_ray
+from colorizer.places.plan import plan
+from colorizer.places.report import merge
+from colorizer.support.files import remove_stale
+from colorizer.support.stores import Store, read
 from tests.model_folder import write_model_folder
 
 # What Ray itself warns of, and leaves open when it is shut down, is none of our tests' concern.
@@ -33,7 +34,7 @@ def cluster(s3_server):
     """One on this machine, of two cores, for all tests here."""
     import ray
 
-    from colorizer.cluster import on_ray
+    from colorizer.places import on_ray
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_worker_niceness", "0")  # or they starve where others are at work
@@ -72,14 +73,14 @@ def test_a_killed_worker_loses_nothing_and_does_nothing_twice(
     """Two workers, one of which is killed in the middle; a photo that kills each comes last."""
     model = str(colorizer._network.folder)
     assert main(["colorize", str(photos), "-o", str(tmp_path / "local"), "--model", model]) == 1
-    out, gone = Store(tmp_path / "ray"), tmp_path / "pids"
+    out, gone = tmp_path / "ray", tmp_path / "pids"
     gone.mkdir()
     items = plan([str(photos)], out).todo
     pids = set()
 
     def kill():
         """The first worker that is seen, once it has done something."""
-        while not (victims := list(gone.iterdir())) or len(files(Path(out.root))) < 4:
+        while not (victims := list(gone.iterdir())) or len(files(out)) < 4:
             time.sleep(0.05)
         os.kill(int(victims[0].name), signal.SIGKILL)
         pids.add(int(victims[0].name))
@@ -87,18 +88,16 @@ def test_a_killed_worker_loses_nothing_and_does_nothing_twice(
     thread = threading.Thread(target=kill, daemon=True)
     thread.start()
     rows = [
-        row
-        for found in on_ray(items, out, colorizer=Slow(colorizer, gone), workers=2)
-        for row in found
+        row for found in on_ray(items, colorizer=Slow(colorizer, gone), workers=2) for row in found
     ]
     thread.join(10)
-    out.clean("")  # as a run does at its end: the killed worker may have been writing
+    remove_stale(out)  # as a run does at its end: the killed worker may have been writing
     assert len(pids) == 1
     assert len(list(gone.iterdir())) >= 2  # another worker took over
     assert sorted(row.path for row in rows) == sorted(path.name for path in photos.iterdir())
     failed = [row for row in rows if row.status == "failed"]
     assert [row.path for row in failed] == ["bad.jpg"]
-    assert files(Path(out.root)) == {
+    assert files(out) == {
         name: data for name, data in files(tmp_path / "local").items() if name != "report.csv"
     }
 
@@ -108,15 +107,15 @@ class Slow:
 
     def __init__(self, colorizer, folder):
         self._colorizer, self._folder = colorizer, folder
-        self.options, self.colorize_bytes = colorizer.options, self._colorize_bytes
+        self.options, self.colorize_file = colorizer.options, self._colorize_file
 
     def __reduce__(self):
         return Slow, (self._colorizer, self._folder)
 
-    def _colorize_bytes(self, data, extension):
+    def _colorize_file(self, picture, path):
         (self._folder / str(os.getpid())).touch()
         time.sleep(0.2)
-        return self._colorizer.colorize_bytes(data, extension)
+        return self._colorizer.colorize_file(picture, path)
 
 
 class Deadly(Slow):
@@ -125,17 +124,17 @@ class Deadly(Slow):
     def __reduce__(self):
         return Deadly, (self._colorizer, self._folder)
 
-    def _colorize_bytes(self, data, extension):
-        if int.from_bytes(data[16:20]) == 23:  # the width, in a PNG
+    def _colorize_file(self, picture, path):
+        if picture.width == 23:
             os.kill(os.getpid(), signal.SIGKILL)
-        return self._colorizer.colorize_bytes(data, extension)
+        return self._colorizer.colorize_file(picture, path)
 
 
 @pytest.mark.slow
 def test_a_photo_that_kills_its_worker_fails_alone(cluster, photos, colorizer, tmp_path):
-    out = Store(tmp_path / "ray")
+    out = tmp_path / "ray"
     items = [item for item in plan([str(photos)], out).todo if item.name != "bad.jpg"]
-    found = on_ray(items, out, colorizer=Deadly(colorizer, tmp_path), workers=1)
+    found = on_ray(items, colorizer=Deadly(colorizer, tmp_path), workers=1)
     rows = [row for rows in found for row in rows]
     failed = [row for row in rows if row.status == "failed"]
     assert [row.path for row in failed] == ["03.png"]
@@ -148,17 +147,22 @@ def test_a_photo_that_kills_its_worker_fails_alone(cluster, photos, colorizer, t
 def test_a_model_that_workers_do_not_find(cluster, photos, tmp_path):
     own = Colorizer(write_model_folder(tmp_path / "model"), threads=1)
     shutil.rmtree(tmp_path / "model")
-    out = Store(tmp_path / "out")
+    out = tmp_path / "out"
     with pytest.raises(ColorizerError, match=r"do not work: .*config\.yaml cannot be read"):
-        list(on_ray(plan([str(photos)], out).todo, out, colorizer=own, workers=1))
+        list(on_ray(plan([str(photos)], out).todo, colorizer=own, workers=1))
 
 
 def test_from_the_command_line_over_s3(cluster, photos, colorizer, bucket, tmp_path, capsys):
     for name, data in files(photos).items():
         Store(f"{bucket}/in").write(name, data)
+    Store(f"{bucket}/out").write("05.png", b"of the user")
     model = ["--model", str(colorizer._network.folder), "--engine", "ray", "--workers", "1"]
     assert main(["colorize", f"{bucket}/in", "-o", f"{bucket}/out", *model]) == 1
     told = capsys.readouterr()
-    assert "12 colored, 0 done before, 1 failed" in told.out
+    assert "11 colored, 0 done before, 2 failed" in told.out
     assert f"failed: {bucket}/in/bad.jpg is no picture of a known format" in told.err
+    assert f"failed: {bucket}/out/05.png is there already and bears no mark" in told.err
+    assert read(f"{bucket}/out/05.png") == b"of the user"
+    assert main(["colorize", f"{bucket}/in", "-o", f"{bucket}/out", *model, "--overwrite"]) == 1
+    assert "1 colored, 11 done before, 1 failed" in capsys.readouterr().out
     assert merge(f"{bucket}/out")[1] == {"colored": 12, "failed": 1}

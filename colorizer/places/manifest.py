@@ -7,7 +7,8 @@ from pathlib import PurePosixPath
 
 from colorizer.errors import UsageError
 from colorizer.extras import extra
-from colorizer.support.stores import is_remote, read, remote_name
+from colorizer.places.place import place_of
+from colorizer.support.stores import is_remote, remote_name
 
 __all__ = ["read_manifest"]
 
@@ -36,7 +37,7 @@ def read_manifest(location: str, base: str | None = None) -> list[tuple[str, str
         raise UsageError(f"{location} is no manifest; accepted are {', '.join(_READERS)}")
     photos = []
     empty: list[int] = []
-    for number, (path, name) in _READERS[kind](read(location), location):
+    for number, (path, name) in _READERS[kind](place_of(location).read(), location):
         if not path:
             empty.append(number)
             continue

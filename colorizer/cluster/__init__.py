@@ -1,1 +1,0 @@
-"""Collections that no single disk or machine holds: object stores, manifests, shards, engines."""

@@ -1,1 +1,0 @@
-"""Many pictures: which ones, side by side within a bound on memory, with a report."""
