@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from colorizer.color.binning import Binning
 from colorizer.color.gamut import bins
 from colorizer.color.tensors import LabBatch
 from colorizer.errors import UsageError
-from colorizer.losses.distribution import DistributionLoss
 from colorizer.metrics.base import ColorMetric, Number, check_pair, named
 from colorizer.registry import METRICS
 
@@ -64,7 +64,7 @@ class CalibratedNLL(ColorMetric):
         Shape: raw (N, Q, h, w), target of any size -> (N, places, Q + 2 * neighbors).
         """
         ab = F.adaptive_avg_pool2d(target.ab.float(), (raw.shape[2], raw.shape[3])).cpu()
-        index, share = _binning().encode(ab)
+        index, share = _binning()(ab)
         rows = torch.cat([raw.float().cpu(), index.float(), share], dim=1).flatten(2)
         return rows[..., _spread(rows.shape[-1])].transpose(1, 2)  # (N, C, h * w) -> (N, P, C)
 
@@ -111,8 +111,8 @@ class CalibratedNLL(ColorMetric):
 
 
 @cache
-def _binning() -> DistributionLoss:
-    return DistributionLoss()
+def _binning() -> Binning:
+    return Binning()
 
 
 def _spread(count: int) -> Tensor:

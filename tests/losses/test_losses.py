@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from colorizer.color.binning import Binning
 from colorizer.color.gamut import bins, class_weights, smooth_prior
 from colorizer.color.tensors import Prediction, Target, rgb_to_lab
 from colorizer.errors import UnknownNameError, UsageError
@@ -83,7 +84,7 @@ def test_distribution_is_zhangs_formula():
 def test_nearest_bins_are_exact(neighbors):
     generator = torch.Generator().manual_seed(0)
     ab = 255.9 * torch.rand(20_000, 2, generator=generator) - 128  # far out of gamut as well
-    index, share = DistributionLoss(neighbors=neighbors).encode(ab.T[None, :, None])
+    index, share = Binning(neighbors)(ab.T[None, :, None])
     distance = torch.cdist(ab.double(), torch.from_numpy(bins().astype(float)))
     expected = distance.topk(neighbors, largest=False)
     found = distance.gather(1, index[0, :, 0].T)

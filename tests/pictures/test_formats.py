@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from colorizer.places.memory import estimate
 from PIL import Image
 from skimage import data
 
@@ -28,6 +27,7 @@ from colorizer.pictures.formats.format import FORMATS, Format
 from colorizer.pictures.formats.raw import Raw
 from colorizer.pictures.picture import Picture
 from colorizer.pictures.source import HEAD
+from colorizer.places.memory import estimate
 from tests.model_folder import write_model_folder
 
 GRAY = data.camera()[:240:5, :200:5]  # 48 x 40

@@ -1,5 +1,5 @@
 """Bytes that bear the mark of a result, and are nothing else."""
 
-from colorizer.pictures.xmp import mark_xmp
+from colorizer.pictures.metadata.xmp import mark_xmp
 
 MARKED = mark_xmp(b"", "Colorizer, model tiny", "1")[0]

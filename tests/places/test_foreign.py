@@ -8,10 +8,10 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
-from colorizer.pictures.metadata.mark import is_marked
 from PIL import Image
 
 from colorizer.cli import main
+from colorizer.pictures.metadata.mark import is_marked
 from colorizer.pictures.save import WRITABLE
 from colorizer.places.archive import is_marked_archive
 from colorizer.places.place import Place, place_of

@@ -151,7 +151,7 @@ def test_bad_usage(photos, tmp_path, bucket):
     assert sum(told in problem for problem in problems) == 2
     assert len(plan([str(photos), f"{photos}/b.png"], out).todo) == 3  # the same photo twice
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match=r"no picture in .*empty: looked for \.arw \.avif"):
+    with pytest.raises(UsageError, match=r"no picture in .*empty: looked for \.3fr \.arw \.avif"):
         plan([str(tmp_path / "empty")], out)
     with pytest.raises(ColorizerError, match="s3://nobucket/in: there is no such"):
         plan(["s3://nobucket/in/"], out)

@@ -26,7 +26,7 @@ class Bmp(Format):
     name = "BMP"
     suffixes = (".bmp",)
     bytes_read = bytes_written = 8
-    holds = frozenset({"alpha", "resolution", "xmp"})
+    holds = frozenset({"resolution", "xmp"})
 
     def accepts(self, head: bytes) -> bool:
         return head.startswith(b"BM") and head[15:18] == b"\0\0\0"  # the size of what follows
@@ -59,7 +59,8 @@ class Bmp(Format):
 
         page = next(pages)
         across, down = page.metadata.resolution or (0, 0)  # else Pillow makes one up
-        pixels = Image.fromarray(limited(page.image, output.threads).numpy())
+        image = page.image.flatten(background=255) if page.image.hasalpha() else page.image
+        pixels = Image.fromarray(limited(image, output.threads).numpy())
         pixels.save(output.file, "BMP", dpi=(across * 25.4, down * 25.4))
         if page.metadata.xmp:
             _add(page.metadata.xmp, output.file)
