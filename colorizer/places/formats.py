@@ -1,5 +1,6 @@
 """What a photo's result is called."""
 
+import posixpath
 import re
 from pathlib import PurePosixPath
 
@@ -37,8 +38,8 @@ def result_name(name: str, suffix: str = "") -> str:
     Args:
         suffix: of all results, such as ".png"; empty keeps those of the photos.
     """
-    own = PurePosixPath(name).suffix
-    return name.removesuffix(own) + (suffix or _BECOMES.get(own.lower(), own))
+    stem, own = posixpath.splitext(name)
+    return stem + (suffix or _BECOMES.get(own.lower(), own))
 
 
 def original_of(name: str, others: frozenset[str]) -> str:
