@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from colorizer.errors import UsageError
@@ -35,42 +35,37 @@ def read_manifest(location: str, base: str | None = None) -> list[tuple[str, str
     kind = PurePosixPath(location).suffix.lower()
     if kind not in _READERS:
         raise UsageError(f"{location} is no manifest; accepted are {', '.join(_READERS)}")
-    photos = []
-    empty: list[int] = []
-    for number, (path, name) in _READERS[kind](place_of(location).read(), location):
-        if not path:
-            empty.append(number)
-            continue
-        whole = is_remote(path) or path.startswith("/")
-        source = path if base is None or whole else f"{base.rstrip('/')}/{path}"
-        photos.append((source, _checked(name or _name(source, base, location), location)))
-    if empty:
+    first, rows = _READERS[kind](place_of(location).read(), location)
+    told = [tuple(str(cell or "").strip() for cell in row) for row in rows]
+    if empty := [str(number) for number, (path, _) in enumerate(told, first) if not path]:
         more = f" and {len(empty) - 5} more" if len(empty) > 5 else ""
         raise UsageError(
-            f"{location} names no photo in row {', '.join(map(str, empty[:5]))}{more}; fill or"
-            " remove these rows first"
+            f"{location} names no photo in row {', '.join(empty[:5])}{more}; fill or remove these"
+            " rows first"
         )
-    if not photos:
+    if not told:
         raise UsageError(f"{location} is empty; a row for each photo is needed")
+    photos = []
+    for path, name in told:
+        whole = base is None or is_remote(path) or path.startswith("/")
+        source = path if whole else f"{base.rstrip('/')}/{path}"
+        photos.append((source, _checked(name or _name(source, base, location), location)))
     return photos
 
 
-Rows = Iterator[tuple[int, tuple[str, str]]]
+Rows = tuple[int, Iterable[tuple[object, object]]]  # with the number of the first
 
 
 def _lines(data: bytes, location: str) -> Rows:
-    lines = _decoded(data, location).splitlines()
-    while lines and not lines[-1].strip():
-        lines.pop()
-    return enumerate(((line.strip(), "") for line in lines), 1)
+    return 1, [(line, "") for line in _decoded(data, location).rstrip().splitlines()]
 
 
 def _csv(data: bytes, location: str) -> Rows:
     table = csv.reader(io.StringIO(_decoded(data, location), newline=""))
     header = [cell.strip().lower() for cell in next(table, [])]
     path, name = _columns(header, location)
-    rows = ((row + [""] * len(header))[: len(header)] for row in table)
-    return _numbered(((row[path], row[name] if name is not None else "") for row in rows), 2)
+    rows = ([*row, *[""] * len(header)] for row in table)
+    return 2, [(row[path], row[name] if name is not None else "") for row in rows]
 
 
 def _parquet(data: bytes, location: str) -> Rows:
@@ -83,12 +78,7 @@ def _parquet(data: bytes, location: str) -> Rows:
     path, name = _columns([column.lower() for column in table.column_names], location)
     paths = table.column(path).to_pylist()
     names = table.column(name).to_pylist() if name is not None else [""] * len(paths)
-    return _numbered(zip(paths, names, strict=True), 1)
-
-
-def _numbered(rows: Iterable[tuple[object, object]], first: int) -> Rows:
-    for number, (path, name) in enumerate(rows, first):
-        yield number, (str(path or "").strip(), str(name or "").strip())
+    return 1, zip(paths, names, strict=True)
 
 
 def _columns(header: list[str], location: str) -> tuple[int, int | None]:

@@ -1,5 +1,6 @@
 """What a photo's result is called."""
 
+import posixpath
 import re
 from pathlib import PurePosixPath
 
@@ -17,10 +18,10 @@ def result_name(name: str, suffix: str = "") -> str:
     Args:
         suffix: of all results, such as ".png"; empty keeps those of the photos.
     """
-    own = PurePosixPath(name).suffix
-    found = result_suffix(name)
+    stem, own = posixpath.splitext(name)
+    found = result_suffix(own)
     kept = own if found in ("", own.lower()) else found
-    return name.removesuffix(own) + (suffix or kept)
+    return stem + (suffix or kept)
 
 
 def original_of(name: str, others: frozenset[str]) -> str:

@@ -182,6 +182,9 @@ class Place:
 class Bucket(Place):
     """A URL: a folder or a file of a store."""
 
+    def __init__(self, address: str) -> None:
+        self.address = address
+
     def __truediv__(self, name: str) -> "Bucket":
         return Bucket(f"{self.address.rstrip('/')}/{name}")
 

@@ -130,7 +130,7 @@ def plan(
     several = several and goal.file is None
     share = share_of(shard) if several or shard is not None else (1, 1)
     plan = Plan(share=share, report=goal.folder if several else None)
-    pairs = _named(inputs, goal) if manifest is None else _rows(manifest, given, goal)
+    pairs = _named(inputs, goal) if manifest is None else _rows(manifest, given, goal, plan)
     items = [each for item in _own(pairs, plan) for each in _varied(item, variants)]
     if not plan.photos:
         where = manifest or ", ".join(given)
@@ -210,16 +210,18 @@ def _check_apart(photos: Place, out: Place) -> None:
 Pairs = Iterator[tuple[Item, str]]  # with the name of the result
 
 
-def _rows(manifest: str, given: list[str], goal: _Goal) -> Pairs:
+def _rows(manifest: str, given: list[str], goal: _Goal, plan: Plan) -> Pairs:
     assert goal.folder is not None  # a manifest is a collection, which has an output
     seen = set()
     for source, name in read_manifest(manifest, given[0] if given else None):
-        place = place_of(source)
         if (parent := source.rpartition("/")[0]) not in seen:
             _check_apart(place_of(parent or "."), goal.folder)
             seen.add(parent)
         made = result_name(name, goal.suffix)
-        target = (goal.folder / made).address
+        if not falls_to(_folded(made), plan.share):  # most of them, which is soon told
+            plan.photos += 1
+            continue
+        place, target = place_of(source), (goal.folder / made).address
         yield Item(place.address, target, name, goal.suffix, resume=True), made
 
 
@@ -302,7 +304,7 @@ def _apart(items: list[Item]) -> Iterator[Item]:
 
 def _folded(name: str) -> str:
     """As file systems see it that do not tell case or forms of Unicode apart."""
-    folded = unicodedata.normalize("NFC", name).casefold()
+    folded = name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
     return name if folded == name else folded
 
 

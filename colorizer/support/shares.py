@@ -72,13 +72,16 @@ def falls_to(name: str, share: Share) -> bool:
     that differ in their last number are spread evenly, by the golden ratio.
     """
     own, count = share
-    number = re.search(r"([0-9]+)[^0-9]*$", re.sub(r"\.[a-zA-Z]\w*$", "", name))
-    rest = name if number is None else f"{name[: number.start(1)]}#{name[number.end(1) :]}"
+    if count == 1:
+        return True
+    number = _NUMBER.match(name)
+    rest = name if number is None else f"{number[1]}#{name[number.end(2) :]}"
     encoded = rest.encode("utf-8", "surrogateescape")  # file names may be any bytes
-    place = zlib.crc32(encoded) + _GOLDEN * int(number[1] if number else 0)
+    place = zlib.crc32(encoded) + _GOLDEN * int(number[2] if number else 0)
     return place % 2**32 * count >> 32 == own - 1
 
 
+_NUMBER = re.compile(r"(.*?)([0-9]+)[^0-9]*?(?:\.[a-zA-Z]\w*)?$", re.DOTALL)
 _GOLDEN = 2654435769  # of 2**32
 
 
