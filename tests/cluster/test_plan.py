@@ -137,7 +137,7 @@ def test_bad_usage(photos, tmp_path, bucket):
     with pytest.raises(UsageError, match=r"in/b\.png and .*b\.png would both become .*out/b\.png"):
         plan([str(photos), f"{photos}/b.png"], out)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match=r"no photo in .*empty: looked for \.arw \.avif"):
+    with pytest.raises(UsageError, match=r"no photo in .*empty: looked for \.3fr \.arw \.avif"):
         plan([str(tmp_path / "empty")], out)
     with pytest.raises(ColorizerError, match="s3://nobucket/in: there is no such"):
         plan(["s3://nobucket/in/"], out)

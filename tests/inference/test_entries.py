@@ -264,7 +264,8 @@ def test_damage_is_told_and_salvaged_on_request(colorizer, tmp_path):
     assert colorizer.colorize_file(bytes(data), tmp_path / "out.png") == ()
     notes = colorizer.colorize_file(bytes(data[:-2]), tmp_path / "out.png")
     assert "lacks its end marker; all of its pixels are there" in notes[0]
-    assert colorizer.colorize_file(bytes(data) + b"trailer", tmp_path / "out.png") == ()
+    (note,) = colorizer.colorize_file(bytes(data) + b"trailer", tmp_path / "out.png")
+    assert "7 bytes behind the picture cannot be kept" in note
     harmless = bytes(data[:20]) + b"\0\0" + bytes(data[20:])  # between two segments
     assert colorizer.colorize_file(harmless, tmp_path / "out.png") == ()
     refused = 0

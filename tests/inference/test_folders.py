@@ -114,7 +114,7 @@ def test_bad_usage_of_folders(photos, tmp_path):
     with pytest.raises(UsageError, match="is a file; several pictures need a folder"):
         plan([photos], photos / "notes.txt")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match=r"no picture in .*empty: looked for \.arw \.avif"):
+    with pytest.raises(UsageError, match=r"no picture in .*empty: looked for \.3fr \.arw \.avif"):
         plan([tmp_path / "empty"], tmp_path / "out")
 
 
