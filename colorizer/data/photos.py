@@ -10,8 +10,7 @@ import numpy as np
 from colorizer.color.has_color import steps_apart
 from colorizer.errors import ColorizerError
 from colorizer.pictures.decode import decode_bytes
-from colorizer.pictures.finding import Found, Source, find_sources, is_picture
-from colorizer.pictures.formats import SUFFIXES
+from colorizer.pictures.finding import SUFFIXES, Found, Source, find_sources, is_picture
 from colorizer.pictures.source import HEAD
 from colorizer.support.machine import user_cache
 from colorizer.support.patterns import expand_braces

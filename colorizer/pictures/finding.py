@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from colorizer.errors import ColorizerError
-from colorizer.pictures.formats import SUFFIXES, format_of
+from colorizer.pictures import formats
 from colorizer.pictures.formats.raw import Raw
 from colorizer.support.tree import walk
 
-__all__ = ["Found", "Source", "find_sources", "is_picture"]
+__all__ = ["SUFFIXES", "Found", "Source", "find_sources", "is_picture"]
+
+
+SUFFIXES = formats.SUFFIXES - set(Raw.suffixes)
+"""What a picture's name ends with, in lower case; raw photos are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,4 +151,4 @@ def is_picture(name: str, head: bytes) -> bool:
     suffix = PurePosixPath(name).suffix.lower()
     if suffix in Raw.suffixes:  # most are TIFF by their first bytes, with a small preview
         return False
-    return suffix in SUFFIXES or not isinstance(format_of(head), Raw | None)
+    return suffix in SUFFIXES or not isinstance(formats.format_of(head), Raw | None)

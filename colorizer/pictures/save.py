@@ -50,7 +50,15 @@ def check_destination(destination: str | os.PathLike[str]) -> Path:
     """
     path = Path(os.path.realpath(destination))
     _check_known(path.suffix, f"{destination}: ")
-    if path.exists() and not path.is_file():
+    try:
+        is_other = path.exists() and not path.is_file()
+    except OSError as error:
+        size = len(os.fsencode(path.name))
+        raise UsageError(
+            f"{destination} cannot be written: {error.strerror}; its name has {size} bytes, and 255"
+            " are the most on common systems"
+        ) from error
+    if is_other:
         raise UsageError(f"{destination} is no file, and will not be replaced by one")
     if not path.parent.is_dir():
         raise ColorizerError(f"{destination}: there is no folder {path.parent}; create it first")
@@ -101,7 +109,7 @@ def with_profile(image: "pyvips.Image", original: "pyvips.Image") -> "pyvips.Ima
 
 def sentences(metadata: Metadata, name: str) -> list[str]:
     """What of the original no file of ours will hold."""
-    return [f"{name}: {words} cannot be kept and are left out" for words in metadata.left_out]
+    return [f"{name}: {words} cannot be kept" for words in metadata.left_out]
 
 
 def losses(page: OutputPage, destination: Path, bits: int = 8) -> list[str]:

@@ -19,7 +19,7 @@ def result_name(name: str, suffix: str = "") -> str:
         suffix: of all results, such as ".png"; empty keeps those of the photos.
     """
     stem, own = posixpath.splitext(name)
-    found = result_suffix(own)
+    found = result_suffix(name)
     kept = own if found in ("", own.lower()) else found
     return stem + (suffix or kept)
 

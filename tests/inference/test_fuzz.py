@@ -217,6 +217,8 @@ def by_another_reader(path: Path) -> np.ndarray | None:
         os.dup2(nowhere.fileno(), 2)
         try:
             with Image.open(path) as image:
+                if image.format == "TIFF" and image.getexif().get(274, 1) != 1:
+                    return None  # which some versions of Pillow turn on loading, and some do not
                 image.load()
                 if image.mode not in ("1", "L", "P", "RGB") or "transparency" in image.info:
                     return None

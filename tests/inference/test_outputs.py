@@ -258,6 +258,16 @@ def test_no_place_for_the_output(colorizer, tmp_path):
         colorizer.colorize_file(CAMERA, tmp_path / "folder.png")
 
 
+@pytest.mark.parametrize("letter", ["a", "ä", "写"])
+def test_names_of_any_letters_up_to_the_most_that_fit(colorizer, tmp_path, letter):
+    most = (255 - 4) // len(letter.encode())
+    name = letter * most + ".png"
+    colorizer.colorize_file(CAMERA, tmp_path / name)
+    assert os.listdir(tmp_path) == [name]
+    with pytest.raises(UsageError, match=r"its name has 25[6-9] bytes"):
+        colorizer.colorize_file(CAMERA, tmp_path / f"a{letter * most}bbb.png")
+
+
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
 def test_no_permission_at_the_output(colorizer, tmp_path):
     tmp_path.chmod(0o500)

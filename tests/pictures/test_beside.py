@@ -9,6 +9,7 @@ from PIL import Image
 from skimage import data
 
 from colorizer.inference.colorizer import Colorizer
+from colorizer.pictures.formats.boxes import beside
 from tests.model_folder import write_model_folder
 
 GRAY = data.camera()[:240:5, :200:5]  # 48 x 40
@@ -105,3 +106,68 @@ def test_the_resolution_of_a_bmp_is_no_exif(colorizer):
         Image.fromarray(array).save(buffer, "BMP", dpi=(300, 300))
         _, notes = colorizer.colorize_bytes(buffer.getvalue(), "bmp")
         assert not any("EXIF" in note for note in notes)
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    return (len(content) + 8).to_bytes(4, "big") + kind + content
+
+
+def gif_with_a_comment() -> bytes:
+    file = encoded("GIF", comment=b"somebody")
+    assert b"somebody" in file
+    return file
+
+
+def webp_with_a_chunk(kind: bytes) -> bytes:
+    file = encoded("WEBP") + kind + (4).to_bytes(4, "little") + b"data"
+    return file[:4] + (len(file) - 8).to_bytes(4, "little") + file[8:]
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        (gif_with_a_comment(), "its comment"),
+        (webp_with_a_chunk(b"C2PA"), "content credentials (C2PA)"),
+        (webp_with_a_chunk(b"abcd"), "a chunk abcd"),
+        (encoded("AVIF") + box(b"mpvd", FILM), "the film behind the picture (a motion photo)"),
+        (encoded("AVIF") + box(b"jumb", b"claims"), "content credentials (C2PA)"),
+        (encoded("JPEG2000") + box(b"uuid", b"\1" * 20), "data of other programs"),
+    ],
+)
+def test_what_lies_beside_a_picture_is_told(colorizer, file, told):
+    _, notes = colorizer.colorize_bytes(file, "png")
+    assert [note for note in notes if "cannot be kept" in note] == [
+        f"the picture: {told} cannot be kept"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("urn", "told"),
+    [
+        (b"urn:com:apple:photo:2020:aux:hdrgainmap", ("a gain map (HDR)",)),
+        (b"urn:mpeg:hevc:2015:auxid:2", ("a depth map",)),
+        (b"urn:mpeg:mpegB:cicp:systems:auxiliary:depth", ("a depth map",)),
+        (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", ()),
+        (b"urn:of:others", ("an auxiliary picture (urn:of:others)",)),
+    ],
+)
+def test_auxiliary_pictures_are_named(urn, told):
+    held = box(b"meta", b"\0\0\0\0" + box(b"auxC", b"\0\0\0\0" + urn + b"\0"))
+    assert beside(io.BytesIO(box(b"ftyp", b"heic\0\0\0\0") + held)) == told
+
+
+@pytest.mark.parametrize("kind", ["HEIC", "JXL"])
+def test_what_lies_beside_pictures_of_the_extra(colorizer, kind):
+    buffer = io.BytesIO()
+    if kind == "HEIC":
+        module = pytest.importorskip("pillow_heif")
+        module.from_pillow(Image.fromarray(GRAY)).save(buffer)
+        added = box(b"mpvd", FILM)
+    else:
+        pytest.importorskip("pillow_jxl")
+        exif = Image.Exif()
+        exif[315] = "somebody"  # so that it is a file of boxes
+        Image.fromarray(GRAY).save(buffer, "JXL", exif=exif.tobytes())
+        added = box(b"jumb", b"claims")
+    _, notes = colorizer.colorize_bytes(buffer.getvalue() + added, "png")
+    assert sum("cannot be kept" in note for note in notes) == 1

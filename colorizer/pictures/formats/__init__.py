@@ -3,6 +3,7 @@
 A new format is a file here (see `format.Format`), and its name in the import below.
 """
 
+import os
 from pathlib import Path, PurePath
 
 from colorizer.errors import ColorizerError
@@ -54,7 +55,7 @@ def identified(source: Path | bytes) -> Format:
 
 def result_suffix(name: str | PurePath) -> str:
     """The suffix of what a picture of this name becomes; "" if the name says nothing."""
-    return _BECOMES.get(PurePath(name).suffix.lower(), "")
+    return _BECOMES.get(os.path.splitext(name)[1].lower(), "")
 
 
 def becoming(format: Format | None) -> str:
