@@ -26,11 +26,11 @@ from skimage import color, data
 
 from colorizer.film import colorize_film
 from colorizer.film.codecs import VideoWriter, choose
-from colorizer.film.coding import chroma_planes
-from colorizer.film.hints import Tracker
-from colorizer.film.measure import ColorConsistency, WarpError
+from colorizer.film.planes import chroma_planes
+from colorizer.film.tracking import Tracker
+from colorizer.film.steadiness import ColorConsistency, WarpError
 from colorizer.film.painter import Painter
-from colorizer.film.run import make_painter
+from colorizer.film.colorize import make_painter
 from colorizer.film.shots import look_through
 from colorizer.film.source import Film, frames, open_film
 from colorizer.film.steady import Steady

@@ -13,12 +13,12 @@ from tqdm import tqdm
 
 from colorizer.color.tensors import LabBatch, Target, rgb_to_lab
 from colorizer.errors import ColorizerError, UsageError
+from colorizer.extras import extra
 from colorizer.evaluation.protocol import FILM_METRICS
-from colorizer.film.extra import require_cv2
-from colorizer.film.hints import Tracker
-from colorizer.film.measure import ColorConsistency, WarpError
+from colorizer.film.tracking import Tracker
+from colorizer.film.steadiness import ColorConsistency, WarpError
 from colorizer.film.painter import Painter
-from colorizer.film.run import make_painter
+from colorizer.film.colorize import make_painter
 from colorizer.film.shots import Plan, look_through
 from colorizer.film.source import Film, frames, open_film, rgb_frames
 from colorizer.film.steady import Steady
@@ -28,6 +28,8 @@ from colorizer.options import EvaluateOptions, FilmOptions
 from colorizer.registry import METRICS
 
 __all__ = ["evaluate_film"]
+
+cv2: Any = extra("cv2", "video")
 
 SIDE = 256
 """Short side at which frames are measured, in pixels, if they are not smaller."""
@@ -162,7 +164,6 @@ def _pairs(film: Film, limit: int | None) -> Iterator[tuple[Any, np.ndarray]]:
 
 def _measured(rgb: np.ndarray, film: Film) -> Target:
     """A frame in color at the size that is measured, as a batch of one."""
-    cv2 = require_cv2()
     width, height = film.width, film.height
     size = working_size(width, height, min(SIDE, width, height))
     small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
@@ -173,7 +174,6 @@ def _measured(rgb: np.ndarray, film: Film) -> Target:
 
 
 def _resized(ab: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    cv2 = require_cv2()
     if ab.shape[:2] == shape:
         return ab
     return cv2.resize(ab, shape[::-1], interpolation=cv2.INTER_AREA)

@@ -18,11 +18,13 @@ pytest.importorskip("cv2")
 
 from colorizer.cli import main  # noqa: E402
 from colorizer.errors import ColorizerError, UsageError  # noqa: E402
-from colorizer.film import parts  # noqa: E402
+from colorizer.film import unfinished  # noqa: E402
 from colorizer.film.codecs import CODECS  # noqa: E402
+from colorizer.film.colorize import colorize_film  # noqa: E402
 from colorizer.film.painter import Painter  # noqa: E402
-from colorizer.film.run import colorize_film  # noqa: E402
 from colorizer.film.source import frames, open_film  # noqa: E402
+from colorizer.inference.network import working_size  # noqa: E402
+from colorizer.inference.predict import Seen  # noqa: E402
 from tests.film.films import packets_of, pan, read_film, write_film  # noqa: E402
 from tests.model_folder import write_model_folder  # noqa: E402
 
@@ -154,8 +156,8 @@ def test_rotation_and_pixel_aspect_are_kept_and_seen(tmp_path, model):
 
 
 def test_resumes_after_a_kill_with_the_same_bytes(tmp_path, model, monkeypatch):
-    monkeypatch.setattr(parts, "SEGMENT", 8)
-    monkeypatch.setattr("colorizer.film.coloring.SEGMENT", 8)
+    monkeypatch.setattr(unfinished, "SEGMENT", 8)
+    monkeypatch.setattr("colorizer.film.segments.SEGMENT", 8)
     film = write_film(tmp_path / "in.mkv", np.concatenate([pan(14), pan(9, seed=3)]), sound=True)
     colorize_film(film, tmp_path / "whole.mkv", model)
 
@@ -184,8 +186,8 @@ def test_resumes_after_a_kill_with_the_same_bytes(tmp_path, model, monkeypatch):
 def test_a_process_that_is_killed_leaves_no_film_and_is_gone_on_with(tmp_path, model):
     film = write_film(tmp_path / "in.mkv", pan(16))
     code = (
-        "import sys; from colorizer.film import parts, coloring; parts.SEGMENT = 4;"
-        "coloring.SEGMENT = 4; from colorizer.film.run import colorize_film;"
+        "import sys; from colorizer.film import unfinished, segments; unfinished.SEGMENT = 4;"
+        "segments.SEGMENT = 4; from colorizer.film.colorize import colorize_film;"
         "colorize_film(*sys.argv[1:])"
     )
     command = [sys.executable, "-c", code, str(film), str(tmp_path / "out.mkv"), str(model)]
@@ -203,7 +205,7 @@ def test_a_process_that_is_killed_leaves_no_film_and_is_gone_on_with(tmp_path, m
 
 def test_parts_of_other_settings_are_not_used(tmp_path, model, monkeypatch):
     film = write_film(tmp_path / "in.mkv", pan(6))
-    monkeypatch.setattr("colorizer.film.mux.FilmFile.join", _fails)
+    monkeypatch.setattr("colorizer.film.film_file.FilmFile.join", _fails)
     with pytest.raises(ColorizerError, match="No space left"):
         colorize_film(film, tmp_path / "out.mkv", model)
     monkeypatch.undo()
@@ -341,9 +343,7 @@ def test_the_command_line(tmp_path, model, capsys):
 
 
 def test_coloring_films_needs_no_torch():
-    code = (
-        "import sys, colorizer.film.run, colorizer.film.preview; assert 'torch' not in sys.modules"
-    )
+    code = "import sys, colorizer.film.colorize, colorizer.film.excerpt; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -388,13 +388,23 @@ def test_the_network_sees_what_a_player_shows(tmp_path, rotation):
         player = next(container.decode(video=0)).to_ndarray(format="gray").astype(float)
     seen = []
 
-    def predict(L, prior):
-        seen.append(L)
-        return np.zeros((2, L.shape[0] // 4, L.shape[1] // 4), np.float32)
+    class Watcher:
+        size = 90
 
-    painter = Painter(film, predict, 90)
+        @staticmethod
+        def look_size(sides):
+            return working_size(sides.width, sides.height, 90)
+
+        @staticmethod
+        def see(small, sides, **_):
+            seen.append(small)
+            return Seen(small, *(np.zeros((*small.shape, 2), np.float32) for _ in "ab"))
+
+        @staticmethod
+        def steer(seen, hints):
+            return seen.slope, seen.offset
+
+    painter = Painter(film, Watcher())
     (frame,) = frames(film)
     painter.answer(painter.lightness(frame)[1])
-    height, width = player.shape
-    inside = seen[0][:height, :width]
-    assert np.corrcoef(inside.ravel(), player.ravel())[0, 1] > 0.97
+    assert np.corrcoef(seen[0].ravel(), player.ravel())[0, 1] > 0.97

@@ -1,0 +1,407 @@
+"""A film as one file: colored segments, joined with all else that the original holds."""
+
+import heapq
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from colorizer.errors import ColorizerError, UsageError
+from colorizer.extras import extra
+from colorizer.film.codecs import Target, VideoWriter, add_video, describe, make_frame
+from colorizer.film.comparison import compare, lost_marks, shown
+from colorizer.film.decoding import listening, sentence
+from colorizer.film.shots import Plan
+from colorizer.film.source import Film
+from colorizer.support.files import temporary, whole
+
+__all__ = ["DROPS", "FilmFile"]
+
+av: Any = extra("av", "video")
+
+DROPS = {"audio": "audio", "subtitles": "subtitle", "data": "data", "attachments": "attachment"}
+"""What `--drop` takes: FFmpeg's name of the kind of stream."""
+
+_QUICKTIME = {".mp4", ".mov", ".m4v"}
+_EVEN = 0.02  # of a frame, by which times may differ in a container that has a fixed rate
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+_TRIED = 2000  # packets that are read, at most, to find one of each stream
+_OUTDATED = ("BPS", "NUMBER_OF_", "_STATISTICS", "DURATION", "ENCODER")  # of the old coding
+
+
+@dataclass
+class _RefusedError(Exception):
+    """What a container does not take, in FFmpeg's words."""
+
+    words: str
+
+
+class FilmFile:
+    """Writes a film into one file, with all that the original holds beside its pictures.
+
+    Args:
+        film: what is colored, and where the other streams, chapters and tags come from.
+        path: its extension selects the container.
+        target: how frames are coded.
+        drop: kinds of streams that are left out, as in `DROPS`.
+
+    Attributes:
+        film: the same; one with a timeline takes its place before the work.
+        chroma: pixels of luma for one of chroma, across and down.
+    """
+
+    def __init__(self, film: Film, path: Path, target: Target, drop: Sequence[str] = ()) -> None:
+        self.film, self._path, self._target = film, path, target
+        self._dropped = {DROPS[kind] for kind in drop}
+        self._quicktime = path.suffix.lower() in _QUICKTIME
+        self._kept: list[int] = []  # streams of the film, beside its pictures
+        self._own_tags = False  # whether tags of any name are written, as QuickTime's own
+        self.chroma = target.across, target.down
+
+    def check(self) -> list[str]:
+        """Find out before the work whether the file can hold it all, by writing a short one.
+
+        Returns:
+            Sentences on what is left out, or lost.
+
+        Raises:
+            UsageError: an unknown extension, or one whose container cannot hold a stream.
+        """
+        notes = []
+        if self.film.coding.has_alpha:
+            notes.append(f"{self.film} has transparency, which is left out")
+        if self.chroma == (1, 1) and self._target.codec in ("h264", "hevc"):
+            notes.append(
+                f"{self.film} has an odd size, so it is coded in 4:4:4, which not every player"
+                " shows; --codec vp9 is shown by more"
+            )
+        with self._held() as held:
+            streams = (
+                [] if held is None else [s for s in held.streams if s.index != self.film.stream]
+            )
+            left = {s.index for s in streams if s.type in self._dropped}
+            left |= {s.index for s in streams if _is_written_anew(s, held)}
+            for stream in streams:
+                if stream.type in ("data", "unknown") and stream.index not in left:
+                    if self._problem(held, [stream.index]) and not self._problem(held, []):
+                        left.add(stream.index)
+                        notes.append(
+                            f"the data stream {stream.index} is left out: {self._path.suffix}"
+                            " does not take it"
+                        )
+            self._kept = [s.index for s in streams if s.index not in left]
+            problem = self._problem(held, self._kept)
+            if problem:
+                raise UsageError(self._told(held, problem))
+            lost = self._lost(held)
+            if lost and self._quicktime:
+                self._own_tags = True
+                if not (now := self._lost(held)) or len(now) < len(lost):
+                    lost = now
+                else:
+                    self._own_tags = False
+        return notes + lost
+
+    def check_times(self, plan: Plan) -> None:
+        """Raise UsageError where the container knows one rate only, and the film has many."""
+        place = (plan.pts - plan.pts[0]) * float(self.film.time_base * self.film.rate)
+        apart = np.abs(place - np.rint(place)).max()  # AVI may leave out whole frames
+        if self._path.suffix.lower() == ".avi" and apart > _EVEN:
+            raise UsageError(
+                f"{self.film} shows its frames for different times, which .avi cannot; give the"
+                " output the extension .mkv"
+            )
+
+    def writer(self, work: Path, first: int, plan: Plan) -> VideoWriter:
+        """What writes a segment into the file `work`."""
+        return VideoWriter(work, self.film, self._target, plan.rate(self.film))
+
+    def join(self, segments: Sequence[Path], plan: Plan, mark: str, work: Path) -> list[str]:
+        """Write the film from its whole segments, and compare it with the original.
+
+        Args:
+            segments: in order.
+            plan: the times.
+            mark: a sentence for the tag `comment`.
+            work: unused; a file is written beside the destination.
+
+        Returns:
+            Sentences on what differs.
+
+        Raises:
+            ColorizerError: FFmpeg cannot write it, or the times are not kept.
+            OSError: the disk is full, or no permission.
+        """
+        with whole(self._path) as path:
+            said: list[str] = []
+            try:
+                with listening(said):
+                    self._write(segments, path, mark, plan)
+            except ValueError as error:  # of FFmpeg's own errors, those that are no OSError
+                words = said[-1] if said else sentence(error)
+                raise ColorizerError(f"{self._path} cannot be written: {words}") from error
+            return compare(self.film, self._kept, path, plan)
+
+    def _problem(self, held: Any, kept: Sequence[int]) -> str | None:
+        """Why a short film with these streams cannot be written, or read again; None if it can."""
+        with temporary(self._path, self._path.suffix) as trial:
+            try:
+                self._try(held, kept, trial)
+            except _RefusedError as refused:
+                return refused.words
+        return None
+
+    def _try(self, held: Any, kept: Sequence[int], trial: Path) -> None:
+        said: list[str] = []
+        try:
+            with listening(said), self._create(trial) as container:
+                streams, video = self._streams(container, held, kept, None)
+                for packet in video.encode(self._gray()) + video.encode():
+                    container.mux_one(packet)
+                for packet in self._firsts(kept):
+                    packet.stream = streams[packet.stream_index]
+                    container.mux_one(packet)
+            found = shown(trial, self._target.codec, len(kept))
+        except (av.FFmpegError, ValueError, IndexError) as error:
+            raise _RefusedError(said[-1] if said else sentence(error)) from error
+        if found is None:
+            raise _RefusedError("what was written cannot be read again")
+        if found.turns != self.film.orientation.turns or (
+            found.mirrored != self.film.orientation.mirrored
+        ):
+            raise _RefusedError("it cannot tell players to turn or mirror the picture")
+
+    def _firsts(self, kept: Sequence[int]) -> Iterator[Any]:
+        """One packet of each stream, where it comes early enough."""
+        wanted = set(kept)
+        if not wanted:
+            return
+        with self._held() as held:
+            wanted -= {s.index for s in held.streams if s.type == "attachment"}
+            for _, packet in zip(range(_TRIED), _packets(held.demux()), strict=False):
+                if packet.stream_index in wanted:
+                    wanted.discard(packet.stream_index)
+                    packet.pts, packet.dts = 0, 0
+                    yield packet
+                if not wanted:
+                    return
+
+    def _gray(self) -> Any:
+        film, target = self.film, self._target
+        height, width = film.height, film.width
+        kind = np.uint8 if film.coding.bits == 8 else np.uint16
+        gray = np.full((height, width), 2 ** (film.coding.bits - 1), kind)
+        chroma = gray[: -(-height // target.down), : -(-width // target.across)]
+        frame = make_frame((gray, chroma, chroma), target.format)
+        frame.pts, frame.time_base = 0, film.time_base
+        return frame
+
+    def _told(self, held: Any, problem: str) -> str:
+        """The sentence that says which stream is refused, and what helps."""
+        suffix = self._path.suffix
+        other = "" if suffix == ".mkv" else "give the output the extension .mkv"
+        alone = self._problem(held, [])
+        if alone:
+            if "not find" in alone or "determine" in alone or "output format" in alone:
+                return f"{suffix} is no film that can be written ({alone}); {other}"
+            other = other or "choose another --codec, such as ffv1"
+            return f"{suffix} does not take {self._target.codec} of {self.film} ({alone}); {other}"
+        kinds = {kind: drop for drop, kind in DROPS.items()}
+        for index in self._kept:
+            words = self._problem(held, [index])
+            if words:
+                stream = held.streams[index]
+                drop = (
+                    f"leave it out by --drop {kinds[stream.type]}" if stream.type in kinds else ""
+                )
+                ways = " or ".join(way for way in (other, drop) if way)
+                name = getattr(stream, "name", None)
+                what = f"{stream.type} stream {index}{f' ({name})' if name else ''}"
+                return f"{suffix} does not take the {what} of {self.film} ({words}); {ways}"
+        ways = other or "leave out what it does not take by --drop"
+        return f"{suffix} does not take all that is in {self.film} ({problem}); {ways}"
+
+    def _lost(self, held: Any) -> list[str]:
+        """Sentences on tags, chapters and marks that a short film has lost."""
+        if held is None:
+            return []
+        with temporary(self._path, self._path.suffix) as trial:
+            self._try(held, self._kept, trial)
+            return lost_marks(self.film, self._kept, trial)
+
+    def _write(self, segments: Sequence[Path], path: Path, mark: str, plan: Plan) -> None:
+        film = self.film
+        with self._held() as held, self._create(path) as container:
+            with av.open(segments[0], format="nut") as first:
+                template = first.streams.video[0]
+                streams, video = self._streams(container, held, self._kept, (template, plan))
+            self._mark(container, mark)
+            others = self._others(held)
+            for _, index, packet in heapq.merge(
+                (
+                    (_seconds(packet), film.stream, packet)
+                    for packet in _colored(segments, plan, film)
+                ),
+                ((_seconds(packet), packet.stream_index, packet) for packet in others),
+                key=lambda item: item[0],
+            ):
+                packet.stream = video if index == film.stream else streams[index]
+                container.mux_one(packet)
+
+    @staticmethod
+    def _mark(container: Any, mark: str) -> None:
+        key = next((k for k in container.metadata if k.lower() == "comment"), "comment")
+        own = container.metadata.get(key)
+        container.metadata[key] = f"{own}; {mark}" if own else mark
+
+    def _held(self) -> AbstractContextManager[Any]:
+        """The original, opened for all that is not colored; None of a folder of frames."""
+        if self.film.is_folder:
+            return nullcontext()
+        return av.open(self.film.path, metadata_errors="replace")
+
+    def _create(self, path: Path) -> Any:
+        """An output container, by the extension of its name, without random numbers in it."""
+        options = {"fflags": "+bitexact"}
+        if self._quicktime:
+            own = "+use_metadata_tags" if self._own_tags else ""
+            options["movflags"] = f"+faststart{own}"
+        return av.open(path, "w", container_options=options)
+
+    def _streams(
+        self,
+        container: Any,
+        held: Any,
+        kept: Sequence[int],
+        coded: tuple[Any, Plan] | None,
+    ) -> tuple[dict[int, Any], Any]:
+        """Make the streams of the result, in the film's order, with its tags and chapters.
+
+        Args:
+            coded: the stream of a coded segment, and the times; None to make one that can encode.
+
+        Returns:
+            Index in the film -> stream, of all others; and that of the pictures.
+        """
+        film = self.film
+        if held is None:
+            return {}, self._pictures(container, coded)
+        made: dict[int, Any] = {}
+        video = None
+        for stream in held.streams:
+            if stream.index == film.stream:
+                new = video = self._pictures(container, coded)
+                new.metadata.update(_tags_of_pictures(held, stream))
+            elif stream.index in kept:
+                new = made[stream.index] = container.add_stream_from_template(stream, opaque=True)
+                if stream.type == "audio" and "channels" in stream.layout.name:  # as PCM of AVI
+                    new.codec_context.layout = _LAYOUTS.get(stream.channels, stream.layout.name)
+                new.metadata.update(stream.metadata)
+            else:
+                continue
+            new.disposition = stream.disposition
+        container.metadata.update(held.metadata)
+        container.set_chapters(held.chapters())
+        return made, video
+
+    def _pictures(self, container: Any, coded: tuple[Any, Plan] | None) -> Any:
+        film = self.film
+        if coded is None:
+            new = add_video(container, film, self._target, film.rate)
+        else:
+            template, plan = coded
+            rate = plan.rate(film)
+            if rate is None and self._quicktime:  # where it is of the timecode only
+                rate = film.rate
+            new = container.add_stream_from_template(template)
+            new.time_base = film.time_base
+            describe(new.codec_context, film, rate)
+        if self._target.codec == "hevc" and self._quicktime:
+            new.codec_context.codec_tag = "hvc1"  # the only one that Apple plays
+        if film.orientation.matrix is not None:
+            new.set_display_matrix(film.orientation.matrix)
+        return new
+
+    def _others(self, held: Any) -> Iterator[Any]:
+        """All packets but those of the pictures, with mended times that never go back."""
+        if held is None:
+            return
+        wanted = [held.streams[i] for i in self._kept if held.streams[i].type != "attachment"]
+        if not wanted:
+            return
+        packets = held.demux(wanted)
+        if self.film.timeline is not None:
+            packets = self.film.timeline.mended(packets)
+        last: dict[int, int] = {}
+        for packet in _packets(packets):
+            if packet.dts is None:
+                packet.dts = packet.pts
+            if packet.dts is None:
+                continue
+            index = packet.stream_index
+            apart = 1 if packet.stream.type in ("audio", "video") else 0
+            if index in last and packet.dts < last[index] + apart:
+                packet.dts = last[index] + apart
+                packet.pts = max(packet.dts, packet.dts if packet.pts is None else packet.pts)
+            last[index] = packet.dts
+            yield packet
+
+
+def _is_written_anew(stream: Any, held: Any) -> bool:
+    """Whether a stream only holds what is told otherwise: chapters, or the timecode of the first
+    frame."""
+    if stream.type != "data":
+        return False
+    if "timecode" in stream.metadata:
+        return True
+    return stream.name == "bin_data" and bool(held.chapters()) and "mov" in held.format.name
+
+
+def _tags_of_pictures(held: Any, stream: Any) -> dict[str, str]:
+    """Those of the film's pictures that are true of the colored ones too, and the timecode."""
+    tags = {
+        key: value
+        for key, value in stream.metadata.items()
+        if not key.upper().startswith(_OUTDATED)
+    }
+    codes = [s.metadata["timecode"] for s in held.streams if "timecode" in s.metadata]
+    if codes and not any(key.lower() == "timecode" for key in tags):
+        tags["timecode"] = codes[0]
+    return tags
+
+
+def _colored(segments: Sequence[Path], plan: Plan, film: Film) -> Iterator[Any]:
+    """The packets of all segments, each as long as its frame is shown."""
+    ends = [*plan.pts[1:].tolist(), plan.end]
+    number = 0
+    for segment in segments:
+        with av.open(segment, format="nut") as container:
+            for packet in container.demux(video=0):
+                if packet.size:
+                    packet.time_base = film.time_base
+                    # no frame is coded before one that is shown earlier
+                    packet.dts = packet.pts = int(plan.pts[number])
+                    packet.duration = ends[number] - packet.pts
+                    number += 1
+                    yield packet
+
+
+def _packets(found: Iterator[Any]) -> Iterator[Any]:
+    """As they are, up to where a damaged film can be read."""
+    while True:
+        try:
+            packet = next(found, None)
+        except av.FFmpegError:  # told when the frames were read
+            return
+        if packet is None:
+            return
+        if packet.size:
+            yield packet
+
+
+def _seconds(packet: Any) -> Fraction:
+    return packet.dts * packet.time_base
