@@ -251,6 +251,8 @@ def _sink(film: Film, path: Path, options: FilmOptions) -> FilmFile | FrameFolde
 
 def _check_options(options: FilmOptions, path: Path) -> None:
     """Refuse what would be dropped, and a report that could not be written after the work."""
+    if str(path) == "-":
+        raise UsageError("a film cannot be written into a pipe; give a file")
     if options.preview:
         given = [n for n in ("report", "hints", "drop") if getattr(options, n) is not None]
         if given:

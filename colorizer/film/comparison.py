@@ -49,7 +49,8 @@ def compare(film: Film, kept: Sequence[int], path: Path, plan: Plan) -> list[str
     ends = plan.end * float(film.time_base)
     begins = float(plan.pts[0]) * float(film.time_base)
     length, kept_length = ends - begins, pictures.end - pictures.begin
-    if abs(length - kept_length) > max(_APART, float(1 / film.rate)):
+    told = pictures.lengths[-1] > 0  # Matroska leaves out how long the last one is shown
+    if told and abs(length - kept_length) > max(_APART, 1.1 * float(1 / film.rate)):
         notes.append(
             f"the pictures last {kept_length:.3f} s in {path.suffix}, and {length:.3f} s in {film}"
         )
@@ -77,18 +78,15 @@ def lost_marks(film: Film, kept: Sequence[int], path: Path) -> list[str]:
         av.open(film.path, metadata_errors="replace") as old,
         av.open(path, metadata_errors="replace") as new,
     ):
-        lost = [
-            key
-            for key in old.metadata
-            if key.lower() not in {k.lower() for k in new.metadata} | _CHANGED
-        ]
+        there = {_plain(key) for key in new.metadata} | _CHANGED
+        lost = [key for key in old.metadata if _plain(key) not in there]
         pairs = [(old.streams[film.stream], new.streams[_main(new) or 0])]
         pairs += _paired([old.streams[i] for i in kept], new.streams, pairs[0][1].index)
         marks = []
         for a, b in pairs:
-            there = {key.lower() for key in b.metadata}
+            there = {_plain(key) for key in b.metadata} | _TECHNICAL
             for key, value in _tags(a).items():
-                if key.lower() not in there | _TECHNICAL and value:
+                if _plain(key) not in there and value:
                     lost.append(f"{key} of stream {a.index}")
             spoken = a.metadata.get("language", "und")
             if spoken != "und" and b.metadata.get("language", "und") == "und":
@@ -166,6 +164,11 @@ def _paired(old: Sequence[Any], new: Any, main: int) -> list[tuple[Any, Any]]:
             remaining.remove(other)
             pairs.append((stream, other))
     return pairs
+
+
+def _plain(key: str) -> str:
+    """The name of a tag as it is in all containers: Matroska has ARCHIVE_NUMBER."""
+    return key.lower().replace(" ", "_")
 
 
 def _tags(stream: Any) -> dict[str, str]:

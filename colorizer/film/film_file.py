@@ -1,6 +1,7 @@
 """A film as one file: colored segments, joined with all else that the original holds."""
 
 import heapq
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from colorizer.film.codecs import Target, VideoWriter, add_video, describe, make
 from colorizer.film.comparison import compare, lost_marks, shown
 from colorizer.film.decoding import listening, sentence
 from colorizer.film.shots import Plan
-from colorizer.film.source import Film
+from colorizer.film.source import Film, is_cover
 from colorizer.support.files import temporary, whole
 
 __all__ = ["DROPS", "FilmFile"]
@@ -29,7 +30,9 @@ DROPS = {"audio": "audio", "subtitles": "subtitle", "data": "data", "attachments
 _QUICKTIME = {".mp4", ".mov", ".m4v"}
 _EVEN = 0.02  # of a frame, by which times may differ in a container that has a fixed rate
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
-_TRIED = 2000  # packets that are read, at most, to find one of each stream
+_SHORT = 8  # frames, and packets of each stream, of the film that is tried before the work
+_TRIED = 2000  # packets that are read for it, at most
+_MPEG = {".vob", ".mpg", ".mpeg", ".m2v", ".dat"}
 _OUTDATED = ("BPS", "NUMBER_OF_", "_STATISTICS", "DURATION", "ENCODER")  # of the old coding
 
 
@@ -71,6 +74,11 @@ class FilmFile:
         Raises:
             UsageError: an unknown extension, or one whose container cannot hold a stream.
         """
+        if self._path.suffix.lower() in _MPEG:
+            raise UsageError(
+                f"{self._path.suffix} holds pictures of MPEG-2 only, which are not written; give"
+                " the output the extension .mkv"
+            )
         notes = []
         if self.film.coding.has_alpha:
             notes.append(f"{self.film} has transparency, which is left out")
@@ -86,24 +94,27 @@ class FilmFile:
             left = {s.index for s in streams if s.type in self._dropped}
             left |= {s.index for s in streams if _is_written_anew(s, held)}
             for stream in streams:
-                if stream.type in ("data", "unknown") and stream.index not in left:
-                    if self._problem(held, [stream.index]) and not self._problem(held, []):
-                        left.add(stream.index)
-                        notes.append(
-                            f"the data stream {stream.index} is left out: {self._path.suffix}"
-                            " does not take it"
-                        )
+                spare = stream.type in ("data", "unknown") or is_cover(stream)
+                if spare and stream.index not in left and self._problem(held, [stream.index]):
+                    left.add(stream.index)
+                    what = "cover" if is_cover(stream) else "data"
+                    notes.append(
+                        f"the {what} of stream {stream.index} is left out: {self._path.suffix} does"
+                        " not take it"
+                    )
             self._kept = [s.index for s in streams if s.index not in left]
             problem = self._problem(held, self._kept)
             if problem:
                 raise UsageError(self._told(held, problem))
             lost = self._lost(held)
-            if lost and self._quicktime:
+            if lost and self._quicktime:  # QuickTime's own tags may have any name
                 self._own_tags = True
-                if not (now := self._lost(held)) or len(now) < len(lost):
-                    lost = now
-                else:
-                    self._own_tags = False
+                try:
+                    now = self._lost(held)
+                except _RefusedError:
+                    now = lost
+                self._own_tags = len(now) < len(lost)
+                lost = now if self._own_tags else lost
         return notes + lost
 
     def check_times(self, plan: Plan) -> None:
@@ -160,10 +171,12 @@ class FilmFile:
         try:
             with listening(said), self._create(trial) as container:
                 streams, video = self._streams(container, held, kept, None)
-                for packet in video.encode(self._gray()) + video.encode():
-                    container.mux_one(packet)
-                for packet in self._firsts(kept):
+                pictures = [p for frame in self._grays() for p in video.encode(frame)]
+                pictures += video.encode()
+                others = list(self._firsts(kept))
+                for packet in others:
                     packet.stream = streams[packet.stream_index]
+                for packet in sorted([*pictures, *others], key=_seconds):
                     container.mux_one(packet)
             found = shown(trial, self._target.codec, len(kept))
         except (av.FFmpegError, ValueError, IndexError) as error:
@@ -176,29 +189,41 @@ class FilmFile:
             raise _RefusedError("it cannot tell players to turn or mirror the picture")
 
     def _firsts(self, kept: Sequence[int]) -> Iterator[Any]:
-        """One packet of each stream, where it comes early enough."""
-        wanted = set(kept)
+        """Some packets of each stream, where they come early enough, with times from 0 on."""
+        wanted = dict.fromkeys(kept, _SHORT)
         if not wanted:
             return
+        begun: dict[int, int] = {}
         with self._held() as held:
-            wanted -= {s.index for s in held.streams if s.type == "attachment"}
-            for _, packet in zip(range(_TRIED), _packets(held.demux()), strict=False):
-                if packet.stream_index in wanted:
-                    wanted.discard(packet.stream_index)
-                    packet.pts, packet.dts = 0, 0
-                    yield packet
-                if not wanted:
+            for stream in held.streams:
+                if stream.type == "attachment" or self._is_attached(stream):
+                    wanted.pop(stream.index, None)
+            for packet in itertools.islice(_packets(held.demux()), _TRIED):
+                index = packet.stream_index
+                if wanted.get(index):
+                    wanted[index] -= 1
+                    time = packet.dts if packet.dts is not None else packet.pts or 0
+                    start = begun.setdefault(index, time)
+                    if time >= start:
+                        packet.dts = packet.pts = time - start
+                        yield packet
+                if not any(wanted.values()):
                     return
 
-    def _gray(self) -> Any:
+    def _grays(self) -> Iterator[Any]:
         film, target = self.film, self._target
-        height, width = film.height, film.width
         kind = np.uint8 if film.coding.bits == 8 else np.uint16
-        gray = np.full((height, width), 2 ** (film.coding.bits - 1), kind)
-        chroma = gray[: -(-height // target.down), : -(-width // target.across)]
+        gray = np.full((film.height, film.width), 2 ** (film.coding.bits - 1), kind)
+        chroma = gray[: -(-film.height // target.down), : -(-film.width // target.across)]
         frame = make_frame((gray, chroma, chroma), target.format)
-        frame.pts, frame.time_base = 0, film.time_base
-        return frame
+        for number in range(_SHORT):
+            frame.time_base = film.time_base
+            frame.pts = round(number / (film.rate * film.time_base))
+            yield frame
+
+    def _is_attached(self, stream: Any) -> bool:
+        """Whether a picture on the cover becomes an attachment, as Matroska has it."""
+        return self._path.suffix.lower() == ".mkv" and is_cover(stream)
 
     def _told(self, held: Any, problem: str) -> str:
         """The sentence that says which stream is refused, and what helps."""
@@ -218,7 +243,7 @@ class FilmFile:
                 drop = (
                     f"leave it out by --drop {kinds[stream.type]}" if stream.type in kinds else ""
                 )
-                ways = " or ".join(way for way in (other, drop) if way)
+                ways = " or ".join(way for way in (other, drop) if way) or "leave it out first"
                 name = getattr(stream, "name", None)
                 what = f"{stream.type} stream {index}{f' ({name})' if name else ''}"
                 return f"{suffix} does not take the {what} of {self.film} ({words}); {ways}"
@@ -296,6 +321,9 @@ class FilmFile:
             if stream.index == film.stream:
                 new = video = self._pictures(container, coded)
                 new.metadata.update(_tags_of_pictures(held, stream))
+            elif stream.index in kept and self._is_attached(stream):
+                self._attach(container, stream)
+                continue
             elif stream.index in kept:
                 new = made[stream.index] = container.add_stream_from_template(stream, opaque=True)
                 if stream.type == "audio" and "channels" in stream.layout.name:  # as PCM of AVI
@@ -308,6 +336,14 @@ class FilmFile:
         container.set_chapters(held.chapters())
         return made, video
 
+    def _attach(self, container: Any, stream: Any) -> None:
+        with self._held() as held:
+            packet = next(_packets(held.demux(held.streams[stream.index])))
+        kind = {"png": "png", "mjpeg": "jpeg"}.get(stream.name, stream.name)
+        name = stream.metadata.get("filename", f"cover.{kind.replace('jpeg', 'jpg')}")
+        mime = stream.metadata.get("mimetype", f"image/{kind}")
+        container.add_attachment(name, mime, bytes(packet))
+
     def _pictures(self, container: Any, coded: tuple[Any, Plan] | None) -> Any:
         film = self.film
         if coded is None:
@@ -318,7 +354,8 @@ class FilmFile:
             if rate is None and self._quicktime:  # where it is of the timecode only
                 rate = film.rate
             new = container.add_stream_from_template(template)
-            new.time_base = film.time_base
+            # AVI counts frames
+            new.time_base = 1 / film.rate if self._path.suffix.lower() == ".avi" else film.time_base
             describe(new.codec_context, film, rate)
         if self._target.codec == "hevc" and self._quicktime:
             new.codec_context.codec_tag = "hvc1"  # the only one that Apple plays
@@ -330,7 +367,8 @@ class FilmFile:
         """All packets but those of the pictures, with mended times that never go back."""
         if held is None:
             return
-        wanted = [held.streams[i] for i in self._kept if held.streams[i].type != "attachment"]
+        others = [held.streams[i] for i in self._kept]
+        wanted = [s for s in others if s.type != "attachment" and not self._is_attached(s)]
         if not wanted:
             return
         packets = held.demux(wanted)
@@ -340,6 +378,8 @@ class FilmFile:
         for packet in _packets(packets):
             if packet.dts is None:
                 packet.dts = packet.pts
+            if packet.dts is None and is_cover(packet.stream):
+                packet.dts = packet.pts = 0
             if packet.dts is None:
                 continue
             index = packet.stream_index
