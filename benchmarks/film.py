@@ -26,14 +26,14 @@ from skimage import color, data
 
 from colorizer.film import colorize_film
 from colorizer.film.codecs import VideoWriter, choose
-from colorizer.film.planes import chroma_planes
-from colorizer.film.tracking import Tracker
-from colorizer.film.steadiness import ColorConsistency, WarpError
-from colorizer.film.painter import Painter
 from colorizer.film.colorize import make_painter
+from colorizer.film.painter import Painter
+from colorizer.film.planes import chroma_planes
 from colorizer.film.shots import look_through
 from colorizer.film.source import Film, frames, open_film
+from colorizer.film.steadiness import ColorConsistency, WarpError
 from colorizer.film.steady import Steady
+from colorizer.film.tracking import Tracker
 from colorizer.inference.network import Network
 from colorizer.options import DEFAULT_MODEL, FilmOptions
 

@@ -134,8 +134,7 @@ class _PictureWriter:
         )
         index = self._next
         name = self._held[index].stem if self._held else f"{index + 1:06d}"
-        frame = av.VideoFrame.from_ndarray(rgb, "rgb24" if rgb.dtype == np.uint8 else "rgb48le")
-        frame.save(self._work / f"{name}.png")
+        _save(rgb, self._work / f"{name}.png")
         self._next += 1
 
     def close(self) -> None:
@@ -143,6 +142,17 @@ class _PictureWriter:
 
     def abandon(self) -> None:
         """Nothing is open."""
+
+
+def _save(rgb: np.ndarray, path: Path) -> None:
+    """Write (H, W, 3) as PNG, in 8 or 16 bits; `VideoFrame.save` knows 8 only."""
+    own, name = ("rgb24", "rgb24") if rgb.dtype == np.uint8 else ("rgb48le", "rgb48be")
+    frame = av.VideoFrame.from_ndarray(rgb, own)
+    with av.open(path, "w", format="image2", options={"update": "1"}) as container:
+        stream = container.add_stream("png", pix_fmt=name)
+        stream.width, stream.height = frame.width, frame.height
+        for packet in stream.encode(frame.reformat(format=name)) + stream.encode():
+            container.mux(packet)
 
 
 def rgb_of(planes: tuple[np.ndarray, np.ndarray, np.ndarray], coding: Coding) -> np.ndarray:
