@@ -165,7 +165,7 @@ def _lock(folder: Path, destination: Path) -> int:
             if fcntl is not None:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             else:
-                msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # ty: ignore[unresolved-attribute]
+                msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # ty: ignore[missing-attribute]
         except OSError as error:
             os.close(handle)
             raise UsageError(

@@ -296,18 +296,43 @@ def combs(luma):
     return np.abs(values[:, 1:-1] - (values[:, :-2] + values[:, 2:]) / 2).mean()
 
 
-@pytest.mark.parametrize("change", ["size", "depth"])
-def test_a_film_that_changes_is_refused_from_there_on(tmp_path, model, change):
+def test_frames_of_other_sizes_are_refused(tmp_path, model):
     frames = tmp_path / "frames"
     frames.mkdir()
     for i, values in enumerate(pan(3)):
         av.VideoFrame.from_ndarray(values, "gray").save(frames / f"{i}.png")
-    other = pan(1, width=100)[0] if change == "size" else pan(1)[0].astype(np.uint16) << 8
-    name = "gray" if change == "size" else "gray16le"
-    av.VideoFrame.from_ndarray(other, name).save(frames / "9.png")
+    av.VideoFrame.from_ndarray(pan(1, width=100)[0], "gray").save(frames / "9.png")
     with pytest.raises(ColorizerError, match=r"9\.png has .* the first frame"):
         colorize_film(frames, tmp_path / "out.mkv", model)
     assert list(tmp_path.iterdir()) == [frames]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"transfer": 16}, "HDR"), ({"full": True}, "coded in another way"), ({}, None)],
+)
+def test_a_film_that_changes_is_refused_from_there_on(tmp_path, model, change, words):
+    parts = [
+        write_film(tmp_path / "a.ts", pan(12), codec="libx264"),
+        write_film(tmp_path / "b.ts", pan(12), codec="libx264", start=1, **change),
+    ]
+    film = tmp_path / "in.ts"
+    film.write_bytes(b"".join(part.read_bytes() for part in parts))
+    if words is None:
+        assert colorize_film(film, tmp_path / "out.mkv", model).frames == 24
+        return
+    with pytest.raises(ColorizerError, match=rf"is from .* s on .*{words}"):
+        colorize_film(film, tmp_path / "out.mkv", model)
+
+
+def test_frames_come_in_the_order_of_their_numbers(tmp_path, model):
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for i in range(1, 13):
+        values = np.full((48, 64), 18 * i, np.uint8)
+        av.VideoFrame.from_ndarray(values, "gray").save(frames / f"frame_{i}.png")
+    out = colorize_film(frames, tmp_path / "out.mkv", model, codec="ffv1").path
+    assert read_film(out)[0].mean((1, 2)).tolist() == [18 * i for i in range(1, 13)]
 
 
 def test_a_cover_is_kept_or_told(tmp_path, model):
