@@ -3,7 +3,6 @@
 import heapq
 import itertools
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,8 +12,9 @@ import numpy as np
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.extras import extra
-from colorizer.film.codecs import Target, VideoWriter, add_video, describe, make_frame
+from colorizer.film.codecs import Target, VideoWriter, make_frame
 from colorizer.film.comparison import compare, lost_marks, shown
+from colorizer.film.container import Container, is_written_anew, packets_in
 from colorizer.film.decoding import listening, sentence
 from colorizer.film.shots import Plan
 from colorizer.film.source import Film, is_cover
@@ -27,13 +27,10 @@ av: Any = extra("av", "video")
 DROPS = {"audio": "audio", "subtitles": "subtitle", "data": "data", "attachments": "attachment"}
 """What `--drop` takes: FFmpeg's name of the kind of stream."""
 
-_QUICKTIME = {".mp4", ".mov", ".m4v"}
 _EVEN = 0.02  # of a frame, by which times may differ in a container that has a fixed rate
-_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 _SHORT = 8  # frames, and packets of each stream, of the film that is tried before the work
 _TRIED = 2000  # packets that are read for it, at most
 _MPEG = {".vob", ".mpg", ".mpeg", ".m2v", ".dat"}
-_OUTDATED = ("BPS", "NUMBER_OF_", "_STATISTICS", "DURATION", "ENCODER")  # of the old coding
 
 
 @dataclass
@@ -43,7 +40,7 @@ class _RefusedError(Exception):
     words: str
 
 
-class FilmFile:
+class FilmFile(Container):
     """Writes a film into one file, with all that the original holds beside its pictures.
 
     Args:
@@ -58,11 +55,8 @@ class FilmFile:
     """
 
     def __init__(self, film: Film, path: Path, target: Target, drop: Sequence[str] = ()) -> None:
-        self.film, self._path, self._target = film, path, target
+        super().__init__(film, path, target)
         self._dropped = {DROPS[kind] for kind in drop}
-        self._quicktime = path.suffix.lower() in _QUICKTIME
-        self._kept: list[int] = []  # streams of the film, beside its pictures
-        self._own_tags = False  # whether tags of any name are written, as QuickTime's own
         self.chroma = target.across, target.down
 
     def check(self) -> list[str]:
@@ -74,54 +68,54 @@ class FilmFile:
         Raises:
             UsageError: an unknown extension, or one whose container cannot hold a stream.
         """
-        if self._path.suffix.lower() in _MPEG:
+        if self.path.suffix.lower() in _MPEG:
             raise UsageError(
-                f"{self._path.suffix} holds pictures of MPEG-2 only, which are not written; give"
+                f"{self.path.suffix} holds pictures of MPEG-2 only, which are not written; give"
                 " the output the extension .mkv"
             )
         notes = []
         if self.film.coding.has_alpha:
             notes.append(f"{self.film} has transparency, which is left out")
-        if self.chroma == (1, 1) and self._target.codec in ("h264", "hevc"):
+        if self.chroma == (1, 1) and self.target.codec in ("h264", "hevc"):
             notes.append(
                 f"{self.film} has an odd size, so it is coded in 4:4:4, which not every player"
                 " shows; --codec vp9 is shown by more"
             )
-        with self._held() as held:
+        with self.held() as held:
             streams = (
                 [] if held is None else [s for s in held.streams if s.index != self.film.stream]
             )
             left = {s.index for s in streams if s.type in self._dropped}
-            left |= {s.index for s in streams if _is_written_anew(s, held)}
+            left |= {s.index for s in streams if is_written_anew(s, held)}
             for stream in streams:
                 spare = stream.type in ("data", "unknown") or is_cover(stream)
                 if spare and stream.index not in left and self._problem(held, [stream.index]):
                     left.add(stream.index)
                     what = "cover" if is_cover(stream) else "data"
                     notes.append(
-                        f"the {what} of stream {stream.index} is left out: {self._path.suffix} does"
+                        f"the {what} of stream {stream.index} is left out: {self.path.suffix} does"
                         " not take it"
                     )
-            self._kept = [s.index for s in streams if s.index not in left]
-            problem = self._problem(held, self._kept)
+            self.kept = [s.index for s in streams if s.index not in left]
+            problem = self._problem(held, self.kept)
             if problem:
                 raise UsageError(self._told(held, problem))
             lost = self._lost(held)
-            if lost and self._quicktime:  # QuickTime's own tags may have any name
-                self._own_tags = True
+            if lost and self.quicktime:  # QuickTime's own tags may have any name
+                self.own_tags = True
                 try:
                     now = self._lost(held)
                 except _RefusedError:
                     now = lost
-                self._own_tags = len(now) < len(lost)
-                lost = now if self._own_tags else lost
+                self.own_tags = len(now) < len(lost)
+                lost = now if self.own_tags else lost
         return notes + lost
 
     def check_times(self, plan: Plan) -> None:
         """Raise UsageError where the container knows one rate only, and the film has many."""
         place = (plan.pts - plan.pts[0]) * float(self.film.time_base * self.film.rate)
         apart = np.abs(place - np.rint(place)).max()  # AVI may leave out whole frames
-        if self._path.suffix.lower() == ".avi" and apart > _EVEN:
+        if self.path.suffix.lower() == ".avi" and apart > _EVEN:
             raise UsageError(
                 f"{self.film} shows its frames for different times, which .avi cannot; give the"
                 " output the extension .mkv"
@@ -129,7 +123,7 @@ class FilmFile:
 
     def writer(self, work: Path, first: int, plan: Plan) -> VideoWriter:
         """What writes a segment into the file `work`."""
-        return VideoWriter(work, self.film, self._target, plan.rate(self.film))
+        return VideoWriter(work, self.film, self.target, plan.rate(self.film))
 
     def join(self, segments: Sequence[Path], plan: Plan, mark: str, work: Path) -> list[str]:
         """Write the film from its whole segments, and compare it with the original.
@@ -147,19 +141,19 @@ class FilmFile:
             ColorizerError: FFmpeg cannot write it, or the times are not kept.
             OSError: the disk is full, or no permission.
         """
-        with whole(self._path) as path:
+        with whole(self.path) as path:
             said: list[str] = []
             try:
                 with listening(said):
                     self._write(segments, path, mark, plan)
             except ValueError as error:  # of FFmpeg's own errors, those that are no OSError
                 words = said[-1] if said else sentence(error)
-                raise ColorizerError(f"{self._path} cannot be written: {words}") from error
-            return compare(self.film, self._kept, path, plan)
+                raise ColorizerError(f"{self.path} cannot be written: {words}") from error
+            return compare(self.film, self.kept, path, plan)
 
     def _problem(self, held: Any, kept: Sequence[int]) -> str | None:
         """Why a short film with these streams cannot be written, or read again; None if it can."""
-        with temporary(self._path, self._path.suffix) as trial:
+        with temporary(self.path, self.path.suffix) as trial:
             try:
                 self._try(held, kept, trial)
             except _RefusedError as refused:
@@ -169,8 +163,8 @@ class FilmFile:
     def _try(self, held: Any, kept: Sequence[int], trial: Path) -> None:
         said: list[str] = []
         try:
-            with listening(said), self._create(trial) as container:
-                streams, video = self._streams(container, held, kept, None)
+            with listening(said), self.create(trial) as container:
+                streams, video = self.streams(container, held, kept, None)
                 pictures = [p for frame in self._grays() for p in video.encode(frame)]
                 pictures += video.encode()
                 others = list(self._firsts(kept))
@@ -178,7 +172,7 @@ class FilmFile:
                     packet.stream = streams[packet.stream_index]
                 for packet in sorted([*pictures, *others], key=_seconds):
                     container.mux_one(packet)
-            found = shown(trial, self._target.codec, len(kept))
+            found = shown(trial, self.target.codec, len(kept))
         except (av.FFmpegError, ValueError, IndexError) as error:
             raise _RefusedError(said[-1] if said else sentence(error)) from error
         if found is None:
@@ -194,11 +188,11 @@ class FilmFile:
         if not wanted:
             return
         begun: dict[int, int] = {}
-        with self._held() as held:
+        with self.held() as held:
             for stream in held.streams:
-                if stream.type == "attachment" or self._is_attached(stream):
+                if stream.type == "attachment" or self.is_attached(stream):
                     wanted.pop(stream.index, None)
-            for packet in itertools.islice(_packets(held.demux()), _TRIED):
+            for packet in itertools.islice(packets_in(held.demux()), _TRIED):
                 index = packet.stream_index
                 if wanted.get(index):
                     wanted[index] -= 1
@@ -211,7 +205,7 @@ class FilmFile:
                     return
 
     def _grays(self) -> Iterator[Any]:
-        film, target = self.film, self._target
+        film, target = self.film, self.target
         kind = np.uint8 if film.coding.bits == 8 else np.uint16
         gray = np.full((film.height, film.width), 2 ** (film.coding.bits - 1), kind)
         chroma = gray[: -(-film.height // target.down), : -(-film.width // target.across)]
@@ -221,22 +215,18 @@ class FilmFile:
             frame.pts = round(number / (film.rate * film.time_base))
             yield frame
 
-    def _is_attached(self, stream: Any) -> bool:
-        """Whether a picture on the cover becomes an attachment, as Matroska has it."""
-        return self._path.suffix.lower() == ".mkv" and is_cover(stream)
-
     def _told(self, held: Any, problem: str) -> str:
         """The sentence that says which stream is refused, and what helps."""
-        suffix = self._path.suffix
+        suffix = self.path.suffix
         other = "" if suffix == ".mkv" else "give the output the extension .mkv"
         alone = self._problem(held, [])
         if alone:
             if "not find" in alone or "determine" in alone or "output format" in alone:
                 return f"{suffix} is no film that can be written ({alone}); {other}"
             other = other or "choose another --codec, such as ffv1"
-            return f"{suffix} does not take {self._target.codec} of {self.film} ({alone}); {other}"
+            return f"{suffix} does not take {self.target.codec} of {self.film} ({alone}); {other}"
         kinds = {kind: drop for drop, kind in DROPS.items()}
-        for index in self._kept:
+        for index in self.kept:
             words = self._problem(held, [index])
             if words:
                 stream = held.streams[index]
@@ -254,18 +244,18 @@ class FilmFile:
         """Sentences on tags, chapters and marks that a short film has lost."""
         if held is None:
             return []
-        with temporary(self._path, self._path.suffix) as trial:
-            self._try(held, self._kept, trial)
-            return lost_marks(self.film, self._kept, trial)
+        with temporary(self.path, self.path.suffix) as trial:
+            self._try(held, self.kept, trial)
+            return lost_marks(self.film, self.kept, trial)
 
     def _write(self, segments: Sequence[Path], path: Path, mark: str, plan: Plan) -> None:
         film = self.film
-        with self._held() as held, self._create(path) as container:
+        with self.held() as held, self.create(path) as container:
             with av.open(segments[0], format="nut") as first:
                 template = first.streams.video[0]
-                streams, video = self._streams(container, held, self._kept, (template, plan))
+                streams, video = self.streams(container, held, self.kept, (template, plan))
             self._mark(container, mark)
-            others = self._others(held)
+            others = self.others(held)
             for _, index, packet in heapq.merge(
                 (
                     (_seconds(packet), film.stream, packet)
@@ -283,136 +273,6 @@ class FilmFile:
         own = container.metadata.get(key)
         container.metadata[key] = f"{own}; {mark}" if own else mark
 
-    def _held(self) -> AbstractContextManager[Any]:
-        """The original, opened for all that is not colored; None of a folder of frames."""
-        if self.film.is_folder:
-            return nullcontext()
-        return av.open(self.film.path, metadata_errors="replace")
-
-    def _create(self, path: Path) -> Any:
-        """An output container, by the extension of its name, without random numbers in it."""
-        options = {"fflags": "+bitexact"}
-        if self._quicktime:
-            own = "+use_metadata_tags" if self._own_tags else ""
-            options["movflags"] = f"+faststart{own}"
-        return av.open(path, "w", container_options=options)
-
-    def _streams(
-        self,
-        container: Any,
-        held: Any,
-        kept: Sequence[int],
-        coded: tuple[Any, Plan] | None,
-    ) -> tuple[dict[int, Any], Any]:
-        """Make the streams of the result, in the film's order, with its tags and chapters.
-
-        Args:
-            coded: the stream of a coded segment, and the times; None to make one that can encode.
-
-        Returns:
-            Index in the film -> stream, of all others; and that of the pictures.
-        """
-        film = self.film
-        if held is None:
-            return {}, self._pictures(container, coded)
-        made: dict[int, Any] = {}
-        video = None
-        for stream in held.streams:
-            if stream.index == film.stream:
-                new = video = self._pictures(container, coded)
-                new.metadata.update(_tags_of_pictures(held, stream))
-            elif stream.index in kept and self._is_attached(stream):
-                self._attach(container, stream)
-                continue
-            elif stream.index in kept:
-                new = made[stream.index] = container.add_stream_from_template(stream, opaque=True)
-                if stream.type == "audio" and "channels" in stream.layout.name:  # as PCM of AVI
-                    new.codec_context.layout = _LAYOUTS.get(stream.channels, stream.layout.name)
-                new.metadata.update(stream.metadata)
-            else:
-                continue
-            new.disposition = stream.disposition
-        container.metadata.update(held.metadata)
-        container.set_chapters(held.chapters())
-        return made, video
-
-    def _attach(self, container: Any, stream: Any) -> None:
-        with self._held() as held:
-            packet = next(_packets(held.demux(held.streams[stream.index])))
-        kind = {"png": "png", "mjpeg": "jpeg"}.get(stream.name, stream.name)
-        name = stream.metadata.get("filename", f"cover.{kind.replace('jpeg', 'jpg')}")
-        mime = stream.metadata.get("mimetype", f"image/{kind}")
-        container.add_attachment(name, mime, bytes(packet))
-
-    def _pictures(self, container: Any, coded: tuple[Any, Plan] | None) -> Any:
-        film = self.film
-        if coded is None:
-            new = add_video(container, film, self._target, film.rate)
-        else:
-            template, plan = coded
-            rate = plan.rate(film)
-            if rate is None and self._quicktime:  # where it is of the timecode only
-                rate = film.rate
-            new = container.add_stream_from_template(template)
-            # AVI counts frames
-            new.time_base = 1 / film.rate if self._path.suffix.lower() == ".avi" else film.time_base
-            describe(new.codec_context, film, rate)
-        if self._target.codec == "hevc" and self._quicktime:
-            new.codec_context.codec_tag = "hvc1"  # the only one that Apple plays
-        if film.orientation.matrix is not None:
-            new.set_display_matrix(film.orientation.matrix)
-        return new
-
-    def _others(self, held: Any) -> Iterator[Any]:
-        """All packets but those of the pictures, with mended times that never go back."""
-        if held is None:
-            return
-        others = [held.streams[i] for i in self._kept]
-        wanted = [s for s in others if s.type != "attachment" and not self._is_attached(s)]
-        if not wanted:
-            return
-        packets = held.demux(wanted)
-        if self.film.timeline is not None:
-            packets = self.film.timeline.mended(packets)
-        last: dict[int, int] = {}
-        for packet in _packets(packets):
-            if packet.dts is None:
-                packet.dts = packet.pts
-            if packet.dts is None and is_cover(packet.stream):
-                packet.dts = packet.pts = 0
-            if packet.dts is None:
-                continue
-            index = packet.stream_index
-            apart = 1 if packet.stream.type in ("audio", "video") else 0
-            if index in last and packet.dts < last[index] + apart:
-                packet.dts = last[index] + apart
-                packet.pts = max(packet.dts, packet.dts if packet.pts is None else packet.pts)
-            last[index] = packet.dts
-            yield packet
-
-
-def _is_written_anew(stream: Any, held: Any) -> bool:
-    """Whether a stream only holds what is told otherwise: chapters, or the timecode of the first
-    frame."""
-    if stream.type != "data":
-        return False
-    if "timecode" in stream.metadata:
-        return True
-    return stream.name == "bin_data" and bool(held.chapters()) and "mov" in held.format.name
-
-
-def _tags_of_pictures(held: Any, stream: Any) -> dict[str, str]:
-    """Those of the film's pictures that are true of the colored ones too, and the timecode."""
-    tags = {
-        key: value
-        for key, value in stream.metadata.items()
-        if not key.upper().startswith(_OUTDATED)
-    }
-    codes = [s.metadata["timecode"] for s in held.streams if "timecode" in s.metadata]
-    if codes and not any(key.lower() == "timecode" for key in tags):
-        tags["timecode"] = codes[0]
-    return tags
-
 
 def _colored(segments: Sequence[Path], plan: Plan, film: Film) -> Iterator[Any]:
     """The packets of all segments, each as long as its frame is shown."""
@@ -428,19 +288,6 @@ def _colored(segments: Sequence[Path], plan: Plan, film: Film) -> Iterator[Any]:
                     packet.duration = ends[number] - packet.pts
                     number += 1
                     yield packet
-
-
-def _packets(found: Iterator[Any]) -> Iterator[Any]:
-    """As they are, up to where a damaged film can be read."""
-    while True:
-        try:
-            packet = next(found, None)
-        except av.FFmpegError:  # told when the frames were read
-            return
-        if packet is None:
-            return
-        if packet.size:
-            yield packet
 
 
 def _seconds(packet: Any) -> Fraction:
