@@ -94,6 +94,7 @@ class SteeringOptions(Options):
         metavar="PHOTO",
         note=_name_of_palette,
     )
+    variant: int = _variant(flag=False)  # folders have `--variants`
     quality: str = _quality()
     device: str = option(
         "auto",
@@ -106,7 +107,6 @@ class SteeringOptions(Options):
 class ColorizeOptions(SteeringOptions):
     """How a picture is colored, beside by which model."""
 
-    variant: int = _variant(flag=False)
     hints: Any = option(
         None,
         "colors that you name at places of the photo: a JSON file, or a PNG that is transparent"
@@ -167,7 +167,7 @@ class FolderOptions(Options):
 class FilmOptions(SteeringOptions):
     """How a film is colored and written, beside by which model."""
 
-    variant: int = _variant()
+    variant: int = _variant()  # here with a flag of its own
     steady: float = option(
         0.92,
         "share of a color that is carried from the frame before; 0 colors each frame alone",

@@ -108,8 +108,8 @@ def steered(model: str | os.PathLike[str], options: FilmOptions) -> SteeredModel
 
     Raises: UsageError where the model takes no temperature, palette, variant or hints.
     """
-    names = ("variant", *(f.name for f in fields(SteeringOptions)))
-    found = SteeredModel(model, threads=1, **{name: getattr(options, name) for name in names})
+    shared = {f.name: getattr(options, f.name) for f in fields(SteeringOptions)}
+    found = SteeredModel(model, threads=1, **shared)
     if options.hints is not None:
         found.require_features("hints")
     return found
