@@ -1,6 +1,6 @@
 """The second reading of a film: its colors, frame by frame, a segment at a time."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ def color_frames(
     steady: Steady,
     begins: Callable[[Look], bool],
     chroma: tuple[int, int],
+    aside: Container[int] = (),
 ) -> Iterator[tuple[Look, np.ndarray, tuple[np.ndarray, np.ndarray]]]:
     """For each frame its colors on the grid, and the planes Cb and Cr.
 
@@ -34,9 +35,10 @@ def color_frames(
         steady: what is carried from the frame before the first.
         begins: whether a frame begins a shot, asked of each in order.
         chroma: pixels of luma for one of chroma, across and down.
+        aside: numbers of frames that interrupt a shot.
     """
     for one in seen:
-        ab = steady.step(one.grid, one.ab, begins(one), one.jump)
+        ab = steady.step(one.grid, one.ab, begins(one), one.jump, one.frame.index in aside)
         slope, offset = Painter.fit(one.grid, ab)
         yield one, ab, chroma_planes(one.frame.luma, one.L, slope, offset, film.coding, *chroma)
 
@@ -73,9 +75,11 @@ def color_segments(
         meter.resume(memory, min(first, count))
     if first >= count:
         return
-    starts = set(plan.starts.tolist())
+    starts, aside = set(plan.starts.tolist()), set(plan.aside.tolist())
     seen = in_order(see, _missing(film, plan, first), workers)
-    colored = color_frames(seen, film, steady, lambda one: one.frame.index in starts, sink.chroma)
+    colored = color_frames(
+        seen, film, steady, lambda one: one.frame.index in starts, sink.chroma, aside
+    )
     writer = None
     try:
         with progress(count, "coloring", initial=first) as bar:

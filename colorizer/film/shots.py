@@ -1,9 +1,11 @@
 """The first reading of a film: its times, its shots, and the palette of each."""
 
 import json
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,9 @@ cv2: Any = extra("cv2", "video")
 
 SAMPLES = 8
 """Frames of a shot, at most, whose colors make its palette; evenly spread."""
+
+FLASH = 5
+"""Frames, at most, after which a shot goes on behind what interrupts it."""
 
 COLORED = 3.0  # steps of 8 bits, above which a film counts as colored
 BLUR = 10.0  # Lab units, of a palette
@@ -46,6 +51,7 @@ class Plan:
         end: when the last frame is no longer shown, in ticks.
         starts: (S,) int64, the first frame of each shot; the first is 0.
         priors: (S, Q) float32, a factor on each color bin, for each shot; (S, 0) for none.
+        aside: (A,) int64, frames that do not belong to their shot: a flash, a lost frame.
         damage: a sentence for each place that could not be read.
         colored: whether the film has colors of its own.
         hints: number of a frame -> index and places of what is said there.
@@ -56,6 +62,7 @@ class Plan:
     end: int
     starts: np.ndarray
     priors: np.ndarray
+    aside: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     damage: tuple[str, ...] = ()
     colored: bool = False
     hints: dict[int, list[tuple[int, np.ndarray]]] = field(default_factory=dict)
@@ -89,6 +96,7 @@ class Plan:
                 end=self.end,
                 starts=self.starts,
                 priors=self.priors,
+                aside=self.aside,
                 damage=np.array(self.damage, dtype=np.str_),
                 colored=self.colored,
                 hints=json.dumps(
@@ -110,7 +118,7 @@ class Plan:
                 for index, found in json.loads(str(held["hints"])).items()
             }
             damage, notes = (tuple(map(str, held[name])) for name in ("damage", "notes"))
-            arrays = held["pts"], int(held["end"]), held["starts"], held["priors"]
+            arrays = held["pts"], int(held["end"]), held["starts"], held["priors"], held["aside"]
             return cls(*arrays, damage, bool(held["colored"]), hints, notes)
 
 
@@ -132,25 +140,28 @@ def look_through(
     starts: list[int] = []
     priors: list[np.ndarray] = []
     shot = _Samples()
-    last: np.ndarray | None = None
+    aside: list[int] = []
     chroma, length = 0.0, 0
 
     def close() -> None:
         if typical is not None and shot.kept:
             priors.append(_palette([painter.answer(grid) for grid in shot.kept], typical))
 
-    for frame in frames:
-        grid = painter.lightness(frame)[1]
-        cut = last is None or is_cut(grid, last)
-        if cut:
+    looked = ((frame, painter.lightness(frame)[1]) for frame in frames)
+    for frame, grid, place in _places(looked):
+        if place == "cut":
             close()
             shot = _Samples()
             starts.append(frame.index)
-        shot.add(grid)
+        if place == "aside":
+            aside.append(frame.index)
+        else:
+            shot.add(grid)
         chroma, length = max(chroma, frame.chroma), frame.duration
         pts.append(frame.pts)
-        tracker.add(frame.index, (frame.pts - pts[0]) * tick, painter.upright(grid), cut)
-        last = grid
+        if place != "aside":
+            time = (frame.pts - pts[0]) * tick
+            tracker.add(frame.index, time, painter.upright(grid), place == "cut")
     close()
     if not pts:
         raise ColorizerError(f"{film} has no frame that can be decoded")
@@ -159,10 +170,44 @@ def look_through(
         pts[-1] + (length or max(1, round(1 / (film.rate * film.time_base)))),
         np.array(starts, np.int64),
         np.array(priors, np.float32) if priors else np.zeros((len(starts), 0), np.float32),
+        np.array(aside, np.int64),
         colored=chroma > COLORED,
         hints=tracker.found,
         notes=tuple(tracker.lost()),
     )
+
+
+def _places(
+    looked: Iterator[tuple[FilmFrame, np.ndarray]],
+) -> Iterator[tuple[FilmFrame, np.ndarray, str]]:
+    """Where each frame stands: "cut", if it begins a shot, "within" it, or "aside".
+
+    Aside is what is unlike the frame before it, where one of the next is like that one again.
+    """
+    ahead: deque[tuple[FilmFrame, np.ndarray]] = deque()
+    last: np.ndarray | None = None
+    away = 0
+    while True:
+        ahead.extend(islice(looked, FLASH + 1 - len(ahead)))
+        if not ahead:
+            return
+        frame, grid = ahead.popleft()
+        if away:
+            away -= 1
+            yield frame, grid, "aside"
+            continue
+        place = "within"
+        if last is None:
+            place = "cut"
+        elif is_cut(grid, last):
+            before = last
+            back = (n for n, (_, later) in enumerate(ahead) if not is_cut(later, before))
+            away = next(back, -1)
+            place = "cut" if away < 0 else "aside"
+            away = max(0, away)
+        if place != "aside":
+            last = grid
+        yield frame, grid, place
 
 
 def is_cut(now: np.ndarray, before: np.ndarray) -> bool:
