@@ -78,12 +78,12 @@ class FrameFolder:
             return [f"a folder of frames has no times and no sound{shape}"]
         names: dict[str, Path] = {}
         for path in self._held:
-            if other := names.setdefault(path.stem.casefold(), path):
-                if other is not path:
-                    raise UsageError(
-                        f"{other.name} and {path.name} would both become {path.stem}.png; rename"
-                        " one of them"
-                    )
+            other = names.setdefault(path.stem.casefold(), path)
+            if other is not path:
+                raise UsageError(
+                    f"{other.name} and {path.name} would both become {path.stem}.png; rename"
+                    " one of them"
+                )
         return []
 
     def check_times(self, plan: "Plan") -> None:
