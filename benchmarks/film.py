@@ -26,16 +26,15 @@ from skimage import color, data
 
 from colorizer.film import colorize_film
 from colorizer.film.codecs import VideoWriter, choose
-from colorizer.film.coding import chroma_planes
-from colorizer.film.hints import Tracker
-from colorizer.film.measure import ColorConsistency, WarpError
 from colorizer.film.painter import Painter
-from colorizer.film.run import make_painter
+from colorizer.film.planes import chroma_planes
 from colorizer.film.shots import look_through
 from colorizer.film.source import Film, frames, open_film
+from colorizer.film.steadiness import ColorConsistency, WarpError
 from colorizer.film.steady import Steady
-from colorizer.inference.network import Network
-from colorizer.options import DEFAULT_MODEL, FilmOptions
+from colorizer.film.tracking import Tracker
+from colorizer.inference.steered import SteeredModel
+from colorizer.options import DEFAULT_MODEL
 
 STILLS = {
     "astronaut": data.astronaut,
@@ -67,22 +66,15 @@ def measure_steadiness(args: argparse.Namespace, folder: Path) -> None:
     films = args.films or [
         write(folder / f"{name}.mkv", islice(make(), args.frames)) for name, make in MADE.items()
     ]
-    network = Network(args.model, threads=args.threads)
+    model = SteeredModel(args.model, threads=args.threads)
     print("| film | colors | warp error | consistency x 1000 | PSNR | chroma | chroma kept |")
     print("|---|---|---:|---:|---:|---:|---:|")
     for path in films:
         film = open_film(path)
-        painter, _ = make_painter(film, network, FilmOptions())
+        painter = Painter(film, model)
         grids, real = originals(film, painter, args.frames)
-        plan = look_through(
-            islice(frames(film), args.frames),
-            painter,
-            network.training_prior(),
-            None,
-            [],
-            Tracker((), RATE),
-            float(film.time_base),
-        )
+        found = islice(frames(film), args.frames)
+        plan = look_through(film, found, painter, Tracker((), RATE), palettes=True)
         starts = set(plan.starts.tolist())
         alone = [painter.answer(grid) for grid in grids]
         shot = [painter.answer(grid, plan.prior(i)) for i, grid in enumerate(grids)]
@@ -220,7 +212,7 @@ def write(
 
 def measure_speed(args: argparse.Namespace, folder: Path) -> None:
     """Each stage by itself, in CPU time, which other work on the machine hardly changes."""
-    network = Network(args.model, threads=1)
+    model = SteeredModel(args.model, threads=1)
     cv2.setNumThreads(1)
     stages = ("decode", "lightness", "network", "flow", "fit", "chroma", "encode")
     print(f"| size | {' | '.join(stages)} | sum |")
@@ -228,9 +220,9 @@ def measure_speed(args: argparse.Namespace, folder: Path) -> None:
     for width, height in ((640, 360), (1280, 720), (1920, 1080)):
         path = write(folder / f"{height}.mkv", islice(pan(), args.frames), (width, height))
         film = open_film(path)
-        painter, _ = make_painter(film, network, FilmOptions())
+        painter = Painter(film, model)
         target = choose(film, path, None, None)
-        writer = VideoWriter(folder / f"{height}.nut", film, target)
+        writer = VideoWriter(folder / f"{height}.nut", film, target, film.rate)
         steady, spent = Steady(), dict.fromkeys(stages, 0.0)
         found = frames(film)
         count = 0

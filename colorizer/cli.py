@@ -140,8 +140,10 @@ def _video(args: Namespace) -> int:
         print(f"damaged: {place}", file=sys.stderr)
     if len(result.damage) > 20:
         print(f"damaged: {len(result.damage) - 20} more places", file=sys.stderr)
-    shots = f"{len(result.shots)} shots, " if result.shots else ""
-    print(f"{result.frames} frames, {shots}{sum(result.seconds.values()):.0f} s")
+    counts = [f"{result.frames} frame{'s' * (result.frames != 1)}"]
+    if result.shots:
+        counts.append(f"{len(result.shots)} shot{'s' * (len(result.shots) != 1)}")
+    print(f"{', '.join(counts)}, {sum(result.seconds.values()):.0f} s")
     print(result.path)
     return 1 if result.damage else 0
 

@@ -20,6 +20,7 @@ __all__ = [
     "FolderOptions",
     "PrepareOptions",
     "ServeOptions",
+    "SteeringOptions",
 ]
 
 DEFAULT_MODEL = "colornet_lite_cross"
@@ -59,13 +60,24 @@ def _name_of_palette(palette: Any) -> str:
     return f"palette {os.path.basename(palette) if named else 'given as pixels'}"
 
 
+def _variant(**about: Any) -> Any:
+    return option(
+        1,
+        "which alternative coloring: 1 as predicted, 2 and on other preferences, the same all over"
+        " a picture and for all pictures (distribution head)",
+        low=1,
+        high=100,
+        **about,
+    )
+
+
 @dataclass(frozen=True)
-class ColorizeOptions(Options):
-    """How a picture is colored, beside by which model."""
+class SteeringOptions(Options):
+    """What changes the colors of photos and films alike."""
 
     size: int | None = option(
         None,
-        "short side at which the network sees a photo (default: the model's)",
+        "short side at which the network sees a picture (default: the model's)",
         low=32,
         high=4096,
         unit="pixels",
@@ -79,14 +91,19 @@ class ColorizeOptions(Options):
         metavar="PHOTO",
         note=_name_of_palette,
     )
-    variant: int = option(
-        1,
-        "which alternative coloring: 1 as predicted, 2 and on other preferences, the same all over"
-        " a picture and for all pictures (distribution head)",
-        low=1,
-        high=100,
-        flag=False,
+    variant: int = _variant(flag=False)  # folders have `--variants`
+    quality: str = _quality()
+    device: str = option(
+        "auto",
+        "where the network runs; auto is cpu. Others need a build of ONNX Runtime of their own",
+        choices=("auto", "cpu", "cuda", "coreml", "directml", "openvino"),
     )
+
+
+@dataclass(frozen=True)
+class ColorizeOptions(SteeringOptions):
+    """How a picture is colored, beside by which model."""
+
     hints: Any = option(
         None,
         "colors that you name at places of the photo: a JSON file, or a PNG that is transparent"
@@ -94,16 +111,10 @@ class ColorizeOptions(Options):
         metavar="FILE",
         note=None,  # their number is told instead
     )
-    quality: str = _quality()
     chroma_only: bool = option(
         False,
         "write the color layer alone, for the blend mode `color` of an image editor",
         note="color layer alone",
-    )
-    device: str = option(
-        "auto",
-        "where the network runs; auto is cpu. Others need a build of ONNX Runtime of their own",
-        choices=("auto", "cpu", "cuda", "coreml", "directml", "openvino"),
     )
     threads: int | None = option(
         None,
@@ -150,24 +161,10 @@ class FolderOptions(Options):
 
 
 @dataclass(frozen=True)
-class FilmOptions(Options):
+class FilmOptions(SteeringOptions):
     """How a film is colored and written, beside by which model."""
 
-    size: int | None = option(
-        None,
-        "short side at which the network sees a frame (default: the model's)",
-        low=32,
-        high=1024,
-        unit="pixels",
-    )
-    vividness: float = _vividness()
-    temperature: float | None = _temperature()
-    palette: Any = option(
-        None,
-        "prefer the colors of this photo (distribution head)",
-        metavar="PHOTO",
-        note=_name_of_palette,
-    )
+    variant: int = _variant()  # here with a flag of its own
     steady: float = option(
         0.92,
         "share of a color that is carried from the frame before; 0 colors each frame alone",
@@ -181,24 +178,41 @@ class FilmOptions(Options):
         note="hints",
     )
     codec: str | None = option(
-        None, "h264 (default; vp9 in .webm), hevc, vp9, or lossless ffv1", metavar="NAME"
+        None, "h264 (default; vp9 in .webm), hevc, vp9, or lossless ffv1", metavar="NAME", note=None
     )
     crf: int | None = option(
-        None, "quality of the codec, 0 the best (default: no loss can be seen)", low=0, high=63
+        None,
+        "quality of the codec, 0 the best (default: no loss can be seen)",
+        low=0,
+        high=63,
+        note=None,
     )
-    rate: float | None = option(
-        None, "frames in a second of a folder of frames (default: 24)", above=0, high=1000
+    rate: Any = option(
+        None,
+        "frames in a second of a folder of frames, such as 18 or 30000/1001 (default: 24)",
+        metavar="N",
+        note=None,
     )
-    deinterlace: bool = option(False, "make whole frames of an interlaced film")
+    drop: list[str] | None = option(
+        None,
+        "leave out what else the film holds: audio, subtitles, data, attachments",
+        choices=("audio", "subtitles", "data", "attachments"),
+        metavar="[KIND,...]",
+        note=None,
+    )
+    deinterlace: bool = option(False, "make whole frames of those that are marked as interlaced")
+    progressive: bool = option(
+        False, "take all frames as whole, also those that are marked as interlaced", note=None
+    )
     preview: bool = option(
-        False, "write some seconds from all over the film only, beside the original"
+        False, "write some seconds from all over the film only, beside the original", note=None
     )
-    overwrite: bool = option(False, "replace OUT if there is such a file")
+    overwrite: bool = option(False, "replace OUT if there is such a file", note=None)
     threads: int | None = option(
-        None, "frames in work at a time (default: one on each core)", low=1
+        None, "frames in work at a time (default: one on each core)", low=1, note=None
     )
     report: Any = option(
-        None, "write shots, times and steadiness to this JSON file", metavar="FILE"
+        None, "write shots, times and steadiness to this JSON file", metavar="FILE", note=None
     )
 
 

@@ -1,8 +1,9 @@
 """Evaluation on a film in color: as on photos, and how steady the colors are."""
 
+import inspect
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,24 +15,28 @@ from tqdm import tqdm
 from colorizer.color.tensors import LabBatch, Target, rgb_to_lab
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.evaluation.protocol import FILM_METRICS
-from colorizer.film.extra import require_cv2
-from colorizer.film.hints import Tracker
-from colorizer.film.measure import ColorConsistency, WarpError
+from colorizer.evaluation.summary import described, versions
+from colorizer.extras import extra
+from colorizer.film.colorize import steered
 from colorizer.film.painter import Painter
-from colorizer.film.run import make_painter
 from colorizer.film.shots import Plan, look_through
 from colorizer.film.source import Film, frames, open_film, rgb_frames
+from colorizer.film.steadiness import ColorConsistency, WarpError
 from colorizer.film.steady import Steady
-from colorizer.inference.network import Network, working_size
-from colorizer.metrics.base import ImageMean, Number
+from colorizer.film.tracking import Tracker
+from colorizer.inference.network import working_size
+from colorizer.metrics.base import ColorMetric, ImageMean, Number
 from colorizer.options import EvaluateOptions, FilmOptions
 from colorizer.registry import METRICS
 
 __all__ = ["evaluate_film"]
 
+cv2: Any = extra("cv2", "video")
+
 SIDE = 256
 """Short side at which frames are measured, in pixels, if they are not smaller."""
 
+_WEIGHTS = ("alexnet", "vgg16", "inception")
 _DEFAULT = (*FILM_METRICS, "psnr", "delta_e", "colorfulness")
 _NUMBERS = (
     Number("warp_error", "Warp error", "Lab"),
@@ -43,12 +48,10 @@ _NUMBERS = (
 class _Row:
     """What is measured of one way to color the film."""
 
+    metrics: dict[str, ColorMetric]
     names: Sequence[str]
     warp: WarpError = field(default_factory=WarpError)
     consistency: ColorConsistency = field(default_factory=ColorConsistency)
-
-    def __post_init__(self) -> None:
-        self.metrics = {n: METRICS.create(n) for n in self.names if n not in FILM_METRICS}
 
     def add(self, target: Target, L: np.ndarray, ab: np.ndarray, cut: bool) -> None:
         self.warp.update(L, ab, cut)
@@ -77,40 +80,38 @@ def evaluate_film(
         models: shipped names or model folders; `NAME=FOLDER` names a row.
         data: a film, or a folder of frames, in color.
         report: a folder to write report.json to, or None.
-        options: `metrics`, `size` and `limit` (the first frames) count.
+        options: `metrics`, their weights, `size`, `quality` and `limit` (the first frames) count.
 
     Returns:
         What report.json holds, in the form of `summarize`; there are no intervals, since frames of
         a film depend on each other.
 
     Raises:
-        UsageError: an unknown model or metric, or `quality`. ColorizerError: a film that cannot be
-            measured.
+        UsageError: an unknown model or metric, or an option that does not count. ColorizerError: a
+            film that cannot be measured.
     """
+    _check_options(options)
     names = list(dict.fromkeys(options.metrics or _DEFAULT))
-    for name in names:
-        kind: Any = None if name in FILM_METRICS else METRICS[name]
-        if kind is not None and not issubclass(kind, ImageMean):
-            raise UsageError(f"{name} is no metric of single frames; leave it out for films")
-    if options.quality != "fast":
-        raise UsageError("quality: frames of a film are looked at once, as `colorizer video` does")
+    weights = {name: path for name in _WEIGHTS if (path := getattr(options, name))}
+    made = _metrics(names, weights)
     film = open_film(Path(data))
-    rows: dict[str, _Row] = {"original": _Row(names), "gray": _Row(names)}
+    rows: dict[str, _Row] = {name: _Row(made(), names) for name in ("original", "gray")}
     about: dict[str, dict[str, Any]] = {"original": {}, "gray": {}}
     painters: dict[str, tuple[Painter, Plan, Steady]] = {}
     for model in dict.fromkeys(models):
-        title, network = _named(model)
+        title, painter = _painter(model, film, options)
         if title in painters:
             raise UsageError(f"two models are called {title!r}: tell them apart by NAME=FOLDER")
-        painter, _ = make_painter(film, network, FilmOptions(size=options.size))
-        plan = _look_through(film, painter, network, options.limit)
+        found = itertools.islice(frames(film), options.limit)
+        tracker = Tracker((), float(film.rate))
+        plan = look_through(film, found, painter, tracker, palettes=True)
         painters[title] = painter, plan, Steady()
         for row in (f"{title}, each frame alone", title):
-            rows[row] = _Row(names)
+            rows[row] = _Row(made(), names)
             about[row] = {
-                "network": network.name,
-                "weights_sha256": network.weights_sha256,
-                "size": options.size or network.size,
+                "network": painter.model.model_name,
+                "weights_sha256": painter.model.weights_sha256,
+                "size": painter.model.size,
                 "runtime": "ONNX Runtime",
             }
     starts = {0} if not painters else {int(i) for i in next(iter(painters.values()))[1].starts}
@@ -131,7 +132,7 @@ def evaluate_film(
                     rows[row].add(target, L, _resized(ab, L.shape), cut)
             count += 1
     if count < 2:
-        raise ColorizerError(f"{film} has {count} frames; a film has two at least")
+        raise ColorizerError(f"{film} has {count} frame; a film has two at least")
     result = _result(film, count, names, rows, about)
     if report is not None:
         text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
@@ -139,20 +140,47 @@ def evaluate_film(
     return result
 
 
-def _named(model: str) -> tuple[str, Network]:
+def _check_options(options: EvaluateOptions) -> None:
+    """Refuse what is of photos only."""
+    if options.protocol != "native":
+        raise UsageError(
+            f"protocol {options.protocol!r}: frames of a film are measured as they are, the short"
+            f" side at most {SIDE} pixels; leave it out"
+        )
+    if options.device == "cuda":
+        raise UsageError("device 'cuda': films are evaluated by ONNX Runtime on the CPU; use 'cpu'")
+
+
+def _metrics(names: Sequence[str], weights: dict[str, str]) -> Callable[[], dict[str, ColorMetric]]:
+    """What makes the metrics for a row.
+
+    Raises: UsageError for one that is of no single frame, or weights that none of them takes.
+    """
+    options: dict[str, dict[str, str]] = {}
+    for name in names:
+        if name in FILM_METRICS:
+            continue
+        kind: Any = METRICS[name]
+        if not issubclass(kind, ImageMean):
+            raise UsageError(f"{name} is no metric of single frames; leave it out for films")
+        taken = inspect.signature(kind).parameters
+        options[name] = {key: path for key, path in weights.items() if key in taken}
+    for key in weights:
+        if not any(key in taken for taken in options.values()):
+            raise UsageError(f"--{key} is of a metric that is not measured; name it in --metrics")
+    return lambda: {name: METRICS.create(name, **taken) for name, taken in options.items()}
+
+
+def _painter(model: str, film: Film, options: EvaluateOptions) -> tuple[str, Painter]:
     name, equals, place = str(model).partition("=")
     if not equals or Path(model).exists():
         name, place = "", str(model)
-    network = Network(place)
-    folder = network.folder.path
-    return name or (folder.parent.name if folder.name == "model" else folder.name), network
-
-
-def _look_through(film: Film, painter: Painter, network: Network, limit: int | None) -> Plan:
-    found = itertools.islice(frames(film), limit)
-    typical = network.training_prior() if network.has_prior else None
-    tracker = Tracker((), float(film.rate))
-    return look_through(found, painter, typical, None, [], tracker, float(film.time_base))
+    chosen = FilmOptions(size=options.size, quality=options.quality)
+    painter = Painter(film, steered(place, chosen))
+    if not name:
+        folder = Path(place)
+        name = folder.resolve().parent.name if folder.name == "model" else folder.name
+    return name, painter
 
 
 def _pairs(film: Film, limit: int | None) -> Iterator[tuple[Any, np.ndarray]]:
@@ -162,7 +190,6 @@ def _pairs(film: Film, limit: int | None) -> Iterator[tuple[Any, np.ndarray]]:
 
 def _measured(rgb: np.ndarray, film: Film) -> Target:
     """A frame in color at the size that is measured, as a batch of one."""
-    cv2 = require_cv2()
     width, height = film.width, film.height
     size = working_size(width, height, min(SIDE, width, height))
     small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
@@ -173,7 +200,6 @@ def _measured(rgb: np.ndarray, film: Film) -> Target:
 
 
 def _resized(ab: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    cv2 = require_cv2()
     if ab.shape[:2] == shape:
         return ab
     return cv2.resize(ab, shape[::-1], interpolation=cv2.INTER_AREA)
@@ -182,9 +208,8 @@ def _resized(ab: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 def _result(
     film: Film, count: int, names: Sequence[str], rows: dict[str, _Row], about: dict[str, Any]
 ) -> dict[str, Any]:
-    numbers = {number.name: number for number in _NUMBERS if number.name in names}
-    for metric in rows["original"].metrics.values():
-        numbers |= {number.name: number for number in metric.numbers}
+    numbers = [number for number in _NUMBERS if number.name in names]
+    numbers += [n for metric in rows["original"].metrics.values() for n in metric.numbers]
     models = {
         name: {
             key: {"mean": value if np.isfinite(value) else None, "low": None, "high": None}
@@ -203,15 +228,8 @@ def _result(
         "notes": [],
         "intervals": "none: frames of a film depend on each other",
         "device": "cpu",
-        "metrics": {
-            name: {
-                "title": number.title,
-                "unit": number.unit,
-                "higher_is_better": number.higher_is_better,
-                "main": number.main,
-            }
-            for name, number in numbers.items()
-        },
+        "versions": versions(),
+        "metrics": {number.name: described(number) for number in numbers},
         "about": about,
         "models": models,
     }

@@ -22,7 +22,15 @@ from colorizer.evaluation.statistics import REPLICATES, bootstrap, jackknife, si
 from colorizer.metrics.base import ColorMetric, Number
 from colorizer.metrics.perceptual import SetDistance
 
-__all__ = ["ENOUGH", "numbers_of", "per_image", "short_names", "summarize"]
+__all__ = [
+    "ENOUGH",
+    "described",
+    "numbers_of",
+    "per_image",
+    "short_names",
+    "summarize",
+    "versions",
+]
 
 ENOUGH = 2000
 """Pictures below which a Frechet distance is biased so much that the report says so."""
@@ -61,18 +69,15 @@ def summarize(
         "intervals": f"95 %, {REPLICATES} bootstrap replicates of the pictures, seed 0; "
         "of distances between sets, the delete-a-group jackknife with 20 groups",
         "device": torch.cuda.get_device_name() if device == "cuda" else device,
-        "versions": {name: _version(name) for name in _VERSIONS},
+        "versions": versions(),
         "backbones": {
             name: cast(Backbone, metric.backbone).about
             for name, metric in metrics.items()
             if isinstance(getattr(metric, "backbone", None), Backbone)
         },
         "metrics": {
-            number.name: {
-                "title": number.title,
-                "unit": number.unit,
-                "higher_is_better": number.higher_is_better,
-                "main": number.main,
+            number.name: described(number)
+            | {
                 "plotted": number.plotted and number.per_image,
                 "ranked": number.ranked
                 and number.per_image
@@ -88,6 +93,17 @@ def summarize(
         },
         "pairs": _pairs(measured, metrics),
     }
+
+
+def described(number: Number) -> dict[str, Any]:
+    """What tables say of a number, as plain data."""
+    names = ("title", "unit", "higher_is_better", "main")
+    return {name: getattr(number, name) for name in names}
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that numbers depend on; "unknown" for one that is not installed so."""
+    return {name: _version(name) for name in _VERSIONS}
 
 
 def numbers_of(metrics: Mapping[str, ColorMetric]) -> list[Number]:

@@ -1,6 +1,7 @@
 """How colored frames are coded, and what each coding can hold."""
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -8,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from colorizer.errors import UsageError
-from colorizer.film.coding import Coding
-from colorizer.film.extra import require_av
+from colorizer.extras import extra
 from colorizer.film.source import Film
 
 __all__ = ["CODECS", "Target", "VideoWriter", "add_video", "choose", "describe"]
+
+av: Any = extra("av", "video")
 
 THREADS = 4
 """Of the encoder: a fixed number, since the bytes of some encoders depend on it."""
@@ -102,19 +104,20 @@ def choose(film: Film, destination: Path, codec: str | None, crf: int | None) ->
             f"{film} has {film.coding.bits} bits, and {name} holds {depths}; add --codec ffv1,"
             " which holds them all, and give the output the extension .mkv"
         )
-    across, down = _subsampling(film.coding, name)
+    across, down = _subsampling(film, name)
     suffix = "" if film.coding.bits == 8 else f"{film.coding.bits}le"
     kind = {(1, 1): "444", (2, 1): "422", (2, 2): "420"}[across, down]
     quality = chosen.crf if crf is None else crf
     return Target(name, quality, f"yuv{kind}p{suffix}", across, down)
 
 
-def _subsampling(coding: Coding, codec: str) -> tuple[int, int]:
+def _subsampling(film: Film, codec: str) -> tuple[int, int]:
     """As players expect, 2 x 2; in the archive as the film has it, or in full."""
-    own = coding.across, coding.down
+    own = film.coding.across, film.coding.down
     if codec == "ffv1":
         return own if own in ((2, 2), (2, 1)) else (1, 1)
-    return 2, 2
+    odd = film.width % 2 or film.height % 2
+    return (1, 1) if odd and codec in ("h264", "hevc") else (2, 2)  # which know even sizes only
 
 
 class VideoWriter:
@@ -124,16 +127,16 @@ class VideoWriter:
         path: to be written, in the container NUT, which keeps any times.
         film: whose size, rate and colors are kept.
         target: how.
+        rate: frames in a second; None where it varies.
 
     Raises: ColorizerError, OSError as the encoder and the disk have it.
     """
 
-    def __init__(self, path: Path, film: Film, target: Target) -> None:
-        av = require_av()
+    def __init__(self, path: Path, film: Film, target: Target, rate: Fraction | None) -> None:
         self._target = target
         self._film = film
         self._container = av.open(path, "w", format="nut")
-        self._stream = add_video(self._container, film, target)
+        self._stream = add_video(self._container, film, target, rate)
 
     def write(self, pts: int, planes: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
         """Add a frame: Y, Cb and Cr, at a time in ticks of the film."""
@@ -157,24 +160,27 @@ class VideoWriter:
         self._container.close()
 
 
-def add_video(container: Any, film: Film, target: Target) -> Any:
+def add_video(container: Any, film: Film, target: Target, rate: Fraction | None) -> Any:
     """The stream of the colored frames in a container, ready to encode."""
     codec = CODECS[target.codec]
     options = dict(codec.options)
+    if rate is not None and target.codec == "h264":
+        options["x264-params"] = "force-cfr=1"  # else the stream names the tick as its rate
     if target.crf is not None:
         options["crf"] = str(target.crf)
-    stream = container.add_stream(codec.encoder, rate=film.rate, options=options)
+    stream = container.add_stream(codec.encoder, rate=rate or film.rate, options=options)
     stream.width, stream.height, stream.pix_fmt = film.width, film.height, target.format
     stream.time_base = film.time_base
     context = stream.codec_context
     context.time_base = film.time_base
     context.thread_count = THREADS
-    describe(context, film)
+    describe(context, film, rate)
     return stream
 
 
-def describe(context: Any, film: Film) -> None:
-    """Tell the codec context of a stream what the numbers in its frames mean."""
+def describe(context: Any, film: Film, rate: Fraction | None) -> None:
+    """Tell the codec context of a stream what the numbers in its frames mean, and their rate."""
+    context.framerate = rate or Fraction(0)
     context.sample_aspect_ratio = film.aspect
     context.colorspace = film.coding.matrix
     context.color_range = 2 if film.coding.full else 1
@@ -184,7 +190,6 @@ def describe(context: Any, film: Film) -> None:
 
 def make_frame(planes: tuple[np.ndarray, np.ndarray, np.ndarray], name: str) -> Any:
     """A frame of a planar format from its planes, copied into it."""
-    av = require_av()
     height, width = planes[0].shape
     frame = av.VideoFrame(width, height, name)
     for plane, values in zip(frame.planes, planes, strict=True):

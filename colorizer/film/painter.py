@@ -1,29 +1,28 @@
 """The network's answer for a frame, on the grid at which colors are carried."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from colorizer.film.coding import lightness_at
-from colorizer.film.extra import require_cv2
-from colorizer.film.source import Film, Frame
+from colorizer.extras import extra
+from colorizer.film.planes import lightness_at
+from colorizer.film.source import Film, FilmFrame
 from colorizer.inference.compose import fit_chroma
 from colorizer.inference.hints import Hints
-from colorizer.inference.network import pad, working_size
-from colorizer.inference.predict import over_picture, predict_chroma
-from colorizer.inference.propagate import follow
+from colorizer.inference.network import working_size
+from colorizer.inference.steered import SteeredModel
 
-__all__ = ["GRID", "Painter", "Seen"]
+__all__ = ["GRID", "Look", "Painter"]
+
+cv2: Any = extra("cv2", "video")
 
 GRID = 192
 """The least short side at which colors are carried, in pixels: flow sees little below."""
 
-Predict = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
-
 
 @dataclass(frozen=True)
-class Seen:
+class Look:
     """A frame with what is seen in it.
 
     Attributes:
@@ -34,11 +33,19 @@ class Seen:
         jump: (h, w, 2), by how much they do, where some of them begin in the middle of a shot.
     """
 
-    frame: Frame
+    frame: FilmFrame
     L: np.ndarray
     grid: np.ndarray
     ab: np.ndarray
     jump: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """The size of a frame as a viewer sees it: pixels squared, turned upright."""
+
+    width: int
+    height: int
 
 
 class Painter:
@@ -46,81 +53,66 @@ class Painter:
 
     Args:
         film: whose frames are looked at.
-        predict: from a padded lightness, and a factor on each color bin or None, to ab (2, h, w).
-        size: short side at which the network sees a frame.
-        vividness: factor on what it says.
-        features: from a padded lightness to what hints need, (C, h, w); None: there are no hints.
+        model: what looks, steered by the user's options.
 
     Attributes:
+        model: the same.
         grid: (width, height) at which colors are carried, in the proportions of the upright
             picture, but turned as the coded frames are.
     """
 
-    def __init__(
-        self,
-        film: Film,
-        predict: Predict,
-        size: int,
-        vividness: float = 1.0,
-        features: Callable[[np.ndarray], np.ndarray] | None = None,
-    ) -> None:
+    def __init__(self, film: Film, model: SteeredModel) -> None:
         width, height = film.upright
-        short = min(max(size, GRID), round(min(width, height)))
-        self._coding = film.coding
-        self._predict, self._features, self._vividness = predict, features, vividness
-        self._turns = film.rotation // 90
-        self._working = working_size(round(width), round(height), size)
-        grid = working_size(round(width), round(height), short)
-        self.grid = grid if self._turns % 2 == 0 else grid[::-1]
+        self.model = model
+        self._coding, self._orientation = film.coding, film.orientation
+        self._shown = _Shown(round(width), round(height))
+        short = min(max(model.size, GRID), min(self._shown.width, self._shown.height))
+        grid = working_size(self._shown.width, self._shown.height, short)
+        self.grid = grid[::-1] if film.orientation.upended else grid
 
     def see(
         self,
-        frame: Frame,
-        prior: np.ndarray | None = None,
+        frame: FilmFrame,
+        lean: np.ndarray | None = None,
         hints: Hints | None = None,
         begins: bool = False,
-    ) -> Seen:
+    ) -> Look:
         """Look at a frame; safe in several threads.
 
         Args:
             frame: of the film.
-            prior: a factor on each color bin, or None.
+            lean: (Q,), a factor on each color bin, of its shot; or None.
             hints: what is said of it.
             begins: whether some of them begin here, in the middle of a shot.
         """
         L, grid = self.lightness(frame)
-        ab = self.answer(grid, prior, hints)
-        jump = ab - self.answer(grid, prior) if begins else None
-        return Seen(frame, L, grid, ab, jump)
+        ab = self.answer(grid, lean, hints)
+        jump = ab - self.answer(grid, lean) if begins else None
+        return Look(frame, L, grid, ab, jump)
 
-    def lightness(self, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
+    def lightness(self, frame: FilmFrame) -> tuple[np.ndarray, np.ndarray]:
         """L of a frame: at full size, and on the grid."""
         L = lightness_at(frame.luma, self._coding)
-        return L, require_cv2().resize(L, self.grid, interpolation=require_cv2().INTER_AREA)
+        return L, cv2.resize(L, self.grid, interpolation=cv2.INTER_AREA)
 
     def upright(self, grid: np.ndarray) -> np.ndarray:
         """What lies on the grid, turned as a viewer sees it."""
-        return np.rot90(grid, self._turns)
+        return self._orientation.upright(grid)
 
     def answer(
-        self, grid: np.ndarray, prior: np.ndarray | None = None, hints: Hints | None = None
+        self, grid: np.ndarray, lean: np.ndarray | None = None, hints: Hints | None = None
     ) -> np.ndarray:
         """The network's colors for a lightness on the grid: (h, w, 2) float32."""
-        cv2 = require_cv2()
-        upright = self.upright(grid)
+        upright = np.ascontiguousarray(self.upright(grid))
         size = upright.shape[1], upright.shape[0]
-        smaller = self._working[0] < size[0]
-        how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-        seen = cv2.resize(upright, self._working, interpolation=how)
-        slope, offset = predict_chroma(seen, lambda padded: self._predict(padded, prior))
-        slope, offset = slope * self._vividness, offset * self._vividness
-        if hints and self._features:
-            features = over_picture(self._features(pad(seen)), seen)
-            slope, offset = follow(seen, slope, offset, features, hints)
-        both = np.concatenate([slope, offset], -1).astype(np.float32)
+        wanted = self.model.look_size(self._shown)
+        how = cv2.INTER_AREA if wanted[0] < size[0] else cv2.INTER_LINEAR
+        small = cv2.resize(upright, wanted, interpolation=how)
+        seen = self.model.see(small, self._shown, with_features=bool(hints), lean=lean)
+        both = np.concatenate(self.model.steer(seen, hints or Hints()), -1).astype(np.float32)
         both = cv2.resize(both, size, interpolation=cv2.INTER_LINEAR)
         ab = both[..., :2] * upright[..., None] + both[..., 2:]
-        return np.ascontiguousarray(np.rot90(ab, -self._turns))
+        return self._orientation.coded(ab)
 
     @staticmethod
     def fit(grid: np.ndarray, ab: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -35,6 +35,7 @@ class Steady:
         ab: np.ndarray,
         cut: bool = False,
         jump: np.ndarray | None = None,
+        aside: bool = False,
     ) -> np.ndarray:
         """The colors of the next frame.
 
@@ -43,6 +44,7 @@ class Steady:
             ab: (H, W, 2), Lab units: the network's answer for this frame.
             cut: whether this frame begins a shot, so that nothing is carried into it.
             jump: (H, W, 2), by how much what is carried changes here at once, as hints want it.
+            aside: whether the shot goes on behind this frame as if it had not been there.
 
         Returns:
             (H, W, 2) float32.
@@ -54,5 +56,6 @@ class Steady:
             share = (self.hold * trust)[..., None]
             carried = flow.carry(self.ab, way)
             ab = ab + share * ((carried if jump is None else carried + jump) - ab)
-        self.L, self.ab = L, ab
+        if not aside:
+            self.L, self.ab = L, ab
         return ab

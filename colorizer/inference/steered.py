@@ -2,7 +2,7 @@
 
 import os
 from functools import partial
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 
@@ -20,12 +20,21 @@ from colorizer.inference.priors import palette_prior, shares, variant_prior
 from colorizer.inference.propagate import follow
 from colorizer.model_folder import ModelFolder
 from colorizer.options import DEFAULT_MODEL, ColorizeOptions
-from colorizer.pictures.picture import Page, Picture
 from colorizer.pictures.resize import resize
 
 __all__ = ["SteeredModel"]
 
 FLAT = 60.0  # the lightness of a color layer, at which most colors are in gamut
+
+
+class Sides(Protocol):
+    """What has a size: a picture, one of its pages, a frame of a film."""
+
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def height(self) -> int: ...
 
 
 class SteeredModel:
@@ -125,7 +134,7 @@ class SteeredModel:
             self._hints = read_hints(options.hints)
         self.options = options
 
-    def look_size(self, sides: Picture | Page) -> tuple[int, int]:
+    def look_size(self, sides: Sides) -> tuple[int, int]:
         """Width and height of the copy of a picture of this size that `see` takes."""
         size = working_size(sides.width, sides.height, self.size)
         if self.options.quality == "fast":
@@ -133,15 +142,26 @@ class SteeredModel:
         width, height = (max(1, round(side * LARGEST)) for side in size)
         return width, height
 
-    def see(self, small: np.ndarray, sides: Picture | Page, *, with_features: bool = False) -> Seen:
+    def see(
+        self,
+        small: np.ndarray,
+        sides: Sides,
+        *,
+        with_features: bool = False,
+        lean: np.ndarray | None = None,
+    ) -> Seen:
         """Run the network.
 
         Args:
             small: (H, W), 0..100, of `look_size`.
             sides: of the picture which it is a copy of.
             with_features: also find out what hints need.
+            lean: (Q,), a factor on each color bin, beside those of the options; of a film's shot.
         """
-        predict = partial(self._network, temperature=self.options.temperature, prior=self._prior())
+        prior = self._prior()
+        if lean is not None:
+            prior = lean if prior is None else prior * lean
+        predict = partial(self._network, temperature=self.options.temperature, prior=prior)
         if self.options.quality == "fast":
             slope, offset = predict_chroma(small, predict)
         else:
@@ -159,6 +179,10 @@ class SteeredModel:
         if not hints or seen.features is None:
             return slope, offset
         return follow(seen.L, slope, offset, seen.features, hints)
+
+    def typical(self) -> np.ndarray | None:
+        """Shares of the color bins in the training photos: (Q,); None without a distribution."""
+        return self._network.training_prior() if self._network.has_prior else None
 
     def distribution(self, small: np.ndarray) -> np.ndarray:
         """The probability of each of `gamut.bins` all over a picture: (h, w, Q).

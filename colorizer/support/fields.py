@@ -80,9 +80,10 @@ class Options:
     """
 
     def __init_subclass__(cls) -> None:
+        held = getattr(cls, "__dataclass_fields__", {}) | vars(cls)  # of the classes above, too
         lines = [
             f"    {name}: {f.metadata['about'].help}."
-            for name, f in vars(cls).items()
+            for name, f in held.items()
             if hasattr(f, "metadata")
         ]
         cls.__doc__ = "\n".join([cls.__doc__ or "", "", "Args:", *lines])

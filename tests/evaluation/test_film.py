@@ -11,7 +11,7 @@ cv2 = pytest.importorskip("cv2")
 from skimage import data  # noqa: E402
 
 from colorizer.cli import main  # noqa: E402
-from colorizer.errors import UsageError  # noqa: E402
+from colorizer.errors import ColorizerError, UsageError  # noqa: E402
 from colorizer.evaluation import evaluate  # noqa: E402
 from tests.model_folder import write_model_folder  # noqa: E402
 
@@ -65,5 +65,22 @@ def test_a_folder_is_a_film_when_film_metrics_are_named(tmp_path, model, capsys)
     assert "Warp error (Lab)" in printed
     with pytest.raises(UsageError, match="fid"):
         evaluate([str(model)], str(tmp_path), metrics=["warp_error", "fid"])
-    with pytest.raises(UsageError, match="quality: frames of a film are looked at once"):
-        evaluate([str(model)], str(tmp_path), metrics=["warp_error"], quality="best")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"protocol": "nonsense"}, "protocol 'nonsense'"),
+        ({"device": "cuda"}, "device 'cuda'"),
+        ({"alexnet": "nowhere.pth"}, "--alexnet is of a metric that is not measured"),
+        ({"metrics": ["psnr"], "vgg16": "nowhere.pth"}, "--vgg16"),
+    ],
+)
+def test_options_of_photos_are_refused(model, film, options, words):
+    with pytest.raises(UsageError, match=words):
+        evaluate([str(model)], str(film), **options)
+
+
+def test_the_weights_of_a_metric_are_taken(model, film):
+    with pytest.raises(ColorizerError, match=r"nowhere\.pth"):
+        evaluate([str(model)], str(film), metrics=["lpips"], alexnet="nowhere.pth")

@@ -40,9 +40,20 @@ def write_film(
     subtitles: bool = False,
     extras: bool = False,
     options: dict[str, str] | None = None,
+    display: list[int] | None = None,
+    audio: str = "aac",
+    tags: dict[str, str] | None = None,
+    video_tags: dict[str, str] | None = None,
+    chapters: int = 0,
+    start: int = 0,
+    last: int = 0,
+    container_options: dict[str, str] | None = None,
 ) -> Path:
-    """A film whose luma is this: (N, H, W), uint8 or uint16; its chroma is gray."""
-    with av.open(path, "w") as container:
+    """A film whose luma is this: (N, H, W), uint8 or uint16; its chroma is gray.
+
+    `start` is added to all times, in seconds; `last` is how long the last frame is shown, in ticks.
+    """
+    with av.open(path, "w", container_options=container_options or {}) as container:
         tick = time_base or Fraction(1, rate)
         video = container.add_stream(codec, rate=rate, options=options or {})
         video.width, video.height, video.pix_fmt = luma.shape[2], luma.shape[1], format
@@ -52,10 +63,15 @@ def write_film(
         context.color_trc, context.sample_aspect_ratio = transfer, aspect
         if rotation:
             video.set_display_rotation(rotation)
+        if display:
+            video.set_display_matrix(display)
+        video.metadata.update(video_tags or {})
+        container.metadata.update(tags or {})
         packets = []
         if sound:
-            audio = container.add_stream("aac" if path.suffix != ".avi" else "mp3", rate=44100)
-            audio.format = "fltp"
+            name = "mp3" if path.suffix == ".avi" and audio == "aac" else audio
+            heard = container.add_stream(name, rate=44100)
+            heard.format = "s16" if name in ("mp2", "pcm_s16le") else "fltp"
         if subtitles:
             text = path.with_suffix(".srt")
             text.write_text("1\n00:00:00,100 --> 00:00:00,500\nHello\n\n")
@@ -65,12 +81,14 @@ def write_film(
         if extras:
             container.add_attachment("note.txt", "text/plain", b"attached")
             container.metadata["title"] = "A test"
-            base = Fraction(1, 1000)
+            chapters = 2
+        base = Fraction(1, 1000)
+        if chapters:
             container.set_chapters(
                 [
                     {"id": i, "start": 400 * i, "end": 400 * i + 400, "time_base": base}
                     | {"metadata": {"title": f"Chapter {i}"}}
-                    for i in (0, 1)
+                    for i in range(chapters)
                 ]
             )
         container.start_encoding()
@@ -81,13 +99,17 @@ def write_film(
             packets += video.encode(frame)
         packets += video.encode()
         if sound:
-            packets += _sound(audio, len(luma) / rate)
+            packets += _sound(heard, len(luma) / rate)
         if subtitles:
             for packet in titles.demux():
                 if packet.size:
                     packet.stream = title
                     packets.append(packet)
+        if last:
+            max((p for p in packets if p.stream is video), key=lambda p: p.pts).duration = last
         for packet in sorted(packets, key=lambda p: p.dts * p.time_base):
+            shift = round(start / packet.time_base)
+            packet.dts, packet.pts = packet.dts + shift, packet.pts + shift
             container.mux(packet)
     return path
 
@@ -108,6 +130,9 @@ def _sound(stream: av.AudioStream, seconds: float) -> list[av.Packet]:
     for start in range(0, int(seconds * 44100), size):
         wave = np.sin(np.arange(start, start + size) * 0.05).astype(np.float32) / 4
         frame = av.AudioFrame.from_ndarray(np.stack([wave, wave]), "fltp", "stereo")
+        if stream.format.name == "s16":
+            both = (np.stack([wave, wave], 1) * 32767).astype(np.int16).reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(both, "s16", "stereo")
         frame.sample_rate, frame.pts, frame.time_base = 44100, start, Fraction(1, 44100)
         packets += stream.encode(frame)
     return packets + stream.encode()

@@ -9,7 +9,8 @@ from scipy.spatial.distance import jensenshannon  # noqa: E402
 from skimage import color, data  # noqa: E402
 
 from colorizer.film import flow  # noqa: E402
-from colorizer.film.measure import ColorConsistency, WarpError, consistency_between  # noqa: E402
+from colorizer.film.shots import is_cut  # noqa: E402
+from colorizer.film.steadiness import ColorConsistency, WarpError, consistency_between  # noqa: E402
 from colorizer.film.steady import Steady  # noqa: E402
 
 
@@ -71,15 +72,15 @@ def test_a_drift_is_pulled_back_to_the_network():
 
 def test_cuts_are_told_from_motion_and_lamps():
     frames = [L for L, *_ in pan(3, step=8)]
-    assert not flow.is_cut(frames[1], frames[0])
-    assert not flow.is_cut(frames[0] * 0.93, frames[0])
+    assert not is_cut(frames[1], frames[0])
+    assert not is_cut(frames[0] * 0.93, frames[0])
     other = color.rgb2lab(data.astronaut()[:140, :240])[..., 0].astype(np.float32)
-    assert flow.is_cut(other, frames[0])
-    assert flow.is_cut(other / 4, frames[0] / 4)  # by night, where all histograms are alike
+    assert is_cut(other, frames[0])
+    assert is_cut(other / 4, frames[0] / 4)  # by night, where all histograms are alike
     dissolve = [(1 - t / 12) * frames[0] + t / 12 * other for t in range(13)]
-    assert not any(map(flow.is_cut, dissolve[1:], dissolve))
-    assert flow.is_cut(other, 0 * other)
-    assert not flow.is_cut(0 * other + 1, 0 * other)
+    assert not any(map(is_cut, dissolve[1:], dissolve))
+    assert is_cut(other, 0 * other)
+    assert not is_cut(0 * other + 1, 0 * other)
 
 
 def test_warp_error_is_the_change_of_color_along_the_flow():
@@ -124,7 +125,7 @@ def test_the_palette_of_a_shot_leans_to_its_hues_and_keeps_its_chroma():
     typical = np.full(len(gamut.bins()), 1 / len(gamut.bins()))
     orange = rng.normal((25, 40), 8, (20, 30, 2))
     gray = rng.normal((0, 0), 4, (20, 30, 2))
-    prior = _palette([orange, gray], typical, None)
+    prior = _palette([orange, gray], typical)
     hue = np.degrees(np.arctan2(*gamut.bins().T[::-1]))
     chroma = np.linalg.norm(gamut.bins(), axis=1)
     vivid = chroma > 25
@@ -134,6 +135,3 @@ def test_the_palette_of_a_shot_leans_to_its_hues_and_keeps_its_chroma():
     share = gamut.smooth_prior(gamut.histogram(np.concatenate([orange, gray]).reshape(-1, 2)), 10)
     mean = (share * prior * chroma).sum() / (share * prior).sum()
     assert mean == pytest.approx((share * chroma).sum() / share.sum(), rel=0.02)
-    assert np.allclose(
-        _palette([orange], typical, prior) / _palette([orange], typical, None), prior
-    )

@@ -1,12 +1,9 @@
 """Films go through whole: luma, times, sound and the rest, checked by FFmpeg's own reading."""
 
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,11 +15,12 @@ pytest.importorskip("cv2")
 
 from colorizer.cli import main  # noqa: E402
 from colorizer.errors import ColorizerError, UsageError  # noqa: E402
-from colorizer.film import parts  # noqa: E402
 from colorizer.film.codecs import CODECS  # noqa: E402
+from colorizer.film.colorize import colorize_film  # noqa: E402
 from colorizer.film.painter import Painter  # noqa: E402
-from colorizer.film.run import colorize_film  # noqa: E402
 from colorizer.film.source import frames, open_film  # noqa: E402
+from colorizer.inference.network import working_size  # noqa: E402
+from colorizer.inference.predict import Seen  # noqa: E402
 from tests.film.films import packets_of, pan, read_film, write_film  # noqa: E402
 from tests.model_folder import write_model_folder  # noqa: E402
 
@@ -153,68 +151,6 @@ def test_rotation_and_pixel_aspect_are_kept_and_seen(tmp_path, model):
         assert next(a.decode(video=0)).rotation == next(b.decode(video=0)).rotation != 0
 
 
-def test_resumes_after_a_kill_with_the_same_bytes(tmp_path, model, monkeypatch):
-    monkeypatch.setattr(parts, "SEGMENT", 8)
-    monkeypatch.setattr("colorizer.film.coloring.SEGMENT", 8)
-    film = write_film(tmp_path / "in.mkv", np.concatenate([pan(14), pan(9, seed=3)]), sound=True)
-    colorize_film(film, tmp_path / "whole.mkv", model)
-
-    steps = iter(range(1000))
-    from colorizer.film import steady
-
-    step = steady.Steady.step
-
-    def dies(self, *args):
-        if next(steps) == 18:
-            raise KeyboardInterrupt
-        return step(self, *args)
-
-    monkeypatch.setattr(steady.Steady, "step", dies)
-    with pytest.raises(KeyboardInterrupt):
-        colorize_film(film, tmp_path / "out.mkv", model)
-    assert not (tmp_path / "out.mkv").exists()
-    counted = []
-    monkeypatch.setattr(steady.Steady, "step", lambda *a: counted.append(1) or step(*a))
-    colorize_film(film, tmp_path / "out.mkv", model)
-    assert len(counted) == 23 - 16
-    assert (tmp_path / "out.mkv").read_bytes() == (tmp_path / "whole.mkv").read_bytes()
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.mkv", "out.mkv", "whole.mkv"]
-
-
-def test_a_process_that_is_killed_leaves_no_film_and_is_gone_on_with(tmp_path, model):
-    film = write_film(tmp_path / "in.mkv", pan(16))
-    code = (
-        "import sys; from colorizer.film import parts, coloring; parts.SEGMENT = 4;"
-        "coloring.SEGMENT = 4; from colorizer.film.run import colorize_film;"
-        "colorize_film(*sys.argv[1:])"
-    )
-    command = [sys.executable, "-c", code, str(film), str(tmp_path / "out.mkv"), str(model)]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    folder = tmp_path / ".out.mkv.colorizer-parts"
-    deadline = time.monotonic() + 60
-    while not list(folder.glob("state-*")) and time.monotonic() < deadline:
-        time.sleep(0.005)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-    subprocess.run([*command[:-2], str(tmp_path / "again.mkv"), command[-1]], check=True)
-    assert (tmp_path / "out.mkv").read_bytes() == (tmp_path / "again.mkv").read_bytes()
-
-
-def test_parts_of_other_settings_are_not_used(tmp_path, model, monkeypatch):
-    film = write_film(tmp_path / "in.mkv", pan(6))
-    monkeypatch.setattr("colorizer.film.mux.FilmFile.join", _fails)
-    with pytest.raises(ColorizerError, match="No space left"):
-        colorize_film(film, tmp_path / "out.mkv", model)
-    monkeypatch.undo()
-    result = colorize_film(film, tmp_path / "out.mkv", model, vividness=0.5)
-    assert any("thrown away" in note for note in result.notes)
-
-
-def _fails(*_):
-    raise OSError(28, "No space left on device")
-
-
 def test_colors_of_its_own_are_told(tmp_path, model):
     film = write_film(tmp_path / "in.mkv", pan(2))
     first = colorize_film(film, tmp_path / "out.mkv", model)
@@ -341,9 +277,7 @@ def test_the_command_line(tmp_path, model, capsys):
 
 
 def test_coloring_films_needs_no_torch():
-    code = (
-        "import sys, colorizer.film.run, colorizer.film.preview; assert 'torch' not in sys.modules"
-    )
+    code = "import sys, colorizer.film; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -388,13 +322,23 @@ def test_the_network_sees_what_a_player_shows(tmp_path, rotation):
         player = next(container.decode(video=0)).to_ndarray(format="gray").astype(float)
     seen = []
 
-    def predict(L, prior):
-        seen.append(L)
-        return np.zeros((2, L.shape[0] // 4, L.shape[1] // 4), np.float32)
+    class Watcher:
+        size = 90
 
-    painter = Painter(film, predict, 90)
+        @staticmethod
+        def look_size(sides):
+            return working_size(sides.width, sides.height, 90)
+
+        @staticmethod
+        def see(small, sides, **_):
+            seen.append(small)
+            return Seen(small, *(np.zeros((*small.shape, 2), np.float32) for _ in "ab"))
+
+        @staticmethod
+        def steer(seen, hints):
+            return seen.slope, seen.offset
+
+    painter = Painter(film, Watcher())
     (frame,) = frames(film)
     painter.answer(painter.lightness(frame)[1])
-    height, width = player.shape
-    inside = seen[0][:height, :width]
-    assert np.corrcoef(inside.ravel(), player.ravel())[0, 1] > 0.97
+    assert np.corrcoef(seen[0].ravel(), player.ravel())[0, 1] > 0.97

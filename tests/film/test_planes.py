@@ -9,8 +9,8 @@ cv2 = pytest.importorskip("cv2")
 from skimage import color, data  # noqa: E402
 
 from colorizer.film.codecs import make_frame  # noqa: E402
-from colorizer.film.coding import Coding, chroma_planes, lightness_at, luma  # noqa: E402
-from colorizer.film.pictures import rgb_of  # noqa: E402
+from colorizer.film.frame_folder import rgb_of  # noqa: E402
+from colorizer.film.planes import Coding, chroma_planes, lightness_at, luma  # noqa: E402
 
 
 def coding(bits=8, full=False, matrix=6, across=1, down=1):

@@ -10,7 +10,7 @@ import numpy as np
 
 from colorizer.film import flow
 
-__all__ = ["ColorConsistency", "WarpError", "consistency_between"]
+__all__ = ["ColorConsistency", "Meter", "WarpError", "consistency_between"]
 
 STEPS = (1, 2, 4)
 """Frames between those that color consistency compares."""
@@ -96,6 +96,74 @@ class ColorConsistency:
         known = self.counts > 0
         means = self.totals[known] / self.counts[known]
         return float(means.mean()) if known.any() else float("nan")
+
+
+class Meter:
+    """The steadiness of what is colored, where a report asks for it.
+
+    Args:
+        wanted: whether one does.
+    """
+
+    def __init__(self, wanted: bool) -> None:
+        self._wanted = wanted
+        self._warp, self._consistency = WarpError(), ColorConsistency()
+        self._chroma, self._frames, self._missed = 0.0, 0, 0
+
+    def add(self, L: np.ndarray, ab: np.ndarray, cut: bool) -> None:
+        """Look at the colors of the next frame: (H, W) and (H, W, 2), Lab units."""
+        if self._wanted:
+            self._warp.update(L, ab, cut)
+            self._consistency.update(ab, cut)
+            self._chroma += float(np.linalg.norm(ab, axis=-1).mean())
+            self._frames += 1
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What `resume` needs, beside the last frame; empty if nothing is wanted."""
+        if not self._wanted:
+            return {}
+        consistency = self._consistency
+        past = [np.stack(shares) for shares in consistency._past]
+        return {
+            "meter": np.array(
+                [self._warp.total, self._warp.frames, self._chroma, self._frames, self._missed]
+            ),
+            "consistency": np.stack([consistency.totals, consistency.counts]),
+            "past": np.stack(past) if past else np.zeros((0, 2, len(_EDGES) - 1)),
+        }
+
+    def resume(self, state: dict[str, np.ndarray], done: int) -> None:
+        """Go on after frames that an earlier run has colored.
+
+        Args:
+            state: of that run, with its last frame as `L` and `ab`.
+            done: how many frames they are.
+        """
+        if "meter" not in state:  # it wrote no report
+            self._missed = done
+            return
+        warp, consistency = self._warp, self._consistency
+        warp.total, frames, self._chroma, count, missed = state["meter"].tolist()
+        warp.frames, self._frames, self._missed = int(frames), int(count), int(missed)
+        warp._last = state["L"], state["ab"]
+        consistency.totals, consistency.counts = state["consistency"]
+        consistency._past.extend(list(shares) for shares in state["past"])
+
+    def numbers(self) -> dict[str, float | int | None]:
+        """By name; None for what needs more frames. Empty if nothing was wanted.
+
+        `frames` is how many were measured: fewer than the film has, where an earlier run without
+        a report has colored some.
+        """
+        if not self._frames:
+            return {}
+        values = {
+            "warp_error": self._warp.value,
+            "color_consistency": self._consistency.value,
+            "chroma": self._chroma / self._frames,
+        }
+        found = {name: None if np.isnan(value) else value for name, value in values.items()}
+        return found | {"frames": self._frames}
 
 
 def consistency_between(p: np.ndarray, q: np.ndarray) -> float:

@@ -13,9 +13,11 @@ import numpy as np
 
 from colorizer.color import lab
 from colorizer.errors import ColorizerError
-from colorizer.film.extra import require_cv2
+from colorizer.extras import extra
 
 __all__ = ["Coding", "chroma_of", "chroma_planes", "coding_of", "lightness_at", "luma"]
+
+cv2: Any = extra("cv2", "video")
 
 BT709, BT601 = (0.2126, 0.0722), (0.299, 0.114)  # weights of red and blue in luma
 _MATRICES = {1: BT709, 4: (0.30, 0.11), 5: BT601, 6: BT601, 7: (0.212, 0.087)}
@@ -55,6 +57,11 @@ class Coding:
     def weights(self) -> tuple[float, float]:
         """Of red and blue in luma."""
         return _MATRICES[self.matrix]
+
+    def is_like(self, other: "Coding") -> bool:
+        """Whether the numbers of both mean the same light."""
+        same = ("source", "bits", "full", "matrix", "across", "down")
+        return all(getattr(self, name) == getattr(other, name) for name in same)
 
 
 def coding_of(frame: Any) -> Coding:
@@ -123,7 +130,7 @@ def chroma_of(frame: Any, coding: Coding) -> float:
 def lightness_at(luma: np.ndarray, coding: Coding) -> np.ndarray:
     """L of every pixel of luma: (H, W) float32, 0..100; luma is read as gray in sRGB."""
     table = _lightness_table(coding.bits, coding.full)
-    return require_cv2().LUT(luma, table) if coding.bits == 8 else table[luma]
+    return cv2.LUT(luma, table) if coding.bits == 8 else table[luma]
 
 
 def chroma_planes(
@@ -231,7 +238,6 @@ def _shrink(values: np.ndarray, size: tuple[int, int], across: int, down: int) -
     """
     if across == down == 1:
         return values
-    cv2 = require_cv2()
     height, width = values.shape
     values = cv2.copyMakeBorder(
         values,
@@ -249,7 +255,6 @@ def _enlarge(
     values: np.ndarray, size: tuple[int, int], of: tuple[int, int], across: int, down: int
 ) -> np.ndarray:
     """Bilinear, at the places of chroma: (h, w, C) -> (size[1], size[0], C)."""
-    cv2 = require_cv2()
     height, width = values.shape[:2]
     step_x, step_y = across * width / of[0], down * height / of[1]
     start_x = 0.5 * width / of[0] - 0.5  # level with a pixel of luma

@@ -1,58 +1,32 @@
 """The second reading of a film: its colors, frame by frame, a segment at a time."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from colorizer.errors import ColorizerError
-from colorizer.film.coding import chroma_planes
-from colorizer.film.measure import ColorConsistency, WarpError
-from colorizer.film.painter import Painter, Seen
-from colorizer.film.parts import SEGMENT, Parts
+from colorizer.film.painter import Look, Painter
+from colorizer.film.planes import chroma_planes
+from colorizer.film.progress import progress
 from colorizer.film.shots import Plan
-from colorizer.film.source import Film, Frame, frames
+from colorizer.film.source import Film, FilmFrame, frames
+from colorizer.film.steadiness import Meter
 from colorizer.film.steady import Steady
+from colorizer.film.unfinished import SEGMENT, Unfinished
 from colorizer.support.pool import in_order
 
-__all__ = ["Meter", "color_frames", "color_segments"]
-
-
-class Meter:
-    """The steadiness of what is colored, where a report asks for it."""
-
-    def __init__(self, wanted: bool) -> None:
-        self._wanted = wanted
-        self._warp, self._consistency = WarpError(), ColorConsistency()
-        self._chroma: list[float] = []
-
-    def add(self, seen: Seen, ab: np.ndarray, cut: bool) -> None:
-        """Look at the colors of the next frame, on the grid."""
-        if self._wanted:
-            self._warp.update(seen.grid, ab, cut)
-            self._consistency.update(ab, cut)
-            self._chroma.append(float(np.linalg.norm(ab, axis=-1).mean()))
-
-    def numbers(self) -> dict[str, float | None]:
-        """By name; None for what needs more frames. Empty if nothing was wanted."""
-        if not self._chroma:
-            return {}
-        values = {
-            "warp_error": self._warp.value,
-            "color_consistency": self._consistency.value,
-            "chroma": float(np.mean(self._chroma)),
-        }
-        return {name: None if np.isnan(value) else value for name, value in values.items()}
+__all__ = ["color_frames", "color_segments"]
 
 
 def color_frames(
-    seen: Iterable[Seen],
+    seen: Iterable[Look],
     film: Film,
     steady: Steady,
-    begins: Callable[[Seen], bool],
+    begins: Callable[[Look], bool],
     chroma: tuple[int, int],
-) -> Iterator[tuple[Seen, np.ndarray, tuple[np.ndarray, np.ndarray]]]:
+    aside: Container[int] = (),
+) -> Iterator[tuple[Look, np.ndarray, tuple[np.ndarray, np.ndarray]]]:
     """For each frame its colors on the grid, and the planes Cb and Cr.
 
     Args:
@@ -61,9 +35,10 @@ def color_frames(
         steady: what is carried from the frame before the first.
         begins: whether a frame begins a shot, asked of each in order.
         chroma: pixels of luma for one of chroma, across and down.
+        aside: numbers of frames that interrupt a shot.
     """
     for one in seen:
-        ab = steady.step(one.grid, one.ab, begins(one), one.jump)
+        ab = steady.step(one.grid, one.ab, begins(one), one.jump, one.frame.index in aside)
         slope, offset = Painter.fit(one.grid, ab)
         yield one, ab, chroma_planes(one.frame.luma, one.L, slope, offset, film.coding, *chroma)
 
@@ -71,8 +46,8 @@ def color_frames(
 def color_segments(
     film: Film,
     plan: Plan,
-    see: Callable[[Frame], Seen],
-    parts: Parts,
+    see: Callable[[FilmFrame], Look],
+    parts: Unfinished,
     sink: Any,
     *,
     steady: Steady,
@@ -94,26 +69,30 @@ def color_segments(
     """
     count, done = len(plan.pts), parts.done
     first = done * SEGMENT
+    if done:
+        memory = parts.memory(done - 1)
+        steady.L, steady.ab = memory["L"], memory["ab"]
+        meter.resume(memory, min(first, count))
     if first >= count:
         return
-    if done:
-        steady.L, steady.ab = parts.memory(done - 1)
-    starts = set(plan.starts.tolist())
+    starts, aside = set(plan.starts.tolist()), set(plan.aside.tolist())
     seen = in_order(see, _missing(film, plan, first), workers)
-    colored = color_frames(seen, film, steady, lambda one: one.frame.index in starts, sink.chroma)
+    colored = color_frames(
+        seen, film, steady, lambda one: one.frame.index in starts, sink.chroma, aside
+    )
     writer = None
     try:
-        with tqdm(total=count, initial=first, desc="coloring", unit="frame", disable=None) as bar:
+        with progress(count, "coloring", initial=first) as bar:
             for one, ab, planes in colored:
                 index = one.frame.index
                 if writer is None:
-                    writer = sink.writer(parts.work(index // SEGMENT), first=index)
+                    writer = sink.writer(parts.work(index // SEGMENT), index, plan)
                 writer.write(one.frame.pts, (one.frame.luma, *planes))
-                meter.add(one, ab, index in starts)
+                meter.add(one.grid, ab, index in starts)
                 if (index + 1) % SEGMENT == 0 or index + 1 == count:
                     writer.close()
                     writer = None
-                    parts.finish(index // SEGMENT, steady)
+                    parts.finish(index // SEGMENT, steady, meter.state())
                 bar.update()
     finally:
         seen.close()  # ty: ignore[missing-attribute] - a generator
@@ -121,7 +100,7 @@ def color_segments(
             writer.abandon()
 
 
-def _missing(film: Film, plan: Plan, first: int) -> Iterator[Frame]:
+def _missing(film: Film, plan: Plan, first: int) -> Iterator[FilmFrame]:
     """The frames from one on; the film must read as it did the first time."""
     count, index = len(plan.pts), -1
     for frame in frames(film):

@@ -11,9 +11,9 @@ pytest.importorskip("cv2")
 from skimage.color import rgb2lab  # noqa: E402
 
 from colorizer.errors import ColorizerError  # noqa: E402
-from colorizer.film import hints as film_hints  # noqa: E402
-from colorizer.film.hints import Tracker, read_film_hints  # noqa: E402
-from colorizer.film.run import colorize_film  # noqa: E402
+from colorizer.film import tracking  # noqa: E402
+from colorizer.film.colorize import colorize_film  # noqa: E402
+from colorizer.film.tracking import Tracker, read_film_hints  # noqa: E402
 from tests.film.films import pan, write_film  # noqa: E402
 from tests.model_folder import write_model_folder  # noqa: E402
 
@@ -64,7 +64,7 @@ def test_a_track_follows_what_moves_and_forgets_what_leaves():
 
 
 def test_what_is_carried_back_is_bounded(monkeypatch):
-    monkeypatch.setattr(film_hints, "REACH", 3)
+    monkeypatch.setattr(tracking, "REACH", 3)
     tracker = Tracker(read_film_hints([{"at": [0.5, 0.5], "color": "#b04038", "frame": 9}]), 25)
     for index, grid in enumerate(pan(10).astype(np.float32) / 2.55):
         tracker.add(index, index / 25, grid, index == 0)

@@ -3,22 +3,26 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from colorizer.errors import ColorizerError
-from colorizer.film import flow
+from colorizer.extras import extra
 from colorizer.film.codecs import Target, add_video, choose, make_frame
-from colorizer.film.coloring import color_frames
-from colorizer.film.extra import require_av
-from colorizer.film.painter import Painter, Seen
-from colorizer.film.source import Film, clip, sentence
+from colorizer.film.decoding import sentence
+from colorizer.film.painter import Look, Painter
+from colorizer.film.segments import color_frames
+from colorizer.film.shots import is_cut
+from colorizer.film.source import Film, clip
 from colorizer.film.steady import Steady
 from colorizer.options import FilmOptions
 from colorizer.support.files import whole
 from colorizer.support.pool import in_order
 
 __all__ = ["CLIPS", "SECONDS", "write_preview"]
+
+av: Any = extra("av", "video")
 
 CLIPS = 8
 """Places in a film that are shown, evenly spread."""
@@ -31,7 +35,6 @@ def write_preview(
     film: Film,
     path: Path,
     painter: Painter,
-    base: np.ndarray | None,
     options: FilmOptions,
     workers: int,
 ) -> int:
@@ -43,7 +46,6 @@ def write_preview(
         film: to be shown.
         path: its extension selects the container.
         painter: of the film.
-        base: a factor on each color bin, or None.
         options: of the coloring.
         workers: frames in work at a time.
 
@@ -52,18 +54,18 @@ def write_preview(
     """
     target = choose(film, path, options.codec, options.crf)
     sides = [film.height // target.down * target.down, film.width // target.across * target.across]
-    axis = 1 if film.rotation % 180 == 0 else 0  # along which the halves lie, in coded frames
+    axis = 0 if film.orientation.upended else 1  # along which the halves lie, in coded frames
     sides[axis] *= 2
     tick = 1 / film.rate
     both = replace(film, height=sides[0], width=sides[1], time_base=tick)
     count = 0
     with whole(path) as work:
         try:
-            with require_av().open(work, "w") as container:
-                stream = add_video(container, both, target)
-                if film.rotation:
-                    stream.set_display_rotation(film.rotation)
-                for one, planes in _colored(film, painter, base, options, workers, target):
+            with av.open(work, "w") as container:
+                stream = add_video(container, both, target, film.rate)
+                if film.orientation.matrix is not None:
+                    stream.set_display_matrix(film.orientation.matrix)
+                for one, planes in _colored(film, painter, options, workers, target):
                     halves = _halves(one.frame.luma, planes, film, target.across, target.down, axis)
                     frame = make_frame(halves, target.format)
                     frame.pts, frame.time_base = count, tick
@@ -82,21 +84,20 @@ def write_preview(
 def _colored(
     film: Film,
     painter: Painter,
-    base: np.ndarray | None,
     options: FilmOptions,
     workers: int,
     target: Target,
-) -> Iterator[tuple[Seen, tuple[np.ndarray, np.ndarray]]]:
+) -> Iterator[tuple[Look, tuple[np.ndarray, np.ndarray]]]:
     count = max(1, round(min(SECONDS * film.rate, (film.count or 1e9) / CLIPS)))
     for number in range(CLIPS):
         place = clip(film, (number + 0.5) / CLIPS, count)
-        shown = in_order(lambda frame: painter.see(frame, base), place, workers)
+        shown = in_order(painter.see, place, workers)
         last: list[np.ndarray] = []
 
-        def begins(one: Seen, last: list[np.ndarray] = last) -> bool:
+        def begins(one: Look, last: list[np.ndarray] = last) -> bool:
             before = last.pop() if last else None
             last.append(one.grid)
-            return before is not None and flow.is_cut(one.grid, before)
+            return before is not None and is_cut(one.grid, before)
 
         chroma = target.across, target.down
         steady = Steady(options.steady)
@@ -117,7 +118,8 @@ def _halves(
     gray = np.full((height, width), 2 ** (film.coding.bits - 1), luma.dtype)
     luma = luma[: height * down, : width * across]
     pairs = [(luma, luma), *((gray, plane[:height, :width]) for plane in chroma)]
-    if film.rotation in (180, 270):  # where the coded frame begins, the player shows its end
+    marks = np.arange(4).reshape(2, 2)  # coded so that a viewer sees 0 1 above 2 3
+    if film.orientation.coded(marks).ravel()[0] % 2:  # what is coded first is seen on the right
         pairs = [pair[::-1] for pair in pairs]
     Y, Cb, Cr = (np.concatenate(pair, axis) for pair in pairs)
     return Y, Cb, Cr

@@ -1,0 +1,352 @@
+"""Color a film: read it once for its shots, once more for its colors, and join the result."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from colorizer.errors import ColorizerError, UsageError
+from colorizer.film.codecs import choose
+from colorizer.film.decoding import Heard
+from colorizer.film.excerpt import write_preview
+from colorizer.film.film_file import FilmFile
+from colorizer.film.frame_folder import FrameFolder
+from colorizer.film.painter import Look, Painter
+from colorizer.film.progress import progress
+from colorizer.film.segments import color_segments
+from colorizer.film.shots import Plan, look_through
+from colorizer.film.source import Film, FilmFrame, frames, open_film
+from colorizer.film.steadiness import Meter
+from colorizer.film.steady import Steady
+from colorizer.film.timeline import read_timeline
+from colorizer.film.tracking import Said, Tracker, hints_at, read_film_hints
+from colorizer.film.unfinished import Unfinished, open_unfinished
+from colorizer.inference.steered import SteeredModel
+from colorizer.options import DEFAULT_MODEL, FilmOptions, SteeringOptions
+from colorizer.support.files import write_whole
+from colorizer.support.machine import cores
+
+__all__ = ["Result", "colorize_film", "steered"]
+
+_ANY = dict.fromkeys(("drop", "overwrite", "preview", "report", "threads"))
+"""Options that no byte of a segment depends on."""
+
+_CAPTURED = {".ts", ".m2ts", ".mts"}
+"""Extensions of films whose times may begin anywhere."""
+
+_PACKAGES = ("colorizer", "av", "numpy", "onnxruntime", "opencv-python-headless")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a film.
+
+    Attributes:
+        path: the colored film.
+        frames: how many.
+        shots: the times at which they begin, in seconds.
+        seconds: of this run, by stage.
+        notes: sentences that a user should read.
+        damage: a sentence for each place that could not be read, and is left out.
+        steadiness: the numbers of the report, by name; empty without one.
+    """
+
+    path: Path
+    frames: int
+    shots: tuple[float, ...]
+    seconds: dict[str, float]
+    notes: tuple[str, ...] = ()
+    damage: tuple[str, ...] = ()
+    steadiness: dict[str, float | int | None] | None = None
+
+
+def colorize_film(
+    source: str | os.PathLike[str],
+    destination: str | os.PathLike[str],
+    model: str | os.PathLike[str] = DEFAULT_MODEL,
+    **options: Any,
+) -> Result:
+    """Color a film into one that has all else of it: times, sound, subtitles, chapters.
+
+    Args:
+        source: a film that FFmpeg reads, or a folder of frames.
+        destination: its extension selects the container; without one it is a folder of frames.
+            It appears whole, or not at all; a run that was killed is gone on with.
+        model: name of a shipped model, or path of a model folder.
+        options: as `FilmOptions` has them, by name.
+
+    Raises:
+        UsageError: an option out of range, or a container that cannot hold the film.
+        ColorizerError: the film cannot be read or colored, or the result not be written.
+    """
+    chosen = FilmOptions.of(options)
+    path = Path(destination)
+    _check_options(chosen, path)
+    _check_places(Path(source), path, chosen.overwrite)
+    film = open_film(
+        Path(source),
+        rate=chosen.rate,
+        deinterlace=chosen.deinterlace,
+        progressive=chosen.progressive,
+    )
+    painter = Painter(film, steered(model, chosen))
+    if chosen.preview:
+        begun = perf_counter()
+        with _writing(path):
+            count = write_preview(film, path, painter, chosen, workers_of(chosen))
+        return Result(path, count, (), {"preview": perf_counter() - begun}, film.notes)
+    return _color(film, path, painter, chosen)
+
+
+def steered(model: str | os.PathLike[str], options: FilmOptions) -> SteeredModel:
+    """The model that looks at frames, each in one thread, as the options steer it.
+
+    Raises: UsageError where the model takes no temperature, palette, variant or hints.
+    """
+    shared = {f.name: getattr(options, f.name) for f in fields(SteeringOptions)}
+    found = SteeredModel(model, threads=1, **shared)
+    if options.hints is not None:
+        found.require_features("hints")
+    return found
+
+
+def workers_of(options: FilmOptions) -> int:
+    """Frames in work at a time."""
+    return options.threads or cores()
+
+
+def _color(film: Film, path: Path, painter: Painter, options: FilmOptions) -> Result:
+    sink = _sink(film, path, options)
+    with _writing(path):
+        notes = [*film.notes, *sink.check()]
+    said = () if options.hints is None else read_film_hints(options.hints)
+    identity = {
+        "film": [str(film.path.resolve()), _stamp(film.path)],
+        "weights": painter.model.weights_sha256,
+        "options": vars(options) | _ANY,
+        "palette": _stamp_of(options.palette),
+        "hints": repr(said),
+        "versions": _versions(),
+    }
+    with _writing(path), open_unfinished(path, identity) as parts:
+        _check_places(film.path, path, options.overwrite)  # another run may just have ended
+        if parts.renewed:
+            notes.append("an unfinished result of other settings was thrown away")
+        return _work(film, path, painter, options, sink, parts, said, notes)
+
+
+def _work(
+    film: Film,
+    path: Path,
+    painter: Painter,
+    options: FilmOptions,
+    sink: FilmFile | FrameFolder,
+    parts: Unfinished,
+    said: tuple[Said, ...],
+    notes: list[str],
+) -> Result:
+    begun = perf_counter()
+    if not film.is_folder:
+        film = _timed(film, path)
+        sink.film = film
+        notes += film.timeline.notes if film.timeline else ()
+    plan = parts.plan()
+    if plan is None:
+        try:
+            plan = _look_through(film, painter, options, said)
+            sink.check_times(plan)
+        except ColorizerError:
+            parts.clear()  # the same would be found again
+            raise
+        parts.keep_plan(plan)
+    notes += plan.notes
+    if plan.colored:
+        notes.append(f"{film} has colors of its own; they are replaced")
+    looked = perf_counter()
+
+    def see(frame: FilmFrame) -> Look:
+        index = frame.index
+        hints = hints_at(said, plan.hints, index)
+        return painter.see(frame, plan.prior(index), hints, plan.hints_begin(index))
+
+    meter = Meter(options.report is not None)
+    steady = Steady(options.steady)
+    workers = workers_of(options)
+    color_segments(film, plan, see, parts, sink, steady=steady, workers=workers, meter=meter)
+    colored = perf_counter()
+    _check_places(film.path, path, options.overwrite)
+    mark = _mark(painter.model, options)
+    notes += sink.join(parts.segments(len(plan.pts)), plan, mark, parts.result)
+    parts.clear()
+    seconds = {
+        "looking": looked - begun,
+        "coloring": colored - looked,
+        "joining": perf_counter() - colored,
+    }
+    result = Result(
+        path=path,
+        frames=len(plan.pts),
+        shots=tuple(plan.seconds(film)),
+        seconds={stage: round(value, 3) for stage, value in seconds.items()},
+        notes=tuple(dict.fromkeys(notes)),
+        damage=plan.damage,
+        steadiness=meter.numbers(),
+    )
+    if options.report is not None:
+        _write_report(Path(options.report), film, result)
+    return result
+
+
+def _timed(film: Film, path: Path) -> Film:
+    """The film with the times of all its packets, as the result should have them."""
+    shifted = path.suffix.lower() not in _CAPTURED
+    with progress(100, "reading", unit="%") as bar:
+        read = [0]
+
+        def step(share: float) -> None:
+            more = int(share * 100) - read[0]
+            if more > 0:
+                bar.update(more)
+                read[0] += more
+
+        return replace(film, timeline=read_timeline(film.path, film.stream, shifted, step))
+
+
+def _look_through(
+    film: Film, painter: Painter, options: FilmOptions, said: tuple[Said, ...]
+) -> Plan:
+    heard = Heard()
+    tracker = Tracker(said, float(film.rate))
+    with progress(film.count or None, "looking") as bar:
+        found = _counted(frames(film, heard), bar)
+        plan = look_through(film, found, painter, tracker, palettes=options.steady > 0)
+    notes = plan.notes
+    if film.deinterlace and not heard.interlaced:
+        notes += (
+            f"no frame of {film} is marked as interlaced, so none was changed; if its frames are"
+            " of two fields all the same, mark them first (ffmpeg -vf setfield=tff)",
+        )
+    return replace(plan, damage=tuple(heard.damage), notes=notes)
+
+
+def _counted(found: Iterator[FilmFrame], bar: Any) -> Iterator[FilmFrame]:
+    for frame in found:
+        yield frame
+        bar.update()
+
+
+def _sink(film: Film, path: Path, options: FilmOptions) -> FilmFile | FrameFolder:
+    if path.suffix:
+        target = choose(film, path, options.codec, options.crf)
+        return FilmFile(film, path, target, options.drop or ())
+    if options.codec or options.crf is not None:
+        raise UsageError(f"{path} is a folder of PNG frames, which takes no codec and no crf")
+    return FrameFolder(film, path)
+
+
+def _check_options(options: FilmOptions, path: Path) -> None:
+    """Refuse what would be dropped, and a report that could not be written after the work."""
+    if str(path) == "-":
+        raise UsageError("a film cannot be written into a pipe; give a file")
+    if options.preview:
+        given = [n for n in ("report", "hints", "drop") if getattr(options, n) is not None]
+        if given:
+            flags = " and ".join(f"--{name}" for name in given)
+            raise UsageError(f"{flags}: not of a preview; leave out --preview, or {flags}")
+        if not path.suffix:
+            raise UsageError(f"a preview is a film; give {path} an extension, such as .mp4")
+    if options.report is not None:
+        report = Path(options.report)
+        if report.is_dir() or not report.parent.is_dir():
+            what = "is a folder" if report.is_dir() else "is in no folder that exists"
+            raise UsageError(f"the report {report} {what}; give the name of a JSON file")
+        if not os.access(report if report.exists() else report.parent, os.W_OK):
+            raise UsageError(f"the report {report} cannot be written there; give another place")
+        if report.resolve() == path.resolve():
+            raise UsageError(f"{path} cannot be the film and its report; give two names")
+
+
+def _check_places(source: Path, path: Path, overwrite: bool) -> None:
+    if not path.parent.is_dir():
+        raise UsageError(f"{path.parent} is no folder; make it first")
+    if not path.exists():
+        return
+    if source.exists() and path.samefile(source):
+        raise UsageError(f"{path} is the film itself; give the output another name")
+    if path.is_dir():
+        if path.suffix:
+            raise UsageError(f"{path} is a folder; give the output the name of a file")
+        if any(path.iterdir()):
+            raise UsageError(f"{path} is a folder with files in it; give one that is new or empty")
+    elif not path.suffix:
+        raise UsageError(f"{path} is a file; give a folder that is new, or an extension")
+    elif not overwrite:
+        raise UsageError(f"{path} exists; give another name, or add --overwrite to replace it")
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ColorizerError(
+            f"{path} cannot be written: {error.strerror or error}; what is whole is kept, and the"
+            " same command goes on from there"
+        ) from error
+
+
+def _stamp(path: Path) -> list[int]:
+    """Size and time of a file, or of all files of a folder."""
+    found = [path] if path.is_file() else sorted(path.iterdir())
+    stats = [entry.stat() for entry in found]
+    return [len(found), sum(s.st_size for s in stats), max(s.st_mtime_ns for s in stats)]
+
+
+def _stamp_of(palette: Any) -> list[int] | None:
+    if isinstance(palette, str | os.PathLike):
+        with suppress(OSError):
+            return _stamp(Path(palette))
+    return None
+
+
+def _versions() -> dict[str, str]:
+    """Of what the bytes of a film depend on, beside itself and the options."""
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # run from a checkout
+            found[name] = "unknown"
+    return found
+
+
+def _mark(model: SteeredModel, options: FilmOptions) -> str:
+    told = ", ".join([f"size {model.size}", *options.noted()])
+    return (
+        f"colors are a model's guess: Colorizer {_versions()['colorizer']}, {model.model_name}"
+        f" (weights sha256 {model.weights_sha256[:12]}, {told})"
+    )
+
+
+def _write_report(path: Path, film: Film, result: Result) -> None:
+    report = {
+        "film": film.path.name,
+        "frames": result.frames,
+        "frames_per_second": float(film.rate),
+        "shots": [round(time, 3) for time in result.shots],
+        "seconds": result.seconds,
+        "steadiness": result.steadiness,
+        "notes": result.notes,
+        "damage": result.damage,
+    }
+    try:
+        write_whole(path, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise ColorizerError(
+            f"{result.path} is whole, but the report {path} cannot be written: {error.strerror}"
+        ) from error
