@@ -18,6 +18,7 @@ from colorizer.pictures import header as pictures
 from colorizer.pictures.header import Picture, Source
 from colorizer.pictures.lightness import lightness, split_alpha
 from colorizer.pictures.mark import SYSTEM
+from colorizer.pictures.measure import measured
 from colorizer.pictures.resize import enlarge
 
 if TYPE_CHECKING:
@@ -218,14 +219,8 @@ class Colorizer(SteeredModel):
         seen = self.see(small, sides, with_features=bool(hints))
         slope, offset = self.steer(seen, hints)
         original = pictures.open_page(picture, page)
-        colored = compose(
-            lightness(original),
-            slope,
-            offset,
-            bits=bits,
-            flat=self.flat,
-        )
-        return colored, original, has_color
+        colored = compose(lightness(original), slope, offset, bits=bits, flat=self.flat)
+        return measured(colored), original, has_color
 
     def _uncertainty(self, picture: Picture) -> "pyvips.Image":
         """One float band, 0..1, at full size."""

@@ -193,6 +193,8 @@ def _write(
         options = options | {"bigtiff": raw_bytes > 2_000_000_000}
         for number, page in enumerate(pages):
             bare = new() if number else target
+            if page.image.format == "ushort":  # whose grain LZW makes longer than it is
+                options = options | {"compression": "deflate"}
             _render(_joined(page), saver, options, bare, threads)
             embed.into_tiff(bare, page.metadata, _extra_samples(page))
             if number:
