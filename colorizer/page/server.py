@@ -21,6 +21,7 @@ from colorizer.errors import ColorizerError, UsageError
 from colorizer.page.downloads import FORMATS, Downloads
 from colorizer.page.guard import refusal
 from colorizer.page.lanes import BusyError, Lane
+from colorizer.page.names import safe_name
 from colorizer.page.receive import Limits, RefusedError, receive, told_by
 from colorizer.page.studio import Studio, UnknownPhotoError
 
@@ -140,7 +141,8 @@ class _Page:
     async def _take(self, request: Request) -> dict[str, Any]:
         if self.uploads >= self.limits.uploads:
             raise BusyError("too many photos arrive at once; try again in a moment")
-        file = self.studio.folder.place(request.query_params.get("name", "photo"))
+        name = safe_name(request.query_params.get("name", "photo"))
+        file = self.studio.folder.place(name)
         self.uploads += 1
         try:
             await receive(request, file, self.studio.folder, self.limits)
