@@ -283,11 +283,11 @@ for (let variant = 1; variant <= VARIANTS; variant++) {
 // Arrows go round in a group of which one is chosen.
 function rove(group, members, now) {
   group.addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    if (!step || !page.now) return;
+    const way = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!way || !page.now) return;
     event.preventDefault();
     event.stopPropagation();
-    const next = members[(now() + step + members.length) % members.length];
+    const next = members[(now() + way + members.length) % members.length];
     next.click();
     next.focus();
   });
@@ -368,7 +368,8 @@ stage.failed = failed;
 stage.drawn = drawStrip;
 const marked = { show, draw: () => {
   keeping.changed(page.now);
-  drawing.draw();
+  if (stage.dragging) drawing.draw();
+  else redraw();
 } };
 hints.start(marked);
 transfer.start({ added, changed: (photo) => {

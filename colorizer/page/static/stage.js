@@ -11,10 +11,10 @@ export const palettes = new Map(); // id -> file, while the page is open
 export const stage = { dragging: false, failed: () => {}, drawn: () => {} };
 
 // Asks again with the file itself if the server has let go of it.
-export async function withPhoto(photo, work) {
+export async function withPhoto(photo, task) {
   for (const tries of [2, 1, 0])
     try {
-      return await work();
+      return await task();
     } catch (error) {
       if (!(error instanceof api.Gone) || !tries) throw error;
       const palette = paletteOf(photo);

@@ -225,16 +225,16 @@ function newMark() {
       acts.move(own(), to, !moved);
       moved = true;
     };
-    const end = () => {
+    const ended = () => {
       mark.removeEventListener("pointermove", move);
-      mark.removeEventListener("pointerup", end);
-      mark.removeEventListener("pointercancel", end);
+      mark.removeEventListener("pointerup", ended);
+      mark.removeEventListener("pointercancel", ended);
       if (moved) acts.moved(own());
       else acts.open(own());
     };
     mark.addEventListener("pointermove", move);
-    mark.addEventListener("pointerup", end);
-    mark.addEventListener("pointercancel", end);
+    mark.addEventListener("pointerup", ended);
+    mark.addEventListener("pointercancel", ended);
   });
   mark.addEventListener("keydown", (event) => {
     const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
@@ -265,17 +265,17 @@ view.addEventListener("pointerdown", (event) => {
     gesture = { kind: "pinch" };
     return;
   }
-  const place = toPlace(event.clientX, event.clientY);
-  const draws = tool === "stroke" && event.button === 0 && inside(place);
+  const at = toPlace(event.clientX, event.clientY);
+  const draws = tool === "stroke" && event.button === 0 && inside(at);
   gesture = {
     kind: draws ? "stroke" : "press",
     from: [event.clientX, event.clientY],
-    path: [place],
+    path: [at],
     far: false,
     middle: event.button === 1,
   };
   const pressed = gesture;
-  if (!draws && inside(place))
+  if (!draws && inside(at))
     setTimeout(() => {
       if (gesture !== pressed || pressed.far || acts.pressed?.()) return;
       pressed.kind = "hold";
@@ -298,8 +298,8 @@ view.addEventListener("pointermove", (event) => {
   } else {
     gesture.far ||= Math.hypot(now[0] - gesture.from[0], now[1] - gesture.from[1]) > 6;
     if (gesture.kind === "stroke" && gesture.far) {
-      const last = toClient(gesture.path.at(-1));
-      if (Math.hypot(now[0] - last[0], now[1] - last[1]) > 5) {
+      const [x, y] = toClient(gesture.path.at(-1));
+      if (Math.hypot(now[0] - x, now[1] - y) > 5) {
         gesture.path.push(within(toPlace(...now)));
         acts.stroke(gesture.path, false);
       }
