@@ -35,6 +35,7 @@ def opened(browser, address, size, name):
         color_scheme="dark" if size == NARROW else "light",
     )
     page = context.new_page()
+    page.set_default_timeout(20000)
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda told: told.type == "error" and wrong.append(told.text))

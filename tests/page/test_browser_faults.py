@@ -112,7 +112,7 @@ def test_photos_arrive_two_at_a_time_and_leave_the_stage_alone(wide, scan, other
             most.append(len(under))
 
     wide.on("request", begin)
-    wide.on("requestfinished", under.discard)
+    wide.on("requestfinished", lambda request: under.discard(request))
     drop(wide, *others)
     expect(wide.locator("#progress")).to_contain_text("of 5")
     expect(wide.locator(".thumb")).to_have_count(6, timeout=30000)
@@ -161,12 +161,14 @@ def test_a_palette_that_went_is_sent_again_and_the_photo_is_not(wide, scan, addr
     drop(wide, scan)
     settled(wide)
     Image.fromarray(data.astronaut()[::8, ::8]).save(tmp_path / "colors.png")
-    with wide.expect_response(lambda answer: "for=palette" in answer.url) as answer:
-        wide.locator("#palette").set_input_files(tmp_path / "colors.png")
+    wide.locator("#palette").set_input_files(tmp_path / "colors.png")
+    expect(wide.locator("#palette-file")).to_have_text("colors.png")
     settled(wide)
     expect(wide.locator("#variants img")).to_have_count(6, timeout=20000)
+    known = "import('/static/stage.js').then(({ palettes }) => [...palettes.keys()])"
+    (palette,) = wide.evaluate(known)
     with client_of(address) as client:
-        client.delete(f"api/photos/{answer.value.json()['id']}")
+        client.delete(f"api/photos/{palette}")
     sent = []
     wide.on(
         "request", lambda one: one.method == "POST" and "photos?" in one.url and sent.append(one)
@@ -199,7 +201,7 @@ def test_a_zip_is_asked_for_at_once_each_photo_in_its_own_format(wide, scan, oth
     expect(wide.locator(".thumb")).to_have_count(2)
     settled(wide)
     asked = []
-    wide.on("request", asked.append)
+    wide.on("request", lambda request: asked.append(request))
     assert saved(wide, "#download-all")[:2] == b"PK"
     assert not [one for one in asked if one.url.endswith("/gray")]
     (begun,) = [one for one in asked if one.method == "POST" and "downloads" in one.url]

@@ -20,6 +20,7 @@ from colorizer.cli import main
 from colorizer.inference.colorizer import Colorizer
 from colorizer.page.folder import PrivateFolder
 from colorizer.page.receive import Limits
+from colorizer.page.server import STATIC
 from tests.model_folder import write_model_folder
 from tests.page.serving import TOKEN, client_of, rendered, served
 
@@ -116,7 +117,7 @@ def test_the_page_loads_nothing_from_elsewhere(client):
     page = client.get("")
     assert page.status_code == 200
     assert "default-src 'none'" in page.headers["content-security-policy"]
-    for name in ("main.js", "view.js", "picker.js", "api.js", "color.js", "page.css", "icon.svg"):
+    for name in sorted(path.name for path in STATIC.iterdir()):
         text = client.get(f"static/{name}").text
         assert "//" not in text.replace("http://www.w3.org/2000/svg", "").replace("// ", "")
     assert client.get("static/../server.py").status_code in (403, 404)
