@@ -25,9 +25,13 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        waiting = [one for one in self.connections if getattr(one, "_deadline", None)]
+        waiting = [
+            (one._deadline.when(), one.transport)
+            for one in self.connections
+            if isinstance(one, Connection) and one._deadline is not None
+        ]
         if len(waiting) >= self.most_waiting:
-            min(waiting, key=lambda one: one._deadline.when()).transport.close()
+            min(waiting, key=lambda one: one[0])[1].close()
         self._watch()
 
     def data_received(self, data: bytes) -> None:
