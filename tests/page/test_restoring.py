@@ -206,6 +206,7 @@ def test_hints_of_a_file_belong_to_its_photo(wide, scan, large, tmp_path):
     drop(wide, tmp_path / "scan-hints.json", large, scan)  # both together find each other
     expect(wide.locator(".message.note")).to_contain_text("2 hints for scan.tif; 1 more")
     settled(wide)
+    wide.locator(".thumb button[aria-label='large.png']").click()
     expect(wide.locator(".mark")).to_have_count(0)
     wide.locator(".thumb button[aria-label='scan.tif']").click()
     expect(wide.locator(".mark")).to_have_count(2)
@@ -289,7 +290,7 @@ def test_marks_are_large_enough_to_touch(narrow, scan):
 
 def test_a_download_shows_how_far_it_is_and_ends_when_told(wide, tmp_path):
     rng = np.random.default_rng(0)
-    Image.fromarray(rng.integers(0, 255, (6000, 8000), np.uint8)).save(tmp_path / "huge.png")
+    Image.fromarray(rng.integers(0, 255, (5000, 6000), np.uint8)).save(tmp_path / "huge.png")
     wide.locator("#files").set_input_files(tmp_path / "huge.png")
     settled(wide)
     wide.locator("#format").select_option(".tif")

@@ -62,12 +62,15 @@ function added(photo) {
 async function remove(photo) {
   hints.close();
   const place = page.photos.indexOf(photo);
+  if (place < 0) return;
+  drop(photo);
   try {
     await api.forget(photo.id);
   } catch (error) {
+    page.photos.splice(place, 0, photo);
+    drawStrip();
     return failed(error);
   }
-  drop(photo);
   say(`${photo.name} was removed.`, "note", ["Bring it back", () => restore(photo, place)]);
 }
 
