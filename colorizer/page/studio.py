@@ -152,6 +152,7 @@ class Studio:
                 photo.is_removed = True
                 self._photos[key] = self._photos.pop(key)  # the last that is forgotten
                 self._open.pop(key, None)
+                self._palettes.pop(key, None)
             self._close(photo)
 
     def restore(self, key: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A day's work on the page: looked at closely, interrupted, brought back, corrected."""
 
+import base64
 import io
 import json
 from pathlib import Path
@@ -43,13 +44,12 @@ def own(page, selector="#own"):
             [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
             const pen = canvas.getContext("2d");
             pen.drawImage(image, 0, 0);
-            const blob = await new Promise((done) => canvas.toBlob(done));
-            const bytes = new Uint8Array(await blob.arrayBuffer());
-            return [JSON.parse(image.dataset.wanted)[1], [...bytes],
+            return [JSON.parse(image.dataset.wanted)[1], canvas.toDataURL(),
                     image.getBoundingClientRect().toJSON()];
         }"""
     )
-    pixels = np.asarray(Image.open(io.BytesIO(bytes(told[1]))).convert("RGB"))
+    data = base64.b64decode(told[1].partition(",")[2])
+    pixels = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
     return told[0]["box"], told[0]["shrink"], pixels, told[2]
 
 
