@@ -167,7 +167,7 @@ function show() {
   $("undo").disabled = !photo.past.length && !hints.isFresh();
   $("redo").disabled = !photo.future.length;
   $("save-hints").hidden = !hasHints(photo);
-  $("tip").classList.toggle("faded", photo.hints.length > 0);
+  $("tip").hidden = !page.server.steers;
   $("command").textContent = command(photo);
   view.drawMarks(photo.hints, hints.chosenHint());
   drawStrip();
