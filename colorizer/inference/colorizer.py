@@ -15,6 +15,7 @@ from colorizer.inference.predict import predict_uncertainty
 from colorizer.inference.steered import SteeredModel
 from colorizer.options import DEFAULT_MODEL
 from colorizer.pictures.lightness import lightness, split_alpha
+from colorizer.pictures.measure import measured
 from colorizer.pictures.metadata.mark import SYSTEM
 from colorizer.pictures.picture import Picture, Source
 from colorizer.pictures.resize import enlarge
@@ -216,14 +217,8 @@ class Colorizer(SteeredModel):
         seen = self.see(small, sides, with_features=bool(hints))
         slope, offset = self.steer(seen, hints)
         original = picture.image(page)
-        colored = compose(
-            lightness(original),
-            slope,
-            offset,
-            bits=bits,
-            flat=self.flat,
-        )
-        return colored, original, has_color
+        colored = compose(lightness(original), slope, offset, bits=bits, flat=self.flat)
+        return measured(colored), original, has_color
 
     def _uncertainty(self, picture: Picture) -> "pyvips.Image":
         """One float band, 0..1, at full size."""

@@ -64,14 +64,48 @@ class Preview:
         Raises:
             ColorizerError: the file is damaged, or the network failed.
         """
-        hints = colorizer.hints.on(1)
-        if hints.layer is not None:
-            hints.layer.check_fits(self.picture.width, self.picture.height)
-        slope, offset = colorizer.steer(self._look(colorizer, bool(hints)), hints)
+        slope, offset = self._steered(colorizer)
         L = self._lightness()
         if shrink > 1:
             L = enlarge(L, max(1, L.width // shrink), max(1, L.height // shrink))
         return compose(L, slope, offset, bits=8, flat=colorizer.flat).numpy()
+
+    def region(
+        self,
+        colorizer: "Colorizer | None",
+        page: "pyvips.Image",
+        box: tuple[int, int, int, int],
+        shrink: int = 1,
+    ) -> "pyvips.Image":
+        """A part of the picture with its own pixels, as `Colorizer.colorize_file` colors them.
+
+        Args:
+            colorizer: what to color it with; None leaves it gray.
+            page: the first page, upright, of any part of which pixels can be had.
+            box: left, top, width and height in pixels of `page`; what lies outside is cut off.
+            shrink: show it so many times smaller.
+
+        Returns:
+            A lazy sRGB image, uchar.
+
+        Raises:
+            UsageError: nothing of the box lies inside. ColorizerError: as of `colorize`.
+        """
+        L = lightness(page)
+        if shrink > 1:
+            L = L.shrink(shrink, shrink)
+        left, top = (max(0, side // shrink) for side in box[:2])
+        width = min(-(-(box[0] + box[2]) // shrink), L.width) - left
+        height = min(-(-(box[1] + box[3]) // shrink), L.height) - top
+        if width < 1 or height < 1:
+            raise UsageError(f"there is nothing of the picture in {box}")
+        if colorizer is None:
+            slope = offset = np.zeros((1, 1, 2))
+            flat = None
+        else:
+            slope, offset = self._steered(colorizer)
+            flat = colorizer.flat
+        return compose(L, slope, offset, bits=8, flat=flat).crop(left, top, width, height)
 
     def gray(self) -> np.ndarray:
         """(height, width, 3) uint8: the picture without color, for comparison."""
@@ -98,6 +132,12 @@ class Preview:
         """L of the place as it is shown."""
         L = self._lightness()
         return float(L(min(int(x * L.width), L.width - 1), min(int(y * L.height), L.height - 1))[0])
+
+    def _steered(self, colorizer: "Colorizer") -> tuple[np.ndarray, np.ndarray]:
+        hints = colorizer.hints.on(1)
+        if hints.layer is not None:
+            hints.layer.check_fits(self.picture.width, self.picture.height)
+        return colorizer.steer(self._look(colorizer, bool(hints)), hints)
 
     def _look(self, colorizer: "Colorizer", with_features: bool) -> Seen:
         key = colorizer.look_key

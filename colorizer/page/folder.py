@@ -1,21 +1,24 @@
 """The private folder of a running page: what was dropped, and what was made of it."""
 
 import os
-import re
 import secrets
 import shutil
 import tempfile
+import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from colorizer.errors import ColorizerError
+from colorizer.page.names import safe_name
 
 __all__ = ["PrivateFolder"]
 
 _PREFIX = "colorizer-page-"
 _LOCK = "in-use"
+_LONGEST = 240  # bytes of the name of a result, which is longer than that of its photo
 
 
 class PrivateFolder:
@@ -27,6 +30,7 @@ class PrivateFolder:
 
     Attributes:
         path: of the folder.
+        make_room: removes something that nobody needs; False if there is no such thing.
     """
 
     def __init__(self, most: int, parent: Path | None = None) -> None:
@@ -34,6 +38,9 @@ class PrivateFolder:
         _sweep(parent)
         self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))  # mode 0700
         self.most = most
+        self.make_room: Callable[[], bool] = lambda: False
+        self._promised: dict[Path, int] = {}
+        self._promising = threading.Lock()
         self._lock = FileLock(self.path / _LOCK, blocking=False)
         self._lock.acquire()
 
@@ -41,32 +48,54 @@ class PrivateFolder:
         """A path for a new file of this name, in a folder of its own."""
         folder = self.path / secrets.token_hex(8)
         folder.mkdir()
-        return folder / _safe(name)
+        return folder / safe_name(name, _LONGEST)
 
-    def check_room(self, more: int) -> None:
-        """Raise ColorizerError if `more` bytes would be too many."""
-        if self.size() + more > self.most:
-            raise ColorizerError(
-                f"the photos of this page would take more than {self.most // 2**20:,} MB; remove"
-                " some first"
-            )
+    def promise(self, file: Path, size: int) -> None:
+        """Keep room for a file that is being written, until `settle`.
 
-    def size(self) -> int:
-        """Bytes of all files."""
-        return sum(
-            (Path(parent) / name).stat().st_size
-            for parent, _, names in os.walk(self.path)
-            for name in names
-        )
+        Args:
+            file: from `place`.
+            size: bytes that it will have, as far as that is known by now.
+
+        Raises:
+            ColorizerError: all files would take more than the folder may hold.
+        """
+        while True:
+            with self._promising:
+                others = sum(n for other, n in self._promised.items() if other != file)
+                if self._settled() + others + size <= self.most:
+                    self._promised[file] = size
+                    return
+            if not self.make_room():
+                raise ColorizerError(
+                    f"the photos of this page would take more than {self.most // 2**20:,} MB;"
+                    " remove some first"
+                )
+
+    def settle(self, file: Path) -> None:
+        """The file is written, or given up: it counts by its size from now on."""
+        with self._promising:
+            self._promised.pop(file, None)
 
     def remove(self, file: Path) -> None:
         """Remove a file from `place`, with its folder."""
+        self.settle(file)
         shutil.rmtree(file.parent, ignore_errors=True)
 
     def close(self) -> None:
         """Remove everything."""
         self._lock.release()
         shutil.rmtree(self.path, ignore_errors=True)
+
+    def _settled(self) -> int:
+        """Bytes of all files but those being written."""
+        writing = {file.parent for file in self._promised}
+        size = 0
+        for parent, _, names in os.walk(self.path):
+            for name in names if Path(parent) not in writing else ():
+                with suppress(FileNotFoundError):  # removed meanwhile
+                    size += (Path(parent) / name).stat().st_size
+        return size
 
 
 def _sweep(parent: Path) -> None:
@@ -79,9 +108,3 @@ def _sweep(parent: Path) -> None:
             lock.acquire()
             lock.release()
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _safe(name: str) -> str:
-    """A file name that means nothing to any system, and still tells a reader which photo it is."""
-    name = re.sub(r'[\x00-\x1f<>:"/\\|?*]', "_", name.strip())[-120:].lstrip(". ")
-    return name or "photo"

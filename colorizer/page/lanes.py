@@ -22,13 +22,12 @@ class Lane:
 
     Args:
         waiting: how many may wait; one more is refused.
-        at_once: how many run at a time.
     """
 
-    def __init__(self, waiting: int, at_once: int = 1) -> None:
-        self._most = waiting + at_once
-        self._free = anyio.Semaphore(at_once)
+    def __init__(self, waiting: int) -> None:
+        self._most = waiting + 1
         self._count = 0
+        self._free = anyio.Lock()
 
     async def run(self, function: Callable[..., Answer], *arguments: Any) -> Answer:
         """What the function returns.

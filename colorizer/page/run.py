@@ -1,11 +1,15 @@
 """`colorizer serve`: start the page and open it."""
 
+import errno
 import os
+import platform
 import secrets
 import socket
 import sys
 import threading
 import webbrowser
+from html import escape
+from pathlib import Path
 
 from colorizer.errors import UsageError
 from colorizer.inference.colorizer import Colorizer
@@ -15,8 +19,7 @@ from colorizer.page.studio import Studio
 
 __all__ = ["serve"]
 
-LOCAL = ("127.0.0.1", "localhost", "[::1]")
-MOST_AT_ONCE = 96  # connections; the next is refused at once
+MOST_AT_ONCE = 144  # connections; the next is refused at once
 ROOM = 8 * 2**30  # bytes of all photos and results together
 
 
@@ -32,35 +35,35 @@ def serve(model: str | os.PathLike[str], options: ServeOptions) -> None:
     """
     import uvicorn
 
-    from colorizer.page.guard import Guard
+    from colorizer.page.connection import Connection
+    from colorizer.page.guard import Guard, names_of
     from colorizer.page.server import create_app
 
-    host = options.host
     engine = Colorizer(model, threads=options.threads, max_pixels=options.max_pixels)
-    listener = _listen(host, options.port)
-    port = listener.getsockname()[1]
+    listener = _listen(options.host, options.port)
+    reached, port = listener.getsockname()[:2]
     token = secrets.token_urlsafe(24)
-    is_local = host in ("127.0.0.1", "localhost", "::1")
-    hosts = [f"{name}:{port}" for name in LOCAL]
-    if not is_local:
-        any_host = host in ("0.0.0.0", "::")
-        hosts = [] if any_host else [*hosts, f"{_bracketed(host)}:{port}"]
     folder = PrivateFolder(ROOM)
     try:
-        app = Guard(create_app(Studio(engine, folder, options.max_pixels)), token, hosts)
-        address = f"http://{_bracketed('127.0.0.1' if is_local else _shown(host))}:{port}/{token}/"
+        app = create_app(Studio(engine, folder, options.max_pixels))
+        guard = Guard(app, token, port, names_of(options.host))
+        address = _address(options.host, reached, port, token)
+        is_local = reached == "::1" or reached.startswith("127.")
         if not is_local:
             print(
-                f"warning: {host} lets others on the network in who know the address below, and"
-                " what they drop and get is not encrypted",
+                f"warning: {options.host} lets others on the network in who know the address below,"
+                " and what they drop and get is not encrypted",
                 file=sys.stderr,
             )
         print(f"Colorizer is at {address}", flush=True)
-        print("Photos stay on this machine. Stop with Ctrl-C.", flush=True)
+        stay = "Photos stay on this machine. " if is_local else ""
+        print(f"{stay}Stop with Ctrl-C.", flush=True)
         if not options.no_browser:
-            threading.Timer(0.5, webbrowser.open, [address]).start()
+            threading.Timer(0.5, webbrowser.open, [_opener(address, folder.path)]).start()
         config = uvicorn.Config(
-            app,
+            guard,
+            http=Connection,
+            ws="none",
             log_level="error",
             limit_concurrency=MOST_AT_ONCE,
             timeout_graceful_shutdown=3,
@@ -72,15 +75,25 @@ def serve(model: str | os.PathLike[str], options: ServeOptions) -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        family, kind, _, _, where = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (OSError, UnicodeError) as error:
+        raise UsageError(f"there is no address {host!r} to listen on; check --host") from error
+    listener = socket.socket(family, kind)
     if os.name == "posix":  # elsewhere it would let another program share the port
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, port))
+        listener.bind(where)
         listener.listen(128)
     except OSError as error:
         listener.close()
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise UsageError(
+                f"{host} is no address of this machine; leave --host out for this machine alone, or"
+                " give 0.0.0.0 for the whole network"
+            ) from error
         raise UsageError(
             f"cannot listen on {host}, port {port}: {error.strerror or error}; choose another"
             " --port, or leave it out for a free one"
@@ -88,10 +101,26 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+def _address(host: str, reached: str, port: int, token: str) -> str:
+    """What a browser opens: by the name that was given, or one that others know."""
+    if host in ("0.0.0.0", "::"):
+        host = socket.gethostname()
+    elif reached == "127.0.0.1":
+        host = reached
+    name = f"[{host}]" if ":" in host else host
+    return f"http://{name}{'' if port == 80 else f':{port}'}/{token}/"
 
 
-def _shown(host: str) -> str:
-    """An address that others can open, where it listens on all."""
-    return socket.gethostname() if host in ("0.0.0.0", "::") else host
+def _opener(address: str, folder: Path) -> str:
+    """What is told to the browser: a private file, as all users of a machine can see commands."""
+    if sys.platform == "android" or "microsoft" in platform.release().lower():
+        return address  # WSL and Android start programs that cannot read our files
+    path = folder / "open.html"
+    path.touch(mode=0o600)
+    path.write_text(
+        '<!doctype html><meta charset="utf-8"><title>Colorizer</title>'
+        f'<meta http-equiv="refresh" content="0; url={escape(address)}">'
+        f'<p><a href="{escape(address)}">Open the page</a>',
+        encoding="utf-8",
+    )
+    return path.as_uri()

@@ -1,57 +1,38 @@
-"""The page's server: addresses, uploads, and what is asked of the studio."""
+"""The page's server: addresses, and what is asked of the studio at each."""
 
 import asyncio
 import json
-import secrets
+import sys
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import anyio
 from starlette.applications import Starlette
-from starlette.background import BackgroundTask
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from colorizer.errors import ColorizerError
+from colorizer.errors import ColorizerError, UsageError
+from colorizer.page.downloads import FORMATS, Downloads
 from colorizer.page.guard import refusal
 from colorizer.page.lanes import BusyError, Lane
-from colorizer.page.studio import FORMATS, Studio, UnknownPhotoError
+from colorizer.page.names import safe_name
+from colorizer.page.receive import Limits, RefusedError, receive, told_by
+from colorizer.page.studio import Studio, UnknownPhotoError
 
-__all__ = ["Limits", "create_app"]
+__all__ = ["create_app"]
 
 STATIC = Path(__file__).parent / "static"
-MOST_TOLD = 4 * 2**20  # bytes of a request that is no upload
 TICK = 60.0  # seconds between looks at whether the page is idle
-
-
-class Limits:
-    """What one upload may take.
-
-    Args:
-        upload: bytes of a photo.
-        silence: seconds without a byte, after which an upload is given up.
-        total: seconds that an upload may take.
-        uploads: how many may go on at a time.
-        previews, downloads: how many may wait for their turn.
-    """
-
-    def __init__(
-        self,
-        upload: int = 2**30,
-        silence: float = 20.0,
-        total: float = 1800.0,
-        uploads: int = 8,
-        previews: int = 24,
-        downloads: int = 8,
-    ) -> None:
-        self.upload, self.silence, self.total = upload, silence, total
-        self.uploads, self.previews, self.downloads = uploads, previews, downloads
+MOST_STATE = 2**18  # characters of what is kept of one photo
+MOST_SEEN = 2**25  # pixels of a region
+SHRINKS = {"thumbnail": 4, "small": 2}
+HERE = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 
 
 def create_app(studio: Studio, limits: Limits | None = None) -> Starlette:
@@ -60,15 +41,26 @@ def create_app(studio: Studio, limits: Limits | None = None) -> Starlette:
     routes = [
         Route("/", page.index),
         Mount("/static", StaticFiles(directory=STATIC)),
-        Route("/api/about", _answered(page.about)),
-        Route("/api/photos", _answered(page.upload), methods=["POST"]),
-        Route("/api/photos/{id}", _answered(page.remove), methods=["DELETE"]),
-        Route("/api/photos/{id}/gray", _answered(page.gray)),
-        Route("/api/photos/{id}/preview", _answered(page.preview), methods=["POST"]),
-        Route("/api/photos/{id}/suggest", _answered(page.suggest), methods=["POST"]),
-        Route("/api/downloads", _answered(page.start), methods=["POST"]),
-        Route("/api/downloads/{id}", _answered(page.progress)),
-        Route("/api/results/{id}", _answered(page.result)),
+        *(
+            Route(f"/api/{path}", _answered(handler), methods=[method])
+            for path, method, handler in (
+                ("about", "GET", page.about),
+                ("colorize", "POST", page.colorize),
+                ("photos", "GET", page.photos),
+                ("photos", "POST", page.upload),
+                ("photos/{id}", "DELETE", page.remove),
+                ("photos/{id}/restore", "POST", page.restore),
+                ("photos/{id}/state", "PUT", page.keep),
+                ("photos/{id}/gray", "GET", page.gray),
+                ("photos/{id}/preview", "POST", page.preview),
+                ("photos/{id}/region", "POST", page.region),
+                ("photos/{id}/suggest", "POST", page.suggest),
+                ("downloads", "POST", page.start),
+                ("downloads/{id}", "GET", page.progress),
+                ("downloads/{id}", "DELETE", page.cancel),
+                ("results/{id}", "GET", page.result),
+            )
+        ),
     ]
 
     @asynccontextmanager
@@ -91,15 +83,18 @@ def _answered(
     async def handle(request: Request) -> Response:
         try:
             return await handler(request)
+        except RefusedError as error:
+            return refusal(error.status, str(error))
         except BusyError as error:
             return refusal(503, str(error))
         except UnknownPhotoError as error:
-            return refusal(404, str(error))
+            return refusal(404, str(error), id=error.key)
         except ColorizerError as error:
             return refusal(400, str(error))
         except Exception as error:  # whatever it is, the page must be able to say something
-            traceback.print_exc()
-            return refusal(500, f"this went wrong inside: {type(error).__name__}: {error}")
+            traceback.print_exc(file=sys.stderr)
+            kind = type(error).__name__
+            return refusal(500, f"this went wrong inside ({kind}); the terminal tells more")
 
     return handle
 
@@ -108,16 +103,17 @@ class _Page:
     def __init__(self, studio: Studio, limits: Limits) -> None:
         self.studio, self.limits = studio, limits
         self.previews = Lane(limits.previews)
-        self.downloads = Lane(limits.downloads)
+        self.downloads = Downloads(studio, limits.downloads)
         self.uploads = 0
-        self.jobs: dict[str, dict[str, Any]] = {}
-        self.tasks: set[asyncio.Task[None]] = set()
+        studio.folder.make_room = lambda: self.downloads.forget_one() or studio.forget_one()
 
     async def watch(self) -> None:
         """Empty the private folder when nobody uses the page."""
         while True:
             await anyio.sleep(TICK)
-            await anyio.to_thread.run_sync(self.studio.clear_if_idle)
+            if await anyio.to_thread.run_sync(self.studio.clear_if_idle):
+                while self.downloads.forget_one():
+                    pass
 
     async def index(self, request: Request) -> Response:
         return FileResponse(STATIC / "index.html")
@@ -131,80 +127,58 @@ class _Page:
                 "temperature": engine.default_temperature,
                 "formats": FORMATS,
                 "most": self.limits.upload,
+                "local": request.client is not None and request.client.host in HERE,
             }
         )
 
+    async def photos(self, request: Request) -> Response:
+        return JSONResponse(self.studio.photos())
+
     async def upload(self, request: Request) -> Response:
         """The body is the file; its name is in the query."""
+        return JSONResponse(await self._take(request), 201)
+
+    async def _take(self, request: Request) -> dict[str, Any]:
         if self.uploads >= self.limits.uploads:
             raise BusyError("too many photos arrive at once; try again in a moment")
-        length = request.headers.get("content-length", "")
-        most = self.limits.upload
-        if length.isdecimal() and int(length) > most:
-            return refusal(413, f"the file is over the limit of {most // 2**20:,} MB for one photo")
-        self.studio.folder.check_room(int(length) if length.isdecimal() else 0)
-        file = self.studio.folder.place(request.query_params.get("name", "photo"))
+        name = safe_name(request.query_params.get("name", "photo"))
+        file = self.studio.folder.place(name)
         self.uploads += 1
         try:
-            answer = await self._receive(request, file)
+            await receive(request, file, self.studio.folder, self.limits)
         except BaseException:
             self.studio.folder.remove(file)
             raise
         finally:
             self.uploads -= 1
-        if answer is not None:
-            self.studio.folder.remove(file)
-            return answer
-        key, photo = await self.previews.run(self.studio.add, file)
-        picture = photo.preview.picture
-        notes = [note.replace(str(file), file.name) for note in picture.notes]
-        return JSONResponse(
-            {
-                "id": key,
-                "name": file.name,
-                "width": picture.width,
-                "height": picture.height,
-                "bits": picture.bits,
-                "shown": [photo.preview.width, photo.preview.height],
-                "notes": notes,
-            },
-            201,
-        )
-
-    async def _receive(self, request: Request, file: Path) -> Response | None:
-        """Write the body to a file; a refusal if it is too large or too slow."""
-        received, stream = 0, request.stream()
+        is_palette = request.query_params.get("for") == "palette"
         try:
-            with anyio.fail_after(self.limits.total):
-                async with await anyio.open_file(file, "xb") as target:
-                    while True:
-                        with anyio.fail_after(self.limits.silence):
-                            part = await anext(stream, None)
-                        if part is None:
-                            return None
-                        received += len(part)
-                        if received > self.limits.upload:
-                            most = self.limits.upload // 2**20
-                            return refusal(
-                                413, f"the file is over the limit of {most:,} MB for one photo"
-                            )
-                        await target.write(part)
-        except TimeoutError:
-            return refusal(408, "the file arrived too slowly; try again")
-        except ClientDisconnect:
-            return refusal(400, "the file did not arrive whole; try again")
+            return await self.previews.run(self.studio.add, file, is_palette)
+        except BusyError:
+            self.studio.folder.remove(file)
+            raise
 
     async def remove(self, request: Request) -> Response:
         await anyio.to_thread.run_sync(self.studio.remove, request.path_params["id"])
         return Response(status_code=204)
 
+    async def restore(self, request: Request) -> Response:
+        return JSONResponse(self.studio.restore(request.path_params["id"]))
+
+    async def keep(self, request: Request) -> Response:
+        """Settings, hints and history of a photo, as the page writes them."""
+        state = (await told_by(request)).get("state")
+        if not isinstance(state, str) or len(state) > MOST_STATE:
+            raise UsageError(f"a state is a text of at most {MOST_STATE:,} characters")
+        return JSONResponse({"revision": self.studio.keep(request.path_params["id"], state)})
+
     async def gray(self, request: Request) -> Response:
-        data = await self.previews.run(self.studio.gray, request.path_params["id"])
-        return Response(data, media_type="image/jpeg")
+        picture = await self.previews.run(self.studio.gray, request.path_params["id"])
+        return Response(picture, media_type="image/jpeg")
 
     async def preview(self, request: Request) -> Response:
-        told = await _told(request)
-        shrink = 4 if told.get("size") == "thumbnail" else 2 if told.get("size") == "small" else 1
+        told = await told_by(request)
+        shrink = SHRINKS.get(str(told.get("size")), 1)
 
         def show() -> bytes:
             engine = self.studio.told_to(told.get("settings", {}), told.get("hints"))
@@ -212,8 +186,21 @@ class _Page:
 
         return Response(await self.previews.run(show), media_type="image/jpeg")
 
+    async def region(self, request: Request) -> Response:
+        """A part of the file with its own pixels: `box` is left, top, width, height of them."""
+        told = await told_by(request)
+        box, shrink = _box(told)
+
+        def show() -> bytes:
+            is_gray = told.get("gray") is True
+            settings, hints = told.get("settings", {}), told.get("hints")
+            engine = None if is_gray else self.studio.told_to(settings, hints)
+            return self.studio.region(request.path_params["id"], engine, box, shrink)
+
+        return Response(await self.previews.run(show), media_type="image/png")
+
     async def suggest(self, request: Request) -> Response:
-        told = await _told(request)
+        told = await told_by(request)
 
         def suggest() -> dict[str, Any]:
             engine = self.studio.told_to(told.get("settings", {}), None)
@@ -224,81 +211,72 @@ class _Page:
 
     async def start(self, request: Request) -> Response:
         """Begin to color photos at full size; `progress` tells how far it is."""
-        told = await _told(request)
-        wanted = told.get("photos")
-        if not isinstance(wanted, list) or not all(isinstance(one, dict) for one in wanted):
-            raise ColorizerError("a download is of a list of photos")
-        if not wanted:
-            raise ColorizerError("there is no photo to download; add one first")
-        for one in wanted:
-            self.studio.photo(str(one.get("id")))
-        if sum("file" not in job and "error" not in job for job in self.jobs.values()) > (
-            self.limits.downloads
-        ):
-            raise BusyError("too many downloads wait; try again when one is done")
-        key = secrets.token_hex(8)
-        job: dict[str, Any] = {"done": 0, "total": len(wanted)}
-        self.jobs[key] = job
-        task = asyncio.create_task(self._work(job, wanted, str(told.get("format"))))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        return JSONResponse({"id": key}, 202)
-
-    async def _work(
-        self, job: dict[str, Any], wanted: list[dict[str, Any]], extension: str
-    ) -> None:
-        def progress(done: int) -> None:
-            job["done"] = done
-
-        try:
-            file, name, notes = await self.downloads.run(
-                self.studio.render, wanted, extension, progress
-            )
-            job |= {"done": len(wanted), "file": file, "name": name, "notes": notes}
-        except ColorizerError as error:
-            job["error"] = str(error)
-        except Exception as error:  # a job has nobody else to tell
-            job["error"] = f"this went wrong inside: {type(error).__name__}: {error}"
-
-    async def progress(self, request: Request) -> Response:
-        key = request.path_params["id"]
-        if key not in self.jobs:
-            raise UnknownPhotoError("this download is no longer here; start it again")
-        job = self.jobs[key]
-        if "file" in job or "error" in job:
-            del self.jobs[key]
-        return JSONResponse(job)
-
-    async def result(self, request: Request) -> Response:
-        """A file that a download made; it is removed when it was sent."""
-        key = request.path_params["id"]
-        file = self.studio.result(key)
-        disposition = f"attachment; filename*=utf-8''{quote(file.name)}"
-        return FileResponse(
-            file,
-            headers={"Content-Disposition": disposition},
-            media_type="application/octet-stream",
-            background=BackgroundTask(self.studio.drop_result, key),
+        told = await told_by(request)
+        return JSONResponse(
+            {"id": self.downloads.start(told.get("photos"), told.get("format"))}, 202
         )
 
+    async def progress(self, request: Request) -> Response:
+        return JSONResponse(self.downloads.progress(request.path_params["id"]))
 
-async def _told(request: Request) -> dict[str, Any]:
-    """The JSON object that a request holds."""
-    body = bytearray()
-    with anyio.move_on_after(20) as scope, suppress(ClientDisconnect):
-        async for part in request.stream():
-            body += part
-            if len(body) > MOST_TOLD:
-                raise ColorizerError("the request is too long")
-    if scope.cancelled_caught:
-        raise ColorizerError("the request arrived too slowly")
+    async def cancel(self, request: Request) -> Response:
+        self.downloads.cancel(request.path_params["id"])
+        return Response(status_code=204)
+
+    async def result(self, request: Request) -> Response:
+        """A file that a download made; it stays for a while, so that a broken one can go on."""
+        return _sent(self.downloads.result(request.path_params["id"]))
+
+    async def colorize(self, request: Request) -> Response:
+        """For programs: a file in, the file in color out; options are in the query."""
+        query = dict(request.query_params)
+        photo = await self._take(request)
+        try:
+            own = Path(photo["name"]).suffix.lower()
+            fallback = own if own in FORMATS else ".tif" if photo["bits"] > 8 else ".jpg"
+            extension = f".{query.pop('format', fallback).removeprefix('.')}"
+            query.pop("name", None)
+            hints = _read(query.pop("hints", "null"))
+            settings = {
+                name: value if name == "palette" else _read(value) for name, value in query.items()
+            }
+            one = {"id": photo["id"], "settings": settings, "hints": hints, "format": extension}
+            made = await self.downloads.run_one(one)
+        finally:
+            await anyio.to_thread.run_sync(self.studio.remove, photo["id"])
+        answer = _sent(self.downloads.result(made["file"]))
+        answer.headers["X-Colorizer-Notes"] = json.dumps(made["notes"])
+        return answer
+
+
+def _sent(file: Path) -> FileResponse:
+    disposition = f"attachment; filename*=utf-8''{quote(file.name)}"
+    return FileResponse(
+        file,
+        headers={"Content-Disposition": disposition},
+        media_type="application/octet-stream",
+    )
+
+
+def _box(told: dict[str, Any]) -> tuple[tuple[int, int, int, int], int]:
+    found, shrink = told.get("box"), told.get("shrink", 1)
+    values = found if isinstance(found, list) else []
+    if len(values) != 4 or not all(type(one) is int and 0 <= one < 10**7 for one in values):
+        raise UsageError(f"the box is {found!r}; accepted are left, top, width and height")
+    left, top, width, height = values
+    if type(shrink) is not int or not 1 <= shrink <= 8:
+        raise UsageError(f"shrink is {shrink!r}; accepted are whole numbers from 1 to 8")
+    if width * height > MOST_SEEN * shrink * shrink:
+        raise UsageError(f"a region has at most {MOST_SEEN:,} pixels")
+    return (left, top, width, height), shrink
+
+
+def _read(value: str) -> Any:
+    """A value of a query: a number, a truth or JSON, or else the text itself."""
     try:
-        told = json.loads(body)
-    except ValueError as error:
-        raise ColorizerError("the request is no valid JSON") from error
-    if not isinstance(told, dict):
-        raise ColorizerError("the request is no JSON object")
-    return told
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
 
 
 def _number(value: Any) -> float:

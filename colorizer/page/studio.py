@@ -2,13 +2,12 @@
 
 import threading
 import time
-import zipfile
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,24 +15,33 @@ from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.preview import Preview
 from colorizer.page.folder import PrivateFolder
-from colorizer.pictures.formats import WRITABLE
 from colorizer.support.nearest import did_you_mean
 
-__all__ = ["FORMATS", "Photo", "Studio"]
+if TYPE_CHECKING:
+    import pyvips
 
-FORMATS = {".tif": "TIFF", ".png": "PNG", ".jpg": "JPEG", ".webp": "WebP", ".avif": "AVIF"}
-"""Of downloads: extension and name."""
+__all__ = ["Photo", "Studio", "UnknownPhotoError", "telling", "unplaced"]
 
 SETTINGS = ("vividness", "temperature", "variant", "quality", "palette", "chroma_only")
 """What the page may set of `ColorizeOptions`, beside hints."""
 
 OPEN = 6  # photos whose pixels are held for previews
-IDLE = 2 * 3600.0  # seconds without a request, after which all photos go
+IDLE = 12 * 3600.0  # seconds without a request, after which all photos go
 MOST_PHOTOS = 500
+_WORDS = (
+    ("raise max_pixels", "start `colorizer serve` with a higher --max-pixels"),
+    ("--salvage colors", "`colorizer colorize --salvage` colors"),
+)
+_UP = 32  # libvips' number for the filter of PNG that is the quickest of use
+GRACE = 60.0  # seconds in which a palette need not be in use
 
 
 class UnknownPhotoError(ColorizerError):
-    """A photo that is not, or no longer, in the private folder."""
+    """A photo that is not, or no longer, in the private folder; `key` is its."""
+
+    def __init__(self, sentence: str, key: str = "") -> None:
+        super().__init__(sentence)
+        self.key = key
 
 
 @dataclass
@@ -43,11 +51,37 @@ class Photo:
     Attributes:
         file: in the private folder, under the name that the user knows.
         preview: its header, and its pixels while it is open.
+        is_palette: whether its colors alone are of interest.
+        state: settings, hints and history, as the page told them last.
+        revision: how often it told them.
+        is_removed: whether it waits to be brought back.
+        pixels: a file with all of its pixels unpacked, while it is looked at closely.
     """
 
     file: Path
     preview: Preview
+    is_palette: bool = False
+    state: str = ""
+    revision: int = 0
+    is_removed: bool = False
+    pixels: Path | None = None
+    added: float = field(default_factory=time.monotonic)
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def told(self, key: str) -> dict[str, Any]:
+        """What the page knows of it."""
+        picture = self.preview.picture
+        return {
+            "id": key,
+            "name": self.file.name,
+            "width": picture.width,
+            "height": picture.height,
+            "bits": picture.bits,
+            "shown": [self.preview.width, self.preview.height],
+            "notes": [unplaced(note, self.file) for note in picture.notes],
+            "state": self.state,
+            "revision": self.revision,
+        }
 
 
 class Studio:
@@ -55,60 +89,102 @@ class Studio:
 
     Args:
         colorizer: the engine.
-        folder: where photos and results lie.
+        folder: where photos lie.
         max_pixels: larger photos are refused.
     """
 
     def __init__(self, colorizer: Colorizer, folder: PrivateFolder, max_pixels: int) -> None:
         self.engine, self.folder, self.max_pixels = colorizer, folder, max_pixels
-        self._photos: OrderedDict[str, Photo] = OrderedDict()
+        self._photos: dict[str, Photo] = {}
+        self._open: OrderedDict[str, None] = OrderedDict()  # the last used at the end
         self._palettes: dict[str, Colorizer] = {}
-        self._results: dict[str, tuple[Path, str]] = {}
         self._lock = threading.Lock()
         self._used = time.monotonic()
 
-    def add(self, file: Path) -> tuple[str, Photo]:
+    def add(self, file: Path, is_palette: bool = False) -> dict[str, Any]:
         """Take a file of the private folder for a photo; on failure it is removed.
+
+        Returns:
+            What the page knows of it.
 
         Raises:
             ColorizerError: it cannot be colored.
         """
         try:
-            if len(self._photos) >= MOST_PHOTOS:
+            if len(self._photos) >= MOST_PHOTOS and not self.forget_one():
                 raise ColorizerError(f"a page holds at most {MOST_PHOTOS} photos; remove some")
-            photo = Photo(file, Preview(file, self.max_pixels))
+            photo = Photo(file, Preview(file, self.max_pixels), is_palette)
             photo.preview.gray()  # reads all of the file, so this is where damage shows
         except Exception as error:
             self.folder.remove(file)
             raise _told(error, file) from error
+        key = file.parent.name
         with self._lock:
-            self._photos[file.parent.name] = photo
-        return file.parent.name, photo
+            self._photos[key] = photo
+        self._close_others(key)
+        return photo.told(key)
+
+    def photos(self) -> list[dict[str, Any]]:
+        """What the page knows of all photos, in the order in which they came."""
+        self._used = time.monotonic()
+        with self._lock:
+            shown = [
+                (key, photo)
+                for key, photo in self._photos.items()
+                if not (photo.is_removed or photo.is_palette)
+            ]
+        return [photo.told(key) for key, photo in shown]
+
+    def keep(self, key: str, state: str) -> int:
+        """Keep what the page says of a photo, for when it is opened again; tells how often."""
+        photo = self.check(key)
+        with self._lock:
+            photo.state, photo.revision = state, photo.revision + 1
+        self._drop_palettes()
+        return photo.revision
 
     def remove(self, key: str) -> None:
-        """Forget a photo, if it is there."""
-        with self._lock:
-            photo = self._photos.pop(key, None)
-            self._palettes.pop(key, None)
+        """Take a photo away, if it is there; `restore` brings it back as long as there is room."""
+        photo = self._photos.get(key)
         if photo is not None:
-            self.folder.remove(photo.file)
+            with self._lock:
+                photo.is_removed = True
+                self._photos[key] = self._photos.pop(key)  # the last that is forgotten
+                self._open.pop(key, None)
+                self._palettes.pop(key, None)
+            self._close(photo)
 
-    def photo(self, key: str) -> Photo:
+    def restore(self, key: str) -> dict[str, Any]:
+        """Bring a removed photo back; raises UnknownPhotoError."""
+        photo = self._photos.get(key)
+        if photo is None:
+            raise UnknownPhotoError("this photo is no longer here; add it again", key)
+        photo.is_removed = False
+        return photo.told(key)
+
+    def forget_one(self) -> bool:
+        """Free the room of the photo that was removed first, if there is one."""
+        for key, photo in list(self._photos.items()):
+            if photo.is_removed:
+                self._forget(key)
+                return True
+        return False
+
+    def check(self, key: str) -> Photo:
         """The photo of a key; raises UnknownPhotoError."""
         self._used = time.monotonic()
         photo = self._photos.get(key)
-        if photo is None:
-            raise UnknownPhotoError("this photo is no longer here; add it again")
-        self._close_others(key)
+        if photo is None or photo.is_removed:
+            raise UnknownPhotoError("this photo is no longer here; add it again", key)
         return photo
 
-    def clear_if_idle(self) -> None:
-        """Remove all photos and results if nobody has asked for any for a long time."""
-        if time.monotonic() - self._used > IDLE:
-            for key in list(self._photos):
-                self.remove(key)
-            for key in list(self._results):
-                self.drop_result(key)
+    def clear_if_idle(self) -> bool:
+        """Remove all photos if nobody has asked for any for a long time; tells whether."""
+        if time.monotonic() - self._used <= IDLE:
+            return False
+        for key in list(self._photos):
+            self._forget(key)
+        return True
 
     def told_to(self, settings: Any, hints: Any) -> Colorizer:
         """The engine with what the page asks for.
@@ -133,127 +209,119 @@ class Studio:
 
     def show(self, key: str, engine: Colorizer, shrink: int = 1) -> bytes:
         """A JPEG of the colored preview, or of one `shrink` times smaller."""
-        photo = self.photo(key)
-        with photo.lock, _telling(photo):
+        with self._opened(key) as photo:
             return _jpeg(photo.preview.colorize(engine, shrink))
 
     def gray(self, key: str) -> bytes:
         """A JPEG of the preview without color."""
-        photo = self.photo(key)
-        with photo.lock, _telling(photo):
+        with self._opened(key) as photo:
             return _jpeg(photo.preview.gray())
+
+    def region(
+        self, key: str, engine: Colorizer | None, box: tuple[int, int, int, int], shrink: int
+    ) -> bytes:
+        """A PNG of a part with the file's own pixels, or of them `shrink` times smaller.
+
+        Args:
+            engine: None leaves it gray.
+            box: left, top, width, height in pixels of the file.
+        """
+        with self._opened(key) as photo:
+            page = self._pixels(photo)
+            found = photo.preview.region(engine, page, box, shrink)
+            return bytes(found.pngsave_buffer(compression=1, filter=_UP, keep=0))
 
     def suggest(self, key: str, engine: Colorizer, x: float, y: float) -> dict[str, Any]:
         """The lightness of a place, and the likeliest colors there."""
-        photo = self.photo(key)
-        with photo.lock, _telling(photo):
+        with self._opened(key) as photo:
             colors = photo.preview.suggest(engine, x, y)
             return {"L": photo.preview.lightness_at(x, y), "colors": colors}
 
-    def render(
-        self,
-        wanted: Sequence[Mapping[str, Any]],
-        extension: str,
-        progress: Callable[[int], None] = lambda done: None,
-    ) -> tuple[str, str, list[str]]:
-        """Color photos at full size, as the command line does; several become one ZIP file.
+    def _pixels(self, photo: Photo) -> "pyvips.Image":
+        """The first page of a photo, unpacked into a file once, so that any part is at hand."""
+        import pyvips
 
-        Args:
-            wanted: for each photo `id`, and perhaps `settings` and `hints`.
-            extension: of `FORMATS`.
-            progress: is told how many are done.
+        picture = photo.preview.picture
+        if photo.pixels is None:
+            path = self.folder.place("pixels.v")
+            try:
+                size = picture.width * picture.height * max(1, picture.pixel_bytes)
+                self.folder.promise(path, size)
+                with picture.reading():
+                    picture.image().vipssave(str(path))
+            except BaseException:
+                self.folder.remove(path)
+                raise
+            self.folder.settle(path)
+            photo.pixels = path
+        return pyvips.Image.new_from_file(str(photo.pixels))
 
-        Returns:
-            The key and name of the result, for `result`; and sentences to show.
-
-        Raises:
-            UsageError: an unknown format, or what `told_to` raises.
-            ColorizerError: none of the photos could be colored.
-        """
-        if extension not in FORMATS or extension not in WRITABLE:
-            raise UsageError(f"the format is {extension!r}; accepted are {', '.join(FORMATS)}")
-        notes: list[str] = []
-        made: list[Path] = []
-        try:
-            for number, one in enumerate(wanted):
-                progress(number)
-                try:
-                    made.append(self._render(one, extension, notes))
-                except ColorizerError as error:
-                    if len(wanted) == 1:
-                        raise
-                    notes.append(str(error))
-            if not made:
-                raise ColorizerError("; ".join(notes))
-            file = made[0] if len(wanted) == 1 else self._zip(made)
-        finally:
-            for path in made:
-                if len(wanted) > 1:
-                    self.folder.remove(path)
-        with self._lock:
-            self._results[file.parent.name] = file, file.name
-        return file.parent.name, file.name, notes
-
-    def result(self, key: str) -> Path:
-        """A file that `render` made; raises UnknownPhotoError."""
-        self._used = time.monotonic()
-        if key not in self._results:
-            raise UnknownPhotoError("this file is no longer here; download it again")
-        return self._results[key][0]
-
-    def drop_result(self, key: str) -> None:
-        """Remove a file that `render` made."""
-        with self._lock:
-            found = self._results.pop(key, None)
-        if found is not None:
-            self.folder.remove(found[0])
-
-    def _render(self, one: Mapping[str, Any], extension: str, notes: list[str]) -> Path:
-        photo = self.photo(str(one.get("id")))
-        engine = self.told_to(one.get("settings") or {}, one.get("hints"))
-        path = self.folder.place(f"{photo.file.stem}-colored{extension}")
-        try:
-            self.folder.check_room(0)
-            with _telling(photo):
-                notes += [
-                    _unplaced(note, photo.file) for note in engine.colorize_file(photo.file, path)
-                ]
-        except BaseException:
-            self.folder.remove(path)
-            raise
-        return path
-
-    def _zip(self, files: list[Path]) -> Path:
-        path = self.folder.place("colored.zip")
-        names: set[str] = set()
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:  # pictures are compressed
-            for file in files:
-                name, count = file.name, 1
-                while name in names:
-                    count += 1
-                    name = f"{file.stem}-{count}{file.suffix}"
-                names.add(name)
-                archive.write(file, name)
-        return path
+    @contextmanager
+    def _opened(self, key: str) -> Iterator[Photo]:
+        photo = self.check(key)
+        with photo.lock, telling(photo):
+            yield photo
+        self._close_others(key)
 
     def _with_palette(self, key: str) -> Colorizer:
         """An engine whose palette is read once."""
         if key not in self._palettes:
-            photo = self.photo(key)
-            with _telling(photo):
+            try:
+                photo = self.check(key)
+            except UnknownPhotoError as error:
+                raise UnknownPhotoError(
+                    "the photo whose colors are used is no longer here; choose it again", key
+                ) from error
+            with telling(photo):
                 self._palettes[key] = self.engine.with_options(palette=photo.file)
         return self._palettes[key]
 
-    def _close_others(self, key: str) -> None:
-        """Let go of pixels of the photos that were opened first."""
+    def _drop_palettes(self) -> None:
+        """Forget palettes that no photo uses, nor can go back to."""
+        now = time.monotonic()
         with self._lock:
-            self._photos.move_to_end(key)
-            for other in list(self._photos.values())[:-OPEN]:
-                other.preview.close()
+            palettes = [
+                key
+                for key, photo in self._photos.items()
+                if photo.is_palette and now - photo.added > GRACE
+            ]
+            told = [photo.state for photo in self._photos.values()] if palettes else []
+        for key in palettes:
+            if not any(key in state for state in told):
+                self._forget(key)
+
+    def _forget(self, key: str) -> None:
+        with self._lock:
+            photo = self._photos.pop(key, None)
+            self._palettes.pop(key, None)
+            self._open.pop(key, None)
+        if photo is not None:
+            self._close(photo)
+            self.folder.remove(photo.file)
+
+    def _close_others(self, key: str) -> None:
+        """Let go of pixels of the photos that were looked at first."""
+        with self._lock:
+            if key in self._photos:
+                self._open[key] = None
+                self._open.move_to_end(key)
+            old = []
+            while len(self._open) > OPEN:
+                old.append(self._photos.get(self._open.popitem(last=False)[0]))
+        for photo in old:
+            if photo is not None:
+                self._close(photo)
+
+    def _close(self, photo: Photo) -> None:
+        with photo.lock:
+            photo.preview.close()
+            pixels, photo.pixels = photo.pixels, None
+        if pixels is not None:
+            self.folder.remove(pixels)
 
 
 @contextmanager
-def _telling(photo: Photo) -> Iterator[None]:
+def telling(photo: Photo) -> Iterator[None]:
     """Sentences name the photo as the user does, not where it lies."""
     try:
         yield
@@ -262,13 +330,17 @@ def _telling(photo: Photo) -> Iterator[None]:
 
 
 def _told(error: Exception, file: Path) -> Exception:
-    if not isinstance(error, ColorizerError):
+    if not isinstance(error, ColorizerError) or isinstance(error, UnknownPhotoError):
         return error
-    return type(error)(_unplaced(str(error), file))
+    return type(error)(unplaced(str(error), file))
 
 
-def _unplaced(sentence: str, file: Path) -> str:
-    return sentence.replace(str(file), file.name).replace(f"{file.parent}", "")
+def unplaced(sentence: str, file: Path) -> str:
+    """A sentence that names the file, and not its folder; in the words of the page."""
+    sentence = sentence.replace(str(file), file.name).replace(f"{file.parent}", "")
+    for engine, page in _WORDS:
+        sentence = sentence.replace(engine, page)
+    return sentence
 
 
 def _jpeg(picture: np.ndarray) -> bytes:

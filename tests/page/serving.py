@@ -10,10 +10,12 @@ import httpx
 import uvicorn
 
 from colorizer.inference.colorizer import Colorizer
+from colorizer.page.connection import Connection
 from colorizer.page.folder import PrivateFolder
-from colorizer.page.guard import Guard
+from colorizer.page.guard import Guard, names_of
+from colorizer.page.receive import Limits
 from colorizer.page.run import _listen
-from colorizer.page.server import Limits, create_app
+from colorizer.page.server import create_app
 from colorizer.page.studio import Studio
 
 TOKEN = "a-token-for-tests"
@@ -26,23 +28,30 @@ def served(
     limits: Limits | None = None,
     max_pixels: int = 10**6,
     room: int = 2**28,
+    connection: type[Connection] = Connection,
 ) -> Iterator[str]:
     """The address of a running page; `parent` holds its private folder."""
     listener = _listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
     studio = Studio(colorizer, PrivateFolder(room, parent), max_pixels)
-    app = Guard(create_app(studio, limits), TOKEN, [f"127.0.0.1:{port}"])
-    config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1)
+    app = Guard(create_app(studio, limits), TOKEN, port, names_of("127.0.0.1"))
+    config = uvicorn.Config(app, http=connection, log_level="error", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     while not server.started:
         time.sleep(0.01)
     try:
-        yield f"http://127.0.0.1:{port}/{TOKEN}/"
+        yield f"http://127.0.0.1:{port}/"
     finally:
         server.should_exit = True
         thread.join(10)
+
+
+def client_of(address: str) -> httpx.Client:
+    """A program that has the token."""
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    return httpx.Client(base_url=address, headers=headers, timeout=60, trust_env=False)
 
 
 def rendered(client: httpx.Client, photos: list[dict], extension: str) -> tuple[bytes, dict]:

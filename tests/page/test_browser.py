@@ -1,148 +1,25 @@
-"""The page in a real Chromium: dropped, steered, corrected, downloaded; wide and narrow."""
+"""The page in a real Chromium: dropped, steered, corrected, downloaded; wide, narrow, sideways."""
 
 import base64
 import json
-import os
-import shutil
-from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 from skimage import data
 
 from colorizer.cli import main
-from colorizer.inference.colorizer import Colorizer
-from tests.model_folder import write_model_folder
-from tests.page.serving import served
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+from tests.page.browsing import (
+    CAMERA,
+    click_on,
+    drop,
+    needs_chromium,
+    saved,
+    settled,
+    shown,
+    sync_api,
 )
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM, reason="there is no Chromium; install it (apt-get install chromium)"
-)
-WIDE, NARROW = (1280, 800), (390, 844)
-CAMERA = data.camera()[::2, ::2]
-SHOTS = os.environ.get("COLORIZER_SCREENSHOTS")  # a folder to look at
 
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return write_model_folder(tmp_path_factory.mktemp("models") / "tiny", "distribution")
-
-
-@pytest.fixture(scope="module")
-def address(model, tmp_path_factory):
-    with served(Colorizer(model), tmp_path_factory.mktemp("private")) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield browser
-        browser.close()
-
-
-def opened(browser, address, size, name):
-    """A page of this size; nothing may go wrong on it, or stick out of it."""
-    context = browser.new_context(
-        viewport={"width": size[0], "height": size[1]},
-        has_touch=size == NARROW,
-        color_scheme="dark" if size == NARROW else "light",
-    )
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda told: told.type == "error" and wrong.append(told.text))
-    page.goto(address)
-    sync_api.expect(page.locator("body[data-ready]")).to_be_attached()
-    yield page
-    if SHOTS:
-        page.screenshot(path=Path(SHOTS) / f"{name}.png")
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    context.close()
-    assert [one for one in wrong if "status of 400" not in one] == []  # what was no photo
-
-
-@pytest.fixture(params=[WIDE, NARROW], ids=["wide", "narrow"])
-def page(request, browser, address):
-    yield from opened(browser, address, request.param, request.node.name)
-
-
-@pytest.fixture
-def wide(request, browser, address):
-    yield from opened(browser, address, WIDE, request.node.name)
-
-
-@pytest.fixture
-def narrow(request, browser, address):
-    yield from opened(browser, address, NARROW, request.node.name)
-
-
-@pytest.fixture
-def scan(tmp_path):
-    path = tmp_path / "scan.tif"
-    Image.fromarray(CAMERA.astype(np.uint16) * 257).save(path)
-    return path
-
-
-def drop(page, *paths):
-    """As a file manager does it."""
-    files = [[path.name, base64.b64encode(path.read_bytes()).decode()] for path in paths]
-    transfer = page.evaluate_handle(
-        """(files) => {
-            const transfer = new DataTransfer();
-            for (const [name, data] of files)
-                transfer.items.add(
-                    new File([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))], name));
-            return transfer;
-        }""",
-        files,
-    )
-    page.dispatch_event("body", "drop", {"dataTransfer": transfer})
-
-
-def settled(page):
-    """Until the stage shows what was asked for."""
-    sync_api.expect(page.locator("#after[src^='blob:']")).to_be_visible(timeout=20000)
-    for _ in range(100):
-        page.wait_for_timeout(50)
-        before = page.locator("#after").get_attribute("src")
-        page.wait_for_timeout(150)
-        if page.locator("#after").get_attribute("src") == before:
-            return
-
-
-def click_on(page, x, y):
-    box = page.locator("#paper").bounding_box()
-    page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
-
-
-def saved(page, button) -> bytes:
-    with page.expect_download(timeout=30000) as download:
-        page.locator(button).click()
-    return Path(download.value.path()).read_bytes()
-
-
-def shown(page) -> list:
-    """The colored picture's pixels, as the page has them."""
-    return page.evaluate(
-        """async () => {
-            const image = document.getElementById("after");
-            await image.decode();
-            const canvas = document.createElement("canvas");
-            [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
-            const pen = canvas.getContext("2d");
-            pen.drawImage(image, 0, 0);
-            return [...pen.getImageData(0, 0, 16, 16).data];
-        }"""
-    )
+pytestmark = needs_chromium
 
 
 def test_drop_correct_undo_download(page, scan, model, tmp_path, monkeypatch):
@@ -199,7 +76,7 @@ def test_compare_by_mouse_and_keyboard(narrow, scan):
     assert int(handle.get_attribute("aria-valuenow")) in range(43, 48)
     narrow.keyboard.press("End")
     sync_api.expect(handle).to_have_attribute("aria-valuenow", "100")
-    assert "inset(0px 0%" in narrow.locator("#before").evaluate("e => getComputedStyle(e).clipPath")
+    assert "inset(0px 0%" in narrow.locator("#gray").evaluate("e => getComputedStyle(e).clipPath")
     narrow.keyboard.press("Home")
     sync_api.expect(handle).to_have_attribute("aria-valuenow", "0")
 

@@ -19,9 +19,10 @@ from skimage import data
 from colorizer.cli import main
 from colorizer.inference.colorizer import Colorizer
 from colorizer.page.folder import PrivateFolder
-from colorizer.page.server import Limits
+from colorizer.page.receive import Limits
+from colorizer.page.server import STATIC
 from tests.model_folder import write_model_folder
-from tests.page.serving import TOKEN, rendered, served
+from tests.page.serving import TOKEN, client_of, rendered, served
 
 CAMERA = data.camera()[:301:2, :400:2]  # 151 x 200
 HINTS = {"version": 1, "hints": [{"at": [0.3, 0.4], "color": "#9c3b34"}]}
@@ -46,7 +47,7 @@ def address(model, place):
 
 @pytest.fixture
 def client(address):
-    with httpx.Client(base_url=address, timeout=30, trust_env=False) as client:
+    with client_of(address) as client:
         yield client
 
 
@@ -97,7 +98,6 @@ def test_a_download_is_what_the_command_line_writes(client, model, tmp_path):
     arguments = [str(tmp_path / "scan.tif"), "-o", str(out), "--model", str(model), *flags]
     assert main(["colorize", *arguments]) == 0
     assert found == out.read_bytes()
-    assert client.get(f"api/results/{job['file']}").status_code == 404  # it is given once
 
 
 def test_several_photos_become_a_zip(client):
@@ -117,32 +117,54 @@ def test_the_page_loads_nothing_from_elsewhere(client):
     page = client.get("")
     assert page.status_code == 200
     assert "default-src 'none'" in page.headers["content-security-policy"]
-    for name in ("main.js", "view.js", "picker.js", "api.js", "color.js", "page.css", "icon.svg"):
+    for name in sorted(path.name for path in STATIC.iterdir()):
         text = client.get(f"static/{name}").text
         assert "//" not in text.replace("http://www.w3.org/2000/svg", "").replace("// ", "")
     assert client.get("static/../server.py").status_code in (403, 404)
     assert client.get("static/%2e%2e/server.py").status_code == 404
 
 
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
 REFUSED = [
     ("no token", "", {}, 403),
     ("another token", "b-token-for-tests/", {}, 403),
+    ("another token as a cookie", "", {"Cookie": "colorizer-PORT=b; a=b"}, 403),
+    ("a token as a name", "", {"Authorization": f"Basic {TOKEN}"}, 403),
+    ("a token in the path of what is no entry", f"{TOKEN}/api/about", {}, 403),
     ("a foreign host", f"{TOKEN}/", {"Host": "evil.example"}, 421),
     ("a foreign port", f"{TOKEN}/", {"Host": "127.0.0.1:1"}, 421),
-    ("a foreign page", f"{TOKEN}/api/about", {"Origin": "http://evil.example"}, 403),
-    ("no origin of its own", f"{TOKEN}/api/about", {"Origin": "null"}, 403),
-    ("a cross-site request", f"{TOKEN}/api/about", {"Sec-Fetch-Site": "cross-site"}, 403),
-    ("a page of the same site", f"{TOKEN}/api/about", {"Sec-Fetch-Site": "same-site"}, 403),
+    ("no port", f"{TOKEN}/", {"Host": "127.0.0.1"}, 421),
+    ("a foreign page", "api/about", {**BEARER, "Origin": "http://evil.example"}, 403),
+    ("no origin of its own", "api/about", {**BEARER, "Origin": "null"}, 403),
+    ("a cross-site request", "api/about", {**BEARER, "Sec-Fetch-Site": "cross-site"}, 403),
+    ("a page of the same site", "api/about", {**BEARER, "Sec-Fetch-Site": "same-site"}, 403),
 ]
 
 
 @pytest.mark.parametrize(("path", "headers", "status"), [row[1:] for row in REFUSED])
 def test_strangers_are_refused(address, path, headers, status):
-    root = address.removesuffix(f"{TOKEN}/")
-    answer = httpx.get(root + path, headers=headers, trust_env=False)
+    port = address.split(":")[2].strip("/")
+    headers = {name: value.replace("PORT", port) for name, value in headers.items()}
+    answer = httpx.get(address + path, headers=headers, trust_env=False)
     assert answer.status_code == status
     assert "error" in answer.json()
     assert answer.headers["x-content-type-options"] == "nosniff"
+    asked = httpx.get(address + path, headers={**headers, "Accept": "text/html"}, trust_env=False)
+    assert asked.status_code == status
+    assert asked.headers["content-type"].startswith("text/html")  # for who opens it
+
+
+def test_the_address_that_is_opened_gives_a_cookie_to_this_page_alone(address):
+    with httpx.Client(base_url=address, trust_env=False) as client:
+        entry = client.get(f"{TOKEN}/")
+        assert entry.status_code == 200
+        told = entry.headers["set-cookie"].lower()
+        assert "httponly" in told
+        assert "samesite=strict" in told
+        assert 'url=/"' in entry.text
+        assert TOKEN not in entry.text
+        assert client.get("").status_code == 200
+        assert client.get("api/about").json()["local"] is True
 
 
 def test_a_link_from_elsewhere_may_open_the_page_but_not_send(client, photo):
@@ -181,7 +203,8 @@ def test_slow_uploads_are_given_up(address, place):
     before = set(place.rglob("*"))
     host, port = address.split("/")[2].split(":")
     with socket.create_connection((host, int(port))) as connection:
-        head = f"POST /{TOKEN}/api/photos?name=a.png HTTP/1.1\r\nHost: {host}:{port}\r\n"
+        head = f"POST /api/photos?name=a.png HTTP/1.1\r\nHost: {host}:{port}\r\n"
+        head += f"Authorization: Bearer {TOKEN}\r\n"
         connection.sendall(f"{head}Content-Length: 1000\r\n\r\nabc".encode())
         begin = time.monotonic()
         answer = connection.recv(10000).decode()
@@ -193,7 +216,7 @@ def test_slow_uploads_are_given_up(address, place):
 def test_a_hundred_at_once_are_bounded(address, photo):
     def ask(number: int) -> int:
         told = {"settings": {"vividness": 1 + number / 1000, "quality": "best"}}
-        with httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
+        with client_of(address) as client:
             answer = client.post(f"api/photos/{photo['id']}/preview", json=told)
         if answer.status_code == 503:
             assert "try again in a moment" in answer.json()["error"]
@@ -237,8 +260,11 @@ def test_what_is_gone_is_gone(client, photo):
 def test_a_failed_download_is_told(client, photo):
     _, job = rendered(client, [{"id": photo["id"], "settings": {"variant": 0}}], ".jpg")
     assert "variant is 0" in job["error"]
-    _, job = rendered(client, [{"id": photo["id"]}], ".exe")
-    assert "the format is '.exe'" in job["error"]
+    wrong = client.post("api/downloads", json={"photos": [{"id": photo["id"]}], "format": ".exe"})
+    assert wrong.status_code == 400
+    assert "the format is '.exe'" in wrong.json()["error"]
+    many = {"photos": [{"id": photo["id"]}] * 501, "format": ".jpg"}
+    assert "1 to 500 photos" in client.post("api/downloads", json=many).json()["error"]
 
 
 def test_the_folder_is_private_and_goes(model, tmp_path):
@@ -246,7 +272,7 @@ def test_the_folder_is_private_and_goes(model, tmp_path):
         (folder,) = tmp_path.iterdir()
         assert folder.stat().st_mode & 0o077 == 0
         content = file_of(np.random.default_rng(0).integers(0, 256, (200, 200)).astype(np.uint8))
-        with httpx.Client(base_url=address, trust_env=False) as client:
+        with client_of(address) as client:
             assert client.post("api/photos?name=a.png", content=content).status_code == 201
             full = client.post("api/photos?name=b.png", content=content)
             assert full.status_code == 400
@@ -260,9 +286,9 @@ def test_an_idle_page_is_emptied(model, tmp_path, monkeypatch):
     page = studio.Studio(Colorizer(model, threads=1), PrivateFolder(2**20, tmp_path), 10**6)
     file = page.folder.place("a.png")
     file.write_bytes(file_of(CAMERA))
-    key, _ = page.add(file)
+    key = page.add(file)["id"]
     page.clear_if_idle()
-    assert page.photo(key)
+    assert page.check(key)
     monkeypatch.setattr(studio, "IDLE", -1.0)
     page.clear_if_idle()
     assert not file.exists()
@@ -296,15 +322,10 @@ def test_serve_prints_an_address_and_leaves_nothing(model, tmp_path):
         env={**os.environ, "TMPDIR": str(tmp_path)},
     )
     address = process.stdout.readline().split()[-1]
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            answer = httpx.get(address, trust_env=False)
-            break
-        except httpx.ConnectError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-    assert "Drop a photo" in answer.text
+    with httpx.Client(timeout=60, trust_env=False) as client:  # it listens before it answers
+        assert client.get(address).status_code == 200
+        page = client.get(address.rsplit("/", 2)[0] + "/")
+    assert "Drop a photo" in page.text
     assert list(tmp_path.glob("colorizer-page-*"))
     process.terminate()
     process.wait(10)

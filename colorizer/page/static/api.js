@@ -1,54 +1,66 @@
 // What the page asks of its server; every failure is an Error with a sentence.
 
+// Something that the server has let go of; `id` says what.
 export class Gone extends Error {}
+
+// Nobody answers.
+export class Silent extends Error {}
 
 async function ask(path, options = {}) {
   let answer;
   try {
     answer = await fetch(path, options);
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Error("The page's server does not answer; start `colorizer serve` again.");
+  } catch {
+    throw new Silent("The page's server does not answer. Save your hints; then start `colorizer serve` again.");
   }
   if (answer.ok) return answer;
   const told = await answer.json().catch(() => ({}));
   const sentence = told.error || `The server answered ${answer.status}.`;
-  throw answer.status === 404 ? new Gone(sentence) : new Error(sentence);
+  if (answer.status !== 404) throw new Error(sentence);
+  throw Object.assign(new Gone(sentence), { id: told.id });
 }
 
-const post = (path, body, signal) =>
-  ask(path, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
-    signal,
-  });
+const send = (method, path, body, more = {}) =>
+  ask(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), ...more });
 
 export const about = async () => (await ask("api/about")).json();
 
-export const upload = async (file) =>
+export const photos = async () => (await ask("api/photos")).json();
+
+export const upload = async (file, purpose = "") =>
   (
-    await ask(`api/photos?name=${encodeURIComponent(file.name || "pasted.png")}`, {
+    await ask(`api/photos?name=${encodeURIComponent(file.name || "pasted.png")}&for=${purpose}`, {
       method: "POST",
       headers: { "Content-Type": "application/octet-stream" },
       body: file,
     })
   ).json();
 
-export const forget = (id) => ask(`api/photos/${id}`, { method: "DELETE" }).catch(() => {});
+export const forget = (id) => ask(`api/photos/${id}`, { method: "DELETE" });
+
+export const restore = async (id) => (await send("POST", `api/photos/${id}/restore`, {})).json();
+
+// `last`: the page is being closed.
+export const keep = async (id, state, last) =>
+  (await send("PUT", `api/photos/${id}/state`, { state }, { keepalive: last })).json();
 
 export const gray = async (id) => (await ask(`api/photos/${id}/gray`)).blob();
 
-export const preview = async (id, told, signal) =>
-  (await post(`api/photos/${id}/preview`, told, signal)).blob();
+export const preview = async (id, told) => (await send("POST", `api/photos/${id}/preview`, told)).blob();
 
-export const suggest = async (id, told) => (await post(`api/photos/${id}/suggest`, told)).json();
+export const region = async (id, told) => (await send("POST", `api/photos/${id}/region`, told)).blob();
 
-// Colors at full size, then hands the file to the browser.
-export async function download(photos, format, progress) {
-  const { id } = await (await post("api/downloads", { photos, format })).json();
+export const suggest = async (id, told) => (await send("POST", `api/photos/${id}/suggest`, told)).json();
+
+// Colors at full size, then hands the file to the browser; `stop.now` becomes true to end it.
+export async function download(wanted, format, progress, stop) {
+  const { id } = await (await send("POST", "api/downloads", { photos: wanted, format })).json();
   for (let wait = 100; ; wait = Math.min(1000, wait * 1.3)) {
     await new Promise((done) => setTimeout(done, wait));
+    if (stop.now) {
+      await ask(`api/downloads/${id}`, { method: "DELETE" });
+      return [];
+    }
     const job = await (await ask(`api/downloads/${id}`)).json();
     progress(job.done, job.total);
     if (job.error) throw new Error(job.error);

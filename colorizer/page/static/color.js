@@ -29,7 +29,7 @@ export const fits = (rgb) => rgb.every((c) => c > -0.0005 && c < 1.0005);
 export const bytes = (rgb) =>
   rgb.map((c) => Math.round(255 * encode(Math.min(1, Math.max(0, c)))));
 
-export const hex = (rgb) => "#" + bytes(rgb).map((c) => c.toString(16).padStart(2, "0")).join("");
+export const hex = (rgb) => `#${bytes(rgb).map((c) => c.toString(16).padStart(2, "0")).join("")}`;
 
 // [L, a, b] of "#rrggbb".
 export function lab(color) {

@@ -1,213 +1,159 @@
-// The page: its photos, what is asked for each, and what happens when.
+// The page: what is on the stage, and what happens when something is touched.
 
 import * as api from "./api.js";
-import * as color from "./color.js";
+import * as hints from "./hints.js";
+import * as keeping from "./keeping.js";
+import { isWorking, say } from "./messages.js";
+import { command, create, hasHints, keep, page, read, reset, travel } from "./photo.js";
 import * as picker from "./picker.js";
+import * as drawing from "./stage.js";
+import { stage, VARIANTS } from "./stage.js";
+import * as strip from "./strip.js";
+import * as transfer from "./transfer.js";
 import * as view from "./view.js";
 
 const $ = (id) => document.getElementById(id);
-const VARIANTS = 6;
-const PLAIN = { vividness: 1, boldness: 0, variant: 1, quality: "fast", palette: null };
-
-let server = { steers: false, temperature: 1, formats: {}, most: 0 };
-let photos = [];
-let now = null; // the photo on the stage
-let chosen = -1; // the hint whose color is being chosen
-let fresh = false; // whether that hint has no color of the user's yet
+const HEARTBEAT = 10 * 60 * 1000; // so that the server knows that somebody is here
 
 // Photos -----------------------------------------------------------------------------------
 
-async function add(files) {
-  for (const file of [...files]) {
-    if (!file.size) {
-      say(`${file.name} is empty (0 bytes).`);
-      continue;
-    }
-    busy(true, `Reading ${file.name}…`);
-    try {
-      const told = await api.upload(file);
-      const photo = { ...told, file, settings: { ...PLAIN }, hints: [], past: [], future: [] };
-      photos.push(photo);
-      photo.grayAt = URL.createObjectURL(await api.gray(photo.id));
-      await open(photo);
-    } catch (error) {
-      say(error.message);
-    }
-    busy(false);
-  }
-}
-
-// Asks again with the file itself if the server has let go of it.
-async function withPhoto(photo, work) {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof api.Gone)) throw error;
-    photo.id = (await api.upload(photo.file)).id;
-    return work();
-  }
-}
-
 async function open(photo) {
-  now = photo;
-  closePicker();
+  if (photo === page.now) return;
+  hints.close();
+  page.now = photo;
   document.body.removeAttribute("data-empty");
   $("drop").hidden = true;
-  for (const id of ["stage", "panel", "download"]) $(id).hidden = false;
-  document.querySelector(".format").hidden = false;
-  $("before").src = photo.grayAt;
-  $("after").src = photo.shownAt || photo.grayAt;
+  for (const id of ["stage", "panel", "download", "format-row"]) $(id).hidden = false;
+  drawing.hideOwn();
+  for (const [id, address] of [["before", photo.grayAt], ["after", photo.shownAt || photo.grayAt]])
+    if (address) $(id).src = address;
+    else $(id).removeAttribute("src");
   $("after").alt = `${photo.name}, colored`;
-  view.show(...photo.shown);
-  $("format").value = photo.format ||= formatOf(photo);
+  view.show(photo);
   showNotes();
+  drawing.showVariants(photo);
   show();
-  await draw();
-  drawVariants();
+  if (document.activeElement === document.body) $("view").focus({ preventScroll: true });
+  drawing.drawGray(photo).catch((error) => failed(error));
+  await redraw();
 }
 
-const formatOf = ({ name, bits }) => {
-  const end = name.split(".").pop().toLowerCase();
-  const own = { tif: ".tif", tiff: ".tif", png: ".png", webp: ".webp", avif: ".avif" }[end];
-  return own || (bits > 8 ? ".tif" : ".jpg");
-};
+const redraw = () => drawing.draw().then(drawing.drawVariants);
 
-function remove(photo) {
-  api.forget(photo.id);
-  photos = photos.filter((one) => one !== photo);
-  if (photo !== now) return strip();
-  if (photos.length) return open(photos[0]);
-  now = null;
-  closePicker();
+function close() {
+  page.now = null;
   document.body.dataset.empty = "";
   $("drop").hidden = false;
-  for (const id of ["stage", "panel", "download", "download-all", "save-hints", "strip"]) $(id).hidden = true;
-  document.querySelector(".format").hidden = true;
+  for (const id of ["stage", "panel", "download", "download-all", "save-hints", "format-row"]) $(id).hidden = true;
+  drawStrip();
 }
 
-// What is told to the engine ---------------------------------------------------------------
-
-function settingsOf({ settings }) {
-  const { vividness, boldness, variant, quality, palette } = settings;
-  const told = { vividness, quality };
-  if (!server.steers) return told;
-  if (boldness) told.temperature = temperatureOf(boldness);
-  if (variant > 1) told.variant = variant;
-  if (palette) told.palette = palette.id;
-  return told;
+function drawStrip() {
+  strip.draw(open, remove);
+  $("apply").hidden = $("download-all").hidden = page.photos.length < 2;
 }
 
-const temperatureOf = (boldness) =>
-  Number(Math.min(10, Math.max(0.02, server.temperature * 4 ** -boldness)).toFixed(3));
-
-const round = (value) => Number(value.toFixed(5));
-const hintsOf = (photo) => ({
-  version: 1,
-  hints: photo.hints.map((hint) =>
-    hint.at
-      ? { at: hint.at.map(round), color: hint.color }
-      : { stroke: hint.stroke.map((place) => place.map(round)), color: hint.color },
-  ),
-});
-const toldOf = (photo) => ({
-  settings: settingsOf(photo),
-  hints: photo.hints.length ? hintsOf(photo) : null,
-});
-
-// Drawing: one request at a time; what changes meanwhile is drawn after it ------------------
-
-let drawing = null;
-let again = false;
-
-function draw() {
-  again = true;
-  drawing ||= work().finally(() => (drawing = null));
-  return drawing;
+function added(photo) {
+  if (!page.now) open(photo);
+  drawStrip();
+  drawing.drawThumbs(transfer.isSending);
 }
 
-// A large photo is shown at half its size first, so that a change is seen at once.
-function sizesFor({ shown }) {
-  if (dragging) return ["small"];
-  return shown[0] * shown[1] > 800_000 ? ["small", "whole"] : ["whole"];
-}
-
-async function work() {
-  const slow = setTimeout(() => ($("working").hidden = false), 400);
+async function remove(photo) {
+  hints.close();
+  const place = page.photos.indexOf(photo);
+  if (place < 0) return;
+  drop(photo);
   try {
-    while (again && now) {
-      again = false;
-      const photo = now;
-      for (const size of sizesFor(photo)) {
-        const told = { ...toldOf(photo), size };
-        const blob = await withPhoto(photo, () => api.preview(photo.id, told));
-        if (photo.shownAt) URL.revokeObjectURL(photo.shownAt);
-        photo.shownAt = URL.createObjectURL(blob);
-        if (photo === now) $("after").src = photo.shownAt;
-        if (again) break; // it has changed meanwhile
-      }
-    }
+    await api.forget(photo.id);
   } catch (error) {
-    say(error.message);
-  } finally {
-    clearTimeout(slow);
-    $("working").hidden = true;
-    strip();
+    page.photos.splice(place, 0, photo);
+    drawStrip();
+    return failed(error);
   }
+  say(`${photo.name} was removed.`, "note", ["Bring it back", () => restore(photo, place)]);
 }
 
-async function drawVariants() {
-  const photo = now;
-  if (!server.steers || photo.variantsOf === key(photo)) return;
-  photo.variantsOf = key(photo);
-  const buttons = $("variants").children;
-  for (let variant = 1; variant <= VARIANTS; variant++) {
-    if (photo !== now) return (photo.variantsOf = null);
-    const settings = { ...settingsOf(photo), variant, quality: "fast" };
-    const told = { settings, hints: toldOf(photo).hints, size: "thumbnail" };
-    try {
-      const blob = await withPhoto(photo, () => api.preview(photo.id, told));
-      const image = new Image();
-      image.alt = "";
-      image.src = URL.createObjectURL(blob);
-      image.onload = () => URL.revokeObjectURL(image.src);
-      if (photo === now) buttons[variant - 1].replaceChildren(image);
-    } catch {
-      return; // the stage has said it
+function drop(photo) {
+  const place = page.photos.indexOf(photo);
+  page.photos = page.photos.filter((one) => one !== photo);
+  if (photo !== page.now) return drawStrip();
+  const next = page.photos[Math.min(place, page.photos.length - 1)];
+  if (next) open(next);
+  else close();
+  drawStrip();
+}
+
+async function restore(photo, place) {
+  try {
+    await api.restore(photo.id);
+  } catch (error) {
+    if (!(error instanceof api.Gone) || !photo.file) return failed(error);
+    photo.id = (await api.upload(photo.file)).id;
+    keeping.changed(photo);
+  }
+  page.photos.splice(place, 0, photo);
+  open(photo);
+  drawStrip();
+}
+
+// What the server holds: after a reload, and where another tab has changed something.
+async function fetchPhotos() {
+  const told = await api.photos();
+  const mine = new Map(page.photos.map((photo) => [photo.id, photo]));
+  for (const one of told) {
+    const photo = mine.get(one.id);
+    if (!photo) page.photos.push(Object.assign(create(one), { place: 0 }));
+    else if (one.revision > photo.revision && !keeping.isDue(photo)) {
+      read(photo, one.state);
+      photo.revision = one.revision;
+      if (photo === page.now) changedNow();
     }
   }
-}
-const key = ({ id, settings }) => JSON.stringify([id, settings.vividness, settings.boldness, settings.palette?.id]);
-
-// Changes, and back ------------------------------------------------------------------------
-
-const state = (photo) => JSON.stringify([photo.settings, photo.hints]);
-
-function keep() {
-  const before = state(now);
-  if (now.past.at(-1) !== before) now.past.push(before);
-  now.future = [];
+  const there = new Set(told.map((one) => one.id));
+  for (const photo of [...page.photos])
+    if (mine.has(photo.id) && !there.has(photo.id) && !photo.file) drop(photo);
+  if (!page.now && page.photos.length) open(page.photos[0]);
+  drawStrip();
+  drawing.drawThumbs(transfer.isSending);
 }
 
-function travel(from, to) {
-  if (!now || !from.length) return;
-  closePicker();
-  const current = state(now);
-  let next = from.pop();
-  while (next === current && from.length) next = from.pop();
-  if (next === current) return;
-  to.push(current);
-  [now.settings, now.hints] = JSON.parse(next);
+function failed(error) {
+  const act = error instanceof api.Silent && page.now && hasHints(page.now);
+  say(error.message, "", act ? ["Save the hints", () => transfer.saveHints(page.now)] : null);
+}
+
+// Changes ----------------------------------------------------------------------------------
+
+let changing = false;
+
+function change(name, value, { settled = true } = {}) {
+  if (!changing) keep(page.now);
+  changing = !settled;
+  page.now.settings[name] = value;
   show();
-  draw().then(drawVariants);
+  keeping.changed(page.now);
+  return drawing.draw();
 }
-const undo = () => now && travel(now.past, now.future);
-const redo = () => now && travel(now.future, now.past);
+
+function go(back) {
+  if (!page.now || (hints.close() && back)) return; // a hint that said nothing was the last step
+  if (travel(page.now, back)) changedNow();
+}
+
+function changedNow() {
+  show();
+  keeping.changed(page.now);
+  redraw();
+}
 
 function show() {
-  const { settings } = now;
+  const photo = page.now;
+  const { settings } = photo;
   $("vividness").value = settings.vividness;
   $("temperature").value = settings.boldness;
   $("quality").checked = settings.quality === "best";
+  $("format").value = photo.format;
   document.querySelector("output[for=vividness]").value = `${Math.round(100 * settings.vividness)} %`;
   document.querySelector("output[for=temperature]").value = settings.boldness
     ? `${settings.boldness > 0 ? "+" : "−"}${Math.abs(Math.round(100 * settings.boldness))}`
@@ -218,213 +164,20 @@ function show() {
   });
   $("palette-file").textContent = settings.palette?.name || "none";
   $("palette-off").hidden = !settings.palette;
-  $("undo").disabled = !now.past.length;
-  $("redo").disabled = !now.future.length;
-  $("apply").hidden = $("download-all").hidden = photos.length < 2;
-  $("save-hints").hidden = !now.hints.length;
-  $("tip").hidden = !server.steers || now.hints.length > 0;
-  $("command").textContent = command(now);
-  view.drawMarks(now.hints, chosen);
-}
-
-function command(photo) {
-  const quote = (text) => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
-  const { settings } = photo;
-  const told = settingsOf(photo);
-  const stem = photo.name.replace(/\.[^.]*$/, "");
-  const words = ["colorizer", "colorize", quote(photo.name), "-o", quote(`${stem}-colored${photo.format}`)];
-  if (server.model) words.push("--model", quote(server.model));
-  if (told.vividness !== 1) words.push("--vividness", told.vividness);
-  if (told.temperature) words.push("--temperature", told.temperature);
-  if (settings.palette) words.push("--palette", quote(settings.palette.name));
-  if (told.quality === "best") words.push("--quality", "best");
-  if (photo.hints.length) words.push("--hints", quote(`${stem}-hints.json`));
-  if (told.variant) words.push("--variants", told.variant, `# writes ${told.variant} files; the last is this one`);
-  return words.join(" ");
-}
-
-function change(name, value, { settled = true } = {}) {
-  if (!changing) keep();
-  changing = !settled;
-  now.settings[name] = value;
-  show();
-  return draw();
-}
-let changing = false;
-
-// Hints ------------------------------------------------------------------------------------
-
-let dragging = false;
-let colored = null; // a canvas with the picture, for the color that a new hint starts from
-
-async function tap(place) {
-  if (!server.steers) return say(`The model ${server.model} takes no hints.`);
-  await begin({ at: place, color: await underneath(place) });
-}
-
-async function begin(hint) {
-  closePicker();
-  keep();
-  now.hints.push(hint);
-  fresh = true;
-  await choose(now.hints.length - 1);
-}
-
-async function underneath([x, y]) {
-  await $("after").decode().catch(() => {});
-  colored ||= document.createElement("canvas");
-  colored.width = colored.height = 1;
-  const image = $("after");
-  const pen = colored.getContext("2d", { willReadFrequently: true });
-  pen.drawImage(image, Math.floor(x * image.naturalWidth), Math.floor(y * image.naturalHeight), 1, 1, 0, 0, 1, 1);
-  return "#" + [...pen.getImageData(0, 0, 1, 1).data.slice(0, 3)].map((c) => c.toString(16).padStart(2, "0")).join("");
-}
-
-async function choose(number) {
-  chosen = number;
-  const photo = now;
-  const hint = photo.hints[number];
-  const place = hint.at || hint.stroke[Math.floor(hint.stroke.length / 2)];
-  show();
-  picker.open(color.lab(hint.color)[0], hint.color, view.toClient(place));
-  try {
-    const told = { settings: settingsOf(photo), x: place[0], y: place[1] };
-    const found = await withPhoto(photo, () => api.suggest(photo.id, told));
-    if (photo !== now || chosen !== number) return;
-    picker.setLightness(found.L);
-    picker.suggest(found.colors);
-    $("suggested").firstChild?.focus();
-  } catch (error) {
-    say(error.message);
-  }
-}
-
-function recolor(value, settled) {
-  if (chosen < 0) return;
-  if (!fresh && !changing) keep();
-  changing = !settled;
-  fresh = false;
-  dragging = !settled;
-  now.hints[chosen].color = value;
-  if (settled) picker.remember(value);
-  show();
-  draw();
-}
-
-function closePicker() {
-  if (!picker.isOpen()) return;
-  picker.close();
-  const number = chosen;
-  chosen = -1;
-  if (fresh && now) {
-    now.hints.splice(number, 1); // nothing was said
-    now.past.pop();
-  }
-  fresh = changing = dragging = false;
-  if (now) show();
-}
-
-function removeHint(number) {
-  if (fresh && number === chosen) return closePicker();
-  closePicker();
-  keep();
-  now.hints.splice(number, 1);
-  show();
-  draw();
-}
-
-function moveHint(number, to, first) {
-  if (first) {
-    closePicker();
-    keep();
-  }
-  dragging = true;
-  const hint = now.hints[number];
-  if (hint.at) hint.at = to;
-  else {
-    const [x, y] = [to[0] - hint.stroke[0][0], to[1] - hint.stroke[0][1]];
-    const inside = (value) => Math.min(1, Math.max(0, value));
-    hint.stroke = hint.stroke.map((place) => [inside(place[0] + x), inside(place[1] + y)]);
-  }
-  show();
-  draw();
-}
-
-let stroke = null;
-function drawStroke(path, done) {
-  if (!server.steers) return;
-  if (!done) {
-    view.drawMarks([...now.hints, { stroke: path, color: "#ffffff" }], -1);
-    return;
-  }
-  stroke = path.map((place) => [...place]);
-  underneath(stroke[Math.floor(stroke.length / 2)]).then((under) => begin({ stroke, color: under }));
-}
-
-// Downloads --------------------------------------------------------------------------------
-
-async function download(list) {
-  const bar = $("progress");
-  const [words, amount] = [bar.querySelector("span"), bar.querySelector("progress")];
-  const many = list.length > 1;
-  bar.hidden = false;
-  words.textContent = many ? `Coloring ${list.length} photos at full size…` : "Coloring at full size…";
-  amount.removeAttribute("value");
-  try {
-    for (const photo of list) await withPhoto(photo, () => api.gray(photo.id));
-    const wanted = list.map((photo) => ({ id: photo.id, ...toldOf(photo) }));
-    const notes = await api.download(wanted, $("format").value, (done, total) => {
-      if (total < 2) return;
-      amount.max = total;
-      amount.value = done;
-      words.textContent = `${done} of ${total} at full size…`;
-    });
-    for (const note of new Set(notes)) say(note, "note");
-  } catch (error) {
-    say(error.message);
-  }
-  bar.hidden = true;
-}
-
-function saveHints() {
-  const text = JSON.stringify(hintsOf(now), null, 1);
-  const address = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-  api.save(address, `${now.name.replace(/\.[^.]*$/, "")}-hints.json`);
-  setTimeout(() => URL.revokeObjectURL(address), 10000);
-}
-
-// The rest ---------------------------------------------------------------------------------
-
-function strip() {
-  $("strip").hidden = photos.length < 2;
-  $("strip").replaceChildren(
-    ...photos.map((photo) => {
-      const item = document.createElement("div");
-      item.className = "thumb";
-      item.setAttribute("aria-current", photo === now);
-      const button = document.createElement("button");
-      button.setAttribute("aria-label", photo.name);
-      button.title = photo.name;
-      const image = new Image();
-      image.alt = "";
-      image.src = photo.shownAt || photo.grayAt || "";
-      button.append(image);
-      button.onclick = () => photo !== now && open(photo);
-      const off = document.createElement("button");
-      off.className = "icon";
-      off.textContent = "×";
-      off.setAttribute("aria-label", `Remove ${photo.name}`);
-      off.onclick = () => remove(photo);
-      item.append(button, off);
-      return item;
-    }),
-  );
+  $("undo").disabled = !photo.past.length && !hints.isFresh();
+  $("redo").disabled = !photo.future.length;
+  $("save-hints").hidden = !hasHints(photo);
+  $("tip").hidden = !page.server.steers;
+  $("command").textContent = command(photo);
+  view.drawMarks(photo.hints, hints.chosenHint());
+  drawStrip();
 }
 
 function showNotes() {
-  const size = `${now.width.toLocaleString("en")} × ${now.height.toLocaleString("en")} pixels, ${now.bits} bits`;
+  const { name, width, height, bits, notes } = page.now;
+  const size = `${width.toLocaleString("en")} × ${height.toLocaleString("en")} pixels, ${bits} bits`;
   $("notes").replaceChildren(
-    ...[`${now.name}: ${size}`, ...now.notes].map((text) => {
+    ...[`${name}: ${size}`, ...notes].map((text) => {
       const item = document.createElement("li");
       item.textContent = text;
       return item;
@@ -432,95 +185,92 @@ function showNotes() {
   );
 }
 
-function say(text, kind = "") {
-  const message = document.createElement("div");
-  message.className = `message ${kind}`;
-  const words = document.createElement("span");
-  words.textContent = text;
-  const close = document.createElement("button");
-  close.className = "icon";
-  close.textContent = "×";
-  close.setAttribute("aria-label", "Close this message");
-  close.onclick = () => message.remove();
-  message.append(words, close);
-  $("messages").append(message);
-  setTimeout(() => message.remove(), 12000);
-}
-
-function busy(is, text = "") {
-  $("progress").hidden = !is;
-  $("progress").querySelector("span").textContent = text;
-  $("progress").querySelector("progress").removeAttribute("value");
-}
-
-function setTool(name) {
-  closePicker();
-  for (const button of document.querySelectorAll("[data-tool]"))
-    if (button.role === "radio") button.setAttribute("aria-checked", button.dataset.tool === name);
-  view.setTool(name);
-}
-
 async function setPalette(file) {
   try {
-    const told = await api.upload(file);
-    await change("palette", { id: told.id, name: told.name });
-    drawVariants();
+    const told = await api.upload(file, "palette");
+    drawing.palettes.set(told.id, file);
+    change("palette", { id: told.id, name: told.name }).then(drawing.drawVariants);
   } catch (error) {
-    say(error.message);
+    failed(error);
   }
 }
 
+// What is touched --------------------------------------------------------------------------
+
 for (const id of ["files", "files-too"])
   $(id).addEventListener("change", ({ target }) => {
-    add(target.files);
+    transfer.add([...target.files]);
     target.value = "";
   });
 $("palette").addEventListener("change", ({ target }) => {
   if (target.files[0]) setPalette(target.files[0]);
   target.value = "";
 });
-$("palette-off").onclick = () => change("palette", null).then(drawVariants);
+$("palette-off").onclick = () => change("palette", null).then(drawing.drawVariants);
 for (const [id, name] of [["vividness", "vividness"], ["temperature", "boldness"]]) {
   $(id).addEventListener("input", () => {
-    dragging = true;
+    stage.dragging = true;
     change(name, Number($(id).value), { settled: false });
   });
   $(id).addEventListener("change", () => {
-    dragging = changing = false;
-    draw().then(drawVariants);
+    stage.dragging = changing = false;
+    redraw();
   });
 }
 $("quality").addEventListener("change", () => change("quality", $("quality").checked ? "best" : "fast"));
 $("reset").onclick = () => {
-  closePicker();
-  keep();
-  Object.assign(now, { settings: { ...PLAIN }, hints: [] });
-  show();
-  draw().then(drawVariants);
+  hints.close();
+  keep(page.now);
+  reset(page.now);
+  changedNow();
 };
 $("apply").onclick = () => {
-  for (const photo of photos) if (photo !== now) {
-    photo.past.push(state(photo));
-    photo.settings = { ...now.settings };
-    photo.shownAt = null;
-  }
+  hints.close();
+  for (const photo of page.photos)
+    if (photo !== page.now) {
+      keep(photo);
+      photo.settings = { ...page.now.settings };
+      photo.shownAt = photo.thumbAt = null;
+      keeping.changed(photo);
+    }
   say("These settings, without the hints, are those of all photos now.", "note");
-  strip();
+  drawStrip();
+  drawing.drawThumbs(transfer.isSending);
 };
-$("download").onclick = () => download([now]);
-$("download-all").onclick = () => download(photos);
-$("save-hints").onclick = saveHints;
+$("remove-photo").onclick = () => remove(page.now);
+$("download").onclick = () => transfer.download([page.now]);
+$("download-all").onclick = () => transfer.download(page.photos);
+$("save-hints").onclick = () => transfer.saveHints(page.now);
 $("format").onchange = () => {
-  now.format = $("format").value;
+  page.now.format = $("format").value;
+  keeping.changed(page.now);
   show();
 };
-$("undo").onclick = undo;
-$("redo").onclick = redo;
+$("undo").onclick = () => go(true);
+$("redo").onclick = () => go(false);
 $("in").onclick = () => view.zoom(1.4);
 $("out").onclick = () => view.zoom(1 / 1.4);
 $("fit").onclick = view.fit;
-for (const button of document.querySelectorAll(".tools [data-tool]"))
-  button.onclick = () => setTool(button.dataset.tool);
+$("percent").onclick = view.zoomToOwn;
+$("bare").onclick = () => toggleMarks();
+$("help").onclick = () => $("keys").showModal();
+$("keys-close").onclick = () => $("keys").close();
+
+function toggleMarks() {
+  hints.close();
+  $("bare").setAttribute("aria-pressed", $("view").toggleAttribute("data-bare"));
+}
+
+const tools = [...document.querySelectorAll(".tools [data-tool]")];
+function setTool(name) {
+  hints.close();
+  for (const button of tools) {
+    button.setAttribute("aria-checked", button.dataset.tool === name);
+    button.tabIndex = button.dataset.tool === name ? 0 : -1;
+  }
+  view.setTool(name);
+}
+for (const button of tools) button.onclick = () => setTool(button.dataset.tool);
 
 for (let variant = 1; variant <= VARIANTS; variant++) {
   const button = document.createElement("button");
@@ -532,12 +282,21 @@ for (let variant = 1; variant <= VARIANTS; variant++) {
   };
   $("variants").append(button);
 }
-$("variants").addEventListener("keydown", (event) => {
-  const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-  if (!step || !now) return;
-  event.preventDefault();
-  $("variants").children[(now.settings.variant - 1 + step + VARIANTS) % VARIANTS].click();
-});
+
+// Arrows go round in a group of which one is chosen.
+function rove(group, members, now) {
+  group.addEventListener("keydown", (event) => {
+    const way = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!way || !page.now) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const next = members[(now() + way + members.length) % members.length];
+    next.click();
+    next.focus();
+  });
+}
+rove($("variants"), [...$("variants").children], () => page.now.settings.variant - 1);
+rove(tools[0].parentElement, tools, () => tools.findIndex((one) => one.getAttribute("aria-checked") === "true"));
 
 addEventListener("dragover", (event) => {
   event.preventDefault();
@@ -549,55 +308,107 @@ addEventListener("dragleave", (event) => {
 addEventListener("drop", (event) => {
   event.preventDefault();
   $("veil").hidden = true;
-  add(event.dataTransfer.files);
+  transfer.add([...event.dataTransfer.files]);
 });
 addEventListener("paste", (event) => {
-  if (event.clipboardData.files.length) add(event.clipboardData.files);
+  if (event.clipboardData.files.length) transfer.add([...event.clipboardData.files]);
 });
+
+const TOOLS = { p: "point", s: "stroke", e: "erase", m: "move" };
+const KEYS = {
+  "+": () => view.zoom(1.4),
+  "=": () => view.zoom(1.4),
+  "-": () => view.zoom(1 / 1.4),
+  0: () => view.fit(),
+  1: () => view.zoomToOwn(),
+  h: () => toggleMarks(),
+  o: () => view.hold(true),
+  "?": () => $("keys").showModal(),
+  ",": () => step(-1),
+  ".": () => step(1),
+};
+function step(by) {
+  const next = page.photos[page.photos.indexOf(page.now) + by];
+  if (next) open(next);
+}
 addEventListener("keydown", (event) => {
-  if (event.target.matches("input:not([type=range]):not([type=checkbox]), select") || !now) return;
-  const command = event.ctrlKey || event.metaKey;
+  if ($("keys").open || !page.now) return;
   const pressed = event.key.toLowerCase();
-  if (command && pressed === "z") event.shiftKey ? redo() : undo();
-  else if (command && pressed === "y") redo();
-  else if (command || event.altKey) return;
-  else if (pressed === "+" || pressed === "=") view.zoom(1.4);
-  else if (pressed === "-") view.zoom(1 / 1.4);
-  else if (pressed === "0") view.fit();
-  else if (pressed === "escape") closePicker();
-  else {
-    const tool = { p: "point", s: "stroke", e: "erase", m: "move" }[pressed];
-    if (!tool) return;
-    setTool(tool);
-  }
+  if (pressed === "escape") return hints.close();
+  if (event.target.matches("input:not([type=range]):not([type=checkbox]), select")) return;
+  const held = event.ctrlKey || event.metaKey;
+  if (held && pressed === "z") go(!event.shiftKey);
+  else if (held && pressed === "y") go(false);
+  else if (held || event.altKey) return;
+  else if (Object.hasOwn(KEYS, pressed)) KEYS[pressed]();
+  else if (Object.hasOwn(TOOLS, pressed)) setTool(TOOLS[pressed]);
+  else return;
   event.preventDefault();
 });
-addEventListener("pointerdown", (event) => {
-  if (picker.isOpen() && !event.target.closest("#picker, .mark, #handle")) {
-    swallowed = !!event.target.closest("#view");
-    closePicker();
-  } else swallowed = false;
-}, true);
-let swallowed = false;
+addEventListener("keyup", (event) => event.key.toLowerCase() === "o" && view.hold(false));
+addEventListener("blur", () => view.hold(false));
 
+let swallowed = false; // this touch only closes the picker, or only shows the photo without color
+addEventListener("pointerdown", (event) => {
+  swallowed = false;
+  if (!picker.isOpen() || event.target.closest("#picker, .mark, #handle, #undo")) return;
+  swallowed = hints.isFresh() && !!event.target.closest("#view");
+  hints.close();
+}, true);
+
+// Nothing is lost --------------------------------------------------------------------------
+
+addEventListener("beforeunload", (event) => {
+  if (keeping.isUnsaved() || transfer.isSending() || isWorking()) event.preventDefault();
+});
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) fetchPhotos().catch(() => {});
+});
+addEventListener("pageshow", (event) => event.persisted && fetchPhotos().catch(() => {}));
+setInterval(() => api.photos().catch(() => {}), HEARTBEAT);
+
+stage.failed = failed;
+stage.drawn = drawStrip;
+const marked = { show, draw: () => {
+  keeping.changed(page.now);
+  if (stage.dragging) drawing.draw();
+  else redraw();
+} };
+hints.start(marked);
+transfer.start({ added, changed: (photo) => {
+  keeping.changed(photo);
+  if (photo === page.now) changedNow();
+} });
 view.start({
-  tap: (place) => swallowed || tap(place),
-  stroke: drawStroke,
-  move: moveHint,
+  tap: (place) => swallowed || hints.tap(place),
+  stroke: hints.stroke,
+  move: hints.move,
   moved: () => {
-    dragging = false;
-    draw();
+    stage.dragging = false;
+    marked.draw();
   },
-  open: (number) => choose(number),
-  remove: removeHint,
+  open: hints.choose,
+  remove: hints.remove,
+  viewed: drawing.lookSoon,
+  pressed: () => swallowed,
 });
 picker.start({
-  choose: (value, settled) => recolor(value, settled),
-  close: closePicker,
-  remove: () => removeHint(chosen),
+  choose: hints.recolor,
+  close: hints.close,
+  keep: hints.keepAsItIs,
+  remove: () => hints.remove(),
 });
 
-server = await api.about();
-for (const part of document.querySelectorAll("[data-steers]")) part.hidden = !server.steers;
-$("format").replaceChildren(...Object.entries(server.formats).map(([end, name]) => new Option(name, end)));
+try {
+  page.server = await api.about();
+  for (const part of document.querySelectorAll("[data-steers]")) part.hidden = !page.server.steers;
+  $("format").replaceChildren(...Object.entries(page.server.formats).map(([end, name]) => new Option(name, end)));
+  for (const part of document.querySelectorAll(".local"))
+    part.textContent = page.server.local
+      ? "Photos stay on this machine."
+      : `Photos go to ${location.hostname} and nowhere else; on the way there they are not encrypted.`;
+  await fetchPhotos();
+} catch (error) {
+  failed(error);
+}
 document.body.dataset.ready = "";

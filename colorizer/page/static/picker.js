@@ -22,6 +22,7 @@ function read() {
 export function start(handlers) {
   acts = handlers;
   $("picker-close").onclick = () => acts.close();
+  $("as-it-is").onclick = () => acts.keep();
   $("neutral").onclick = () => take(color.hex(color.linear(lightness, 0, 0)), true);
   $("remove").onclick = () => acts.remove();
   $("hex").addEventListener("change", () => {
@@ -51,19 +52,17 @@ export function start(handlers) {
     const next = color.linear(lightness, a + way[0] * step, b + way[1] * step);
     if (color.fits(next)) take(color.hex(next), true);
   });
-  $("picker").addEventListener("keydown", (event) => {
-    if (event.key === "Escape") acts.close();
-  });
 }
 
 export const isOpen = () => !$("picker").hidden;
 
-export function open(L, chosen, [x, y]) {
+export function open(L, chosen, [x, y], isNew) {
   lightness = L;
   current = chosen;
   $("picker").hidden = false;
   $("suggested").replaceChildren();
   near = [x, y];
+  $("as-it-is").hidden = !isNew;
   fill($("recent"), recent.map((one) => color.at(L, one)));
   $("recent-row").hidden = !recent.length;
   show();

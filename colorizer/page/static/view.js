@@ -7,6 +7,9 @@ const handle = $("handle");
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
 let size = [1, 1]; // of the preview, in pixels
+let full = [1, 1]; // of the file
+let fitted = true; // the photo is fitted in, and stays so
+let last = [0, 0]; // of the view, in pixels
 let scale = 1;
 let [left, top] = [0, 0];
 let share = 0; // of the width that is shown gray
@@ -17,7 +20,7 @@ let gesture = null;
 
 export function start(handlers) {
   acts = handlers;
-  new ResizeObserver(fit).observe(view);
+  new ResizeObserver(resized).observe(view);
 }
 
 export function setTool(name) {
@@ -25,36 +28,92 @@ export function setTool(name) {
   view.dataset.tool = name;
 }
 
-export function show(width, height) {
-  if (size[0] !== width || size[1] !== height) {
-    size = [width, height];
-    paper.style.width = `${width}px`;
-    paper.style.height = `${height}px`;
-  }
+export function show({ shown, width, height }) {
+  size = shown;
+  full = [width, height];
+  paper.style.width = `${size[0]}px`;
+  paper.style.height = `${size[1]}px`;
   fit();
 }
 
 function smallest() {
-  return Math.min((view.clientWidth - 24) / size[0], (view.clientHeight - 24) / size[1]);
+  return Math.max(0.01, Math.min((view.clientWidth - 24) / size[0], (view.clientHeight - 24) / size[1]));
 }
 
 export function fit() {
-  scale = Math.max(0.01, smallest());
+  scale = smallest();
   left = (view.clientWidth - size[0] * scale) / 2;
   top = (view.clientHeight - size[1] * scale) / 2;
+  fitted = true;
   place();
 }
 
+// A phone is turned, or a strip appears: what was in the middle stays there.
+function resized() {
+  const now = [view.clientWidth, view.clientHeight];
+  if (fitted) fit();
+  else {
+    left += (now[0] - last[0]) / 2;
+    top += (now[1] - last[1]) / 2;
+    keepInView();
+    place();
+  }
+  last = now;
+}
+
+// Screen pixels that one pixel of the file takes; 1 is 100 %.
+const magnified = () => (scale * devicePixelRatio * size[0]) / full[0];
+const MOST = 16;
+
 export function zoom(factor, x = view.clientWidth / 2, y = view.clientHeight / 2) {
-  const next = clamp(scale * factor, Math.min(smallest(), 1), 16);
+  const most = (MOST * scale) / magnified();
+  const next = clamp(scale * factor, Math.min(smallest(), most / MOST), most);
   left = x - ((x - left) * next) / scale;
   top = y - ((y - top) * next) / scale;
   scale = next;
+  fitted = false;
   keepInView();
   place();
 }
 
+// 100 % and back.
+export function zoomToOwn() {
+  if (Math.abs(magnified() - 1) < 0.001) fit();
+  else zoom(1 / magnified());
+}
+
+// The file's own pixels --------------------------------------------------------------------
+
+// What of the file is in view, if the preview has too few pixels for it: its box, and how many
+// times smaller it can be shown.
+export function part() {
+  const ratio = full[0] / size[0];
+  const much = magnified();
+  if (ratio < 1.02 || much < 0.25 || scale * devicePixelRatio < 1.02) return null;
+  const shrink = clamp(Math.floor(1 / much + 0.01), 1, 8);
+  const box = view.getBoundingClientRect();
+  const [x0, y0] = within(toPlace(box.left, box.top));
+  const [x1, y1] = within(toPlace(box.right, box.bottom));
+  const low = [x0 * full[0], y0 * full[1]].map((value) => Math.floor(value / shrink) * shrink);
+  const high = [x1 * full[0], y1 * full[1]].map((value, i) => Math.min(full[i], Math.ceil(value / shrink) * shrink));
+  if (high[0] <= low[0] || high[1] <= low[1]) return null;
+  return { box: [...low, high[0] - low[0], high[1] - low[1]], shrink };
+}
+
+// Lays a picture of a part over the preview.
+export function placePart(image, { box, shrink }, pixels) {
+  const [across, down] = [size[0] / full[0], size[1] / full[1]];
+  image.style.left = `${box[0] * across}px`;
+  image.style.top = `${box[1] * down}px`;
+  image.style.width = `${pixels[0] * shrink * across}px`;
+  image.style.height = `${pixels[1] * shrink * down}px`;
+  image.hidden = false;
+}
+
+export const isGraySeen = () => share > 0 || held;
+
 function pan(x, y) {
+  fitted = false;
   left += x;
   top += y;
   keepInView();
@@ -70,17 +129,28 @@ function keepInView() {
 function place() {
   paper.style.transform = `translate(${left}px, ${top}px) scale(${scale})`;
   paper.style.setProperty("--back", 1 / scale);
+  view.toggleAttribute("data-large", magnified() >= 2);
+  $("percent").textContent = `${Math.round(100 * magnified())} %`;
   compare(share);
 }
 
 export function compare(value) {
   share = clamp(value, 0, 1);
-  $("before").style.clipPath = `inset(0 ${100 * (1 - share)}% 0 0)`;
+  $("gray").style.clipPath = held ? "none" : `inset(0 ${100 * (1 - share)}% 0 0)`;
+  acts.viewed?.();
   const x = clamp(left + size[0] * scale * share, 2, view.clientWidth - 2);
   $("divider").style.left = `${x}px`;
   handle.style.left = `${clamp(x, 23, view.clientWidth - 23) - x - 22}px`; // never out of sight
   handle.setAttribute("aria-valuenow", Math.round(100 * share));
   handle.setAttribute("aria-valuetext", `${Math.round(100 * share)} % shown gray`);
+}
+
+let held = false; // the photo without color is shown as long as something is pressed
+export function hold(is) {
+  if (held === is) return;
+  held = is;
+  view.toggleAttribute("data-held", is);
+  compare(share);
 }
 
 // Client coordinates -> place in the photo, 0..1; may lie outside.
@@ -121,6 +191,8 @@ export function drawMarks(hints, chosen) {
   strokes.replaceChildren(...hints.filter((hint) => hint.stroke).flatMap(drawStroke));
 }
 
+export const markOf = (number) => $("marks").children[number];
+
 function drawStroke(hint) {
   return [
     ["rgb(0 0 0 / .6)", 8],
@@ -153,16 +225,16 @@ function newMark() {
       acts.move(own(), to, !moved);
       moved = true;
     };
-    const end = () => {
+    const ended = () => {
       mark.removeEventListener("pointermove", move);
-      mark.removeEventListener("pointerup", end);
-      mark.removeEventListener("pointercancel", end);
+      mark.removeEventListener("pointerup", ended);
+      mark.removeEventListener("pointercancel", ended);
       if (moved) acts.moved(own());
       else acts.open(own());
     };
     mark.addEventListener("pointermove", move);
-    mark.addEventListener("pointerup", end);
-    mark.addEventListener("pointercancel", end);
+    mark.addEventListener("pointerup", ended);
+    mark.addEventListener("pointercancel", ended);
   });
   mark.addEventListener("keydown", (event) => {
     const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
@@ -189,18 +261,26 @@ view.addEventListener("pointerdown", (event) => {
   view.setPointerCapture(event.pointerId);
   touches.set(event.pointerId, [event.clientX, event.clientY]);
   if (touches.size === 2) {
+    hold(false);
     gesture = { kind: "pinch" };
     return;
   }
-  const place = toPlace(event.clientX, event.clientY);
-  const draws = tool === "stroke" && event.button === 0 && inside(place);
+  const at = toPlace(event.clientX, event.clientY);
+  const draws = tool === "stroke" && event.button === 0 && inside(at);
   gesture = {
     kind: draws ? "stroke" : "press",
     from: [event.clientX, event.clientY],
-    path: [place],
+    path: [at],
     far: false,
     middle: event.button === 1,
   };
+  const pressed = gesture;
+  if (!draws && inside(at))
+    setTimeout(() => {
+      if (gesture !== pressed || pressed.far || acts.pressed?.()) return;
+      pressed.kind = "hold";
+      hold(true);
+    }, 450);
 });
 
 view.addEventListener("pointermove", (event) => {
@@ -218,8 +298,8 @@ view.addEventListener("pointermove", (event) => {
   } else {
     gesture.far ||= Math.hypot(now[0] - gesture.from[0], now[1] - gesture.from[1]) > 6;
     if (gesture.kind === "stroke" && gesture.far) {
-      const last = toClient(gesture.path.at(-1));
-      if (Math.hypot(now[0] - last[0], now[1] - last[1]) > 5) {
+      const [x, y] = toClient(gesture.path.at(-1));
+      if (Math.hypot(now[0] - x, now[1] - y) > 5) {
         gesture.path.push(within(toPlace(...now)));
         acts.stroke(gesture.path, false);
       }
@@ -232,6 +312,7 @@ function end(event) {
   if (!touches.delete(event.pointerId) || !gesture) return;
   const done = gesture;
   if (touches.size === 0) gesture = null;
+  if (done.kind === "hold") return hold(false);
   if (done.kind === "pinch" || event.type === "pointercancel") return;
   if (done.kind === "stroke" && done.path.length > 1) acts.stroke(done.path, true);
   else if (!done.far && !done.middle && tool !== "move" && inside(done.path[0])) {

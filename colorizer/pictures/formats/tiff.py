@@ -104,6 +104,8 @@ class Tiff(Format):
         for number, page in enumerate(pages):
             bare = output.aside() if number else output.file
             image = page.image if page.further is None else page.image.bandjoin(page.further)
+            if image.format == "ushort":  # whose grain LZW makes longer than it is
+                options["compression"] = "deflate"
             render(image, "tiffsave", bare, output.threads, **options)
             _embed(bare, page)
             if number:

@@ -1,0 +1,141 @@
+// A photo as the page has it: its settings, its hints, and the way back.
+
+const PLAIN = { vividness: 1, boldness: 0, variant: 1, quality: "fast", palette: null };
+const MOST_STEPS = 100;
+const MOST_KEPT = 200_000; // characters that the server keeps of one
+
+export const page = {
+  server: { steers: false, temperature: 1, formats: {}, most: Infinity },
+  photos: [],
+  now: null, // the photo on the stage
+};
+
+export function create(told, file = null) {
+  const photo = { ...told, file, settings: { ...PLAIN }, hints: [], unseen: [], past: [], future: [] };
+  photo.format = formatOf(photo);
+  if (told.state) read(photo, told.state);
+  return photo;
+}
+
+function formatOf({ name, bits }) {
+  const end = name.split(".").pop().toLowerCase();
+  const own = { tif: ".tif", tiff: ".tif", png: ".png", webp: ".webp", avif: ".avif" }[end];
+  return own || (bits > 8 ? ".tif" : ".jpg");
+}
+
+export const stemOf = (name) => name.replace(/\.[^.]*$/, "");
+
+// What the engine is told ------------------------------------------------------------------
+
+const renewed = new Map(); // palettes that were sent again: id -> id
+export const renewPalette = (old, id) => renewed.set(old, id);
+export function paletteOf({ settings }) {
+  let id = settings.palette?.id;
+  while (renewed.has(id)) id = renewed.get(id);
+  return id;
+}
+
+export function settingsOf(photo) {
+  const { vividness, boldness, variant, quality } = photo.settings;
+  const told = { vividness, quality };
+  if (!page.server.steers) return told;
+  if (boldness) told.temperature = temperatureOf(boldness);
+  if (variant > 1) told.variant = variant;
+  if (photo.settings.palette) told.palette = paletteOf(photo);
+  return told;
+}
+
+const temperatureOf = (boldness) =>
+  Number(Math.min(10, Math.max(0.02, page.server.temperature * 4 ** -boldness)).toFixed(3));
+
+const round = (value) => Number(value.toFixed(5));
+
+export const hintsOf = (photo) => ({
+  version: 1,
+  hints: [
+    ...photo.hints.map((hint) =>
+      hint.at
+        ? { at: hint.at.map(round), color: hint.color }
+        : { stroke: hint.stroke.map((place) => place.map(round)), color: hint.color },
+    ),
+    ...photo.unseen,
+  ],
+});
+
+export const hasHints = (photo) => photo.hints.length + photo.unseen.length > 0;
+
+export const toldOf = (photo) => ({
+  settings: settingsOf(photo),
+  hints: hasHints(photo) ? hintsOf(photo) : null,
+});
+
+// The hints of a file: those that the page shows, and the others, which it keeps as they are.
+export function readHints(text) {
+  const found = JSON.parse(text);
+  const list = Array.isArray(found) ? found : found.hints;
+  if (!Array.isArray(list)) throw new Error("there is no list of hints");
+  const isSeen = (hint) => hint.color && (hint.at || hint.stroke) && (hint.page || 1) === 1;
+  const seen = list.filter(isSeen).map(({ at, stroke, color }) => ({ ...(at ? { at } : { stroke }), color: color.toLowerCase() }));
+  return { hints: seen, unseen: list.filter((hint) => !isSeen(hint)) };
+}
+
+export function command(photo) {
+  const quote = (text) => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+  const told = settingsOf(photo);
+  const stem = stemOf(photo.name);
+  const words = ["colorizer", "colorize", quote(photo.name), "-o", quote(`${stem}-colored${photo.format}`)];
+  if (page.server.model) words.push("--model", quote(page.server.model));
+  if (told.vividness !== 1) words.push("--vividness", told.vividness);
+  if (told.temperature) words.push("--temperature", told.temperature);
+  if (photo.settings.palette) words.push("--palette", quote(photo.settings.palette.name));
+  if (told.quality === "best") words.push("--quality", "best");
+  if (hasHints(photo)) words.push("--hints", quote(`${stem}-hints.json`));
+  if (told.variant) words.push("--variants", told.variant, `# writes ${told.variant} files; the last is this one`);
+  return words.join(" ");
+}
+
+// Changes, and back ------------------------------------------------------------------------
+
+export const state = ({ settings, hints, unseen }) => JSON.stringify([settings, hints, unseen]);
+
+// Before a change; `before` if it has begun already.
+export function keep(photo, before = state(photo)) {
+  if (photo.past.at(-1) !== before) photo.past.push(before);
+  if (photo.past.length > MOST_STEPS) photo.past.shift();
+  photo.future = [];
+}
+
+// One step back, or forth; whether there was one.
+export function travel(photo, back) {
+  const [from, to] = back ? [photo.past, photo.future] : [photo.future, photo.past];
+  const current = state(photo);
+  while (from.length) {
+    const next = from.pop();
+    if (next === current) continue;
+    to.push(current);
+    [photo.settings, photo.hints, photo.unseen] = JSON.parse(next);
+    return true;
+  }
+  return false;
+}
+
+export function reset(photo) {
+  Object.assign(photo, { settings: { ...PLAIN }, hints: [], unseen: [] });
+}
+
+// What the server keeps, and how it comes back.
+export function write(photo) {
+  const { settings, hints, unseen, format } = photo;
+  let { past, future } = photo;
+  for (;;) {
+    const text = JSON.stringify({ settings, hints, unseen, format, past, future });
+    if (text.length <= MOST_KEPT || !(past.length + future.length)) return text;
+    past = past.slice(Math.ceil(past.length / 2));
+    future = [];
+  }
+}
+
+export function read(photo, text) {
+  const told = JSON.parse(text);
+  Object.assign(photo, told, { settings: { ...PLAIN, ...told.settings } });
+}
