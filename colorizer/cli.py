@@ -10,7 +10,6 @@ from typing import Any
 
 from jsonargparse import Namespace
 
-from colorizer import __version__
 from colorizer.config import Settings
 from colorizer.errors import UsageError
 from colorizer.extras import training_side
@@ -26,6 +25,7 @@ from colorizer.options import (
     ServeOptions,
 )
 from colorizer.parser import Parser, answer
+from colorizer.version import __version__
 
 __all__ = ["main"]
 

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from colorizer import __version__
 from colorizer.errors import UsageError
 from colorizer.inference.compose import compose
 from colorizer.inference.network import working_size
 from colorizer.inference.predict import predict_uncertainty
 from colorizer.inference.steered import SteeredModel
+from colorizer.inference.suggest import colors_at
 from colorizer.options import DEFAULT_MODEL
 from colorizer.pictures import header as pictures
 from colorizer.pictures.header import Picture, Source
 from colorizer.pictures.lightness import lightness, split_alpha
 from colorizer.pictures.mark import SYSTEM
 from colorizer.pictures.resize import enlarge
+from colorizer.support.forked import check_not_forked
+from colorizer.version import __version__
 
 if TYPE_CHECKING:
     import pyvips
@@ -33,6 +35,8 @@ class Colorizer(SteeredModel):
 
     Args:
         model: name of a shipped model, or path of a model folder.
+        network: what predicts instead of the model's own graph, such as a `Network` that runs
+            elsewhere; `model` is then not looked at.
         options: as `ColorizeOptions` has them, by name.
 
     Attributes:
@@ -150,6 +154,7 @@ class Colorizer(SteeredModel):
 
     def _read(self, source: Source | Picture, notes: list[str]) -> Picture:
         """The header of a picture; with what to tell of it."""
+        check_not_forked()
         picture = pictures.read(source, self.options.max_pixels)
         notes += picture.notes
         if self.options.salvage:
@@ -173,9 +178,8 @@ class Colorizer(SteeredModel):
             UsageError: a place outside; a model that predicts no distribution.
             ColorizerError: as for `colorize`.
         """
-        from colorizer.inference.preview import Preview
-
-        return Preview(source, self.options.max_pixels).suggest(self, x, y, n)
+        picture = self._read(source, [])
+        return colors_at(self, picture, lambda s: pictures.thumbnail(picture, 0, s)[0], x, y, n)
 
     def _colored_pages(
         self, picture: Picture, path: Path, notes: list[str]
