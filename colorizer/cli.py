@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import Namespace
+from jsonargparse import ActionConfigFile, Namespace
 
-from colorizer.config import Settings
+from colorizer.config import Settings, recipe
 from colorizer.errors import UsageError
 from colorizer.extras import training_side
 from colorizer.options import (
@@ -45,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(parser: Parser, argv: Sequence[str] | None) -> int:
     args = parser.parse_args(argv)
+    if args.verb == "train":  # of which what was said counts too, apart from the defaults
+        return _train(args.train, parser.parse_args(argv, defaults=False).train)
     return _VERBS[args.verb][1](args[args.verb])
 
 
@@ -98,6 +100,7 @@ def _colorize(args: Namespace) -> int:
     if pipe.is_piped(args.paths, args.output):
         if args.uncertainty or folder.variants > 1:
             raise UsageError("a picture of a pipe becomes one; leave out --uncertainty, --variants")
+        folder.only(("format", "overwrite"), "a picture of a pipe")
         colorizer = Colorizer(args.model, **vars(options))
         (path,) = args.paths
         _print_notes(pipe.pipe(path, args.output, colorizer, folder.format, folder.overwrite))
@@ -197,22 +200,36 @@ def _video(args: Namespace) -> int:
 
 def _train_parser() -> Parser:
     parser = Parser(description="train a model on a folder of photos or tar shards")
-    parser.add_argument("--config", action="config", help="a YAML file of settings")
+    parser.add_argument(
+        "--config", action=_Recipe, help="a YAML file of settings, or a recipe: base, flagship"
+    )
     parser.add_argument(
         "--resume",
         type=str | None,
         metavar="RUN",
-        help="go on with this run folder, under its own settings, from its newest checkpoint",
+        help="go on with this run folder, under its own settings, from its newest checkpoint; what"
+        " shapes neither weights nor data may be changed, such as trainer.epochs",
     )
     parser.add_class_arguments(Settings, skip={"inference"})
     return parser
 
 
-def _train(args: Namespace) -> int:
+class _Recipe(ActionConfigFile):
+    """A file of settings, or the name of one that ships."""
+
+    def __call__(self, parser: Any, cfg: Any, values: Any, option_string: Any = None) -> None:
+        super().__call__(parser, cfg, str(recipe(values)), option_string)
+
+
+def _train(args: Namespace, given: Namespace) -> int:
     training = training_side("colorizer.training")
+    if args.resume is not None:
+        changes = {k: v for k, v in given.as_dict().items() if k not in ("config", "resume")}
+        training.train(Settings(), resume=args.resume, changes=changes)
+        return 0
     chosen = _train_parser().instantiate(args).as_dict()
     settings = Settings(**{k: v for k, v in chosen.items() if k not in ("config", "resume")})
-    training.train(settings, resume=args.resume)
+    training.train(settings)
     return 0
 
 
@@ -417,7 +434,7 @@ def _list(args: Namespace) -> int:
     return 0
 
 
-_VERBS: dict[str, tuple[Callable[[], Parser], Callable[[Namespace], int]]] = {
+_VERBS: dict[str, tuple[Callable[[], Parser], Callable[..., int]]] = {
     "colorize": (_colorize_parser, _colorize),
     "serve": (_serve_parser, _serve),
     "video": (_video_parser, _video),

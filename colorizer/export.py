@@ -65,19 +65,56 @@ def export(
     """
     folder = Path(folder)
     model = rounded(model, weights_dtype)
-    config = {
-        "model": model.config,
-        "inference": {"size": size} | model.head.options(),
-        "training": dict(settings),
-    }
     try:
-        with writing(folder, config, extra_files) as work:
+        with writing(folder, _config(model, size, settings), extra_files) as work:
             _save_weights(model, work / WEIGHTS, weights_dtype)
             _save_graph(model, work)
             _check_parity(model, work / GRAPH, tolerance)
     except OSError as error:
         raise ColorizerError(f"cannot write the model folder {folder}: {error}") from error
     return folder
+
+
+def check_exportable(model: ColorModel) -> None:
+    """Trace a model, as `export` will: before hours of training, not after them.
+
+    Raises: ColorizerError: torch cannot export it.
+    """
+    _traced_graph(Graph(rounded(model, "float32")).eval())
+
+
+def save_without_graph(
+    model: ColorModel,
+    folder: str | Path,
+    *,
+    settings: Mapping[str, Any],
+    size: int,
+    extra_files: Mapping[str, str],
+) -> Path:
+    """Write weights, config.yaml and files as `export`, where the graph cannot be had.
+
+    Raises: ColorizerError: as `export`.
+    """
+    folder = Path(folder)
+    model = rounded(model, "float32")
+    try:
+        with writing(folder, _config(model, size, settings), extra_files) as work:
+            _save_weights(model, work / WEIGHTS, "float32")
+        (folder / GRAPH).unlink(missing_ok=True)  # of other weights
+    except OSError as error:
+        raise ColorizerError(f"cannot write {folder}: {error}") from error
+    return folder
+
+
+def _config(model: ColorModel, size: int, settings: Mapping[str, Any]) -> dict[str, Any]:
+    parts = {type(part).__module__ for part in (model, model.head)}
+    others = sorted(name for name in parts if name.partition(".")[0] != "colorizer")
+    return {
+        "model": model.config,
+        **({"plugins": others} if others else {}),
+        "inference": {"size": size} | model.head.options(),
+        "training": dict(settings),
+    }
 
 
 class Graph(nn.Module):
@@ -132,23 +169,7 @@ def _save_graph(model: ColorModel, work: Path) -> None:
     """Trace the model to model.onnx, its weights pointing into weights.safetensors."""
     network = Graph(model).eval()
     inputs = network.inputs
-    batch, height, width = (torch.export.Dim(name) for name in "NHW")
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # the exporter's own deprecations
-        proto = traced(
-            network,
-            (torch.full((2, 1, 61, 83), 50.0),),
-            kwargs={"controls": inputs},
-            dynamo=True,
-            optimize=False,  # keeps each initializer equal to its tensor in the state dict
-            verbose=False,
-            input_names=["L", *inputs],
-            output_names=network.outputs,
-            dynamic_shapes={
-                "L": {0: batch, 2: height, 3: width},
-                "controls": dict.fromkeys(inputs),
-            },
-        )
+    proto = _traced_graph(network)
     graph = proto.graph
     _point_into(graph, work / WEIGHTS)
     for output in graph.output:
@@ -162,6 +183,28 @@ def _save_graph(model: ColorModel, work: Path) -> None:
     onnx.helper.set_model_props(proto, {BAKED: json.dumps(baked)})
     proto.ir_version = min(proto.ir_version, IR_VERSION)
     (work / GRAPH).write_bytes(proto.SerializeToString())
+
+
+def _traced_graph(network: Graph) -> onnx.ModelProto:
+    """The graph of a model folder, its weights inside, batch, height and width left open."""
+    inputs = network.inputs
+    batch, height, width = (torch.export.Dim(name) for name in "NHW")
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations
+        return traced(
+            network,
+            (torch.full((2, 1, 61, 83), 50.0),),
+            kwargs={"controls": inputs},
+            dynamo=True,
+            optimize=False,  # keeps each initializer equal to its tensor in the state dict
+            verbose=False,
+            input_names=["L", *inputs],
+            output_names=network.outputs,
+            dynamic_shapes={
+                "L": {0: batch, 2: height, 3: width},
+                "controls": dict.fromkeys(inputs),
+            },
+        )
 
 
 def traced(*args: Any, **options: Any) -> onnx.ModelProto:

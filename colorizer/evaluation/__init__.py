@@ -50,6 +50,8 @@ def evaluate(
     if is_film(data, wanted.metrics):
         from colorizer.evaluation.film import evaluate_film
 
+        wanted.only(("metrics", "size", "quality", "limit"), "a film")
+
         return evaluate_film(models, data, None if report is None else _make(Path(report)), wanted)
     protocol = wanted.protocol
     check_protocol(protocol)

@@ -120,10 +120,14 @@ def test_a_folder_whose_files_cannot_all_be_replaced_is_as_it_was(
             raise PermissionError("in use")
         return plain(self, target)
 
-    with pytest.raises(PermissionError), whole_folder(folder, last="mark") as work:
-        for name in ("a", "b", "c", "mark"):
-            (work / name).write_text(f"new {name}")
-        monkeypatch.setattr(type(folder), move, refuse)
+    def fill():
+        with whole_folder(folder, last="mark") as work:
+            for name in ("a", "b", "c", "mark"):
+                (work / name).write_text(f"new {name}")
+            monkeypatch.setattr(type(folder), move, refuse)
+
+    with pytest.raises(PermissionError):
+        fill()
     monkeypatch.undo()
     assert {p.name: p.read_text() for p in folder.iterdir()} == {
         name: f"old {name}" for name in ("a", "b", "mark")
