@@ -13,6 +13,7 @@ from jsonargparse import ActionConfigFile, Namespace
 from colorizer.config import Settings, recipe
 from colorizer.errors import UsageError
 from colorizer.extras import training_side
+from colorizer.model_folder import shipped_models
 from colorizer.options import (
     DEFAULT_MODEL,
     CalibrateOptions,
@@ -25,6 +26,7 @@ from colorizer.options import (
     ServeOptions,
 )
 from colorizer.parser import Parser, answer
+from colorizer.support.plugins import load_plugins
 from colorizer.version import __version__
 
 __all__ = ["main"]
@@ -269,6 +271,20 @@ def _prepare(args: Namespace) -> int:
     return result.status
 
 
+def _add_plugins(parser: Parser) -> None:
+    parser.add_argument(
+        "--plugins",
+        type=list[str] | None,
+        metavar="[MODULE,...]",
+        help="modules, or .py files, of your own to import first: what they register can be named",
+    )
+
+
+def _load_plugins(args: Namespace) -> None:
+    if args.plugins:
+        load_plugins(args.plugins)
+
+
 def _export_parser() -> Parser:
     parser = Parser(
         description="turn a trained state dict into a model folder, change one's defaults, or make "
@@ -304,18 +320,25 @@ def _export_parser() -> Parser:
         metavar="HxW",
         help="of OUT.onnx: one fixed size in pixels, such as 256x256",
     )
+    parser.add_argument(
+        "--simple",
+        action="store_true",
+        help="of OUT.onnx: lightness alone goes in, chroma alone comes out, at its defaults",
+    )
+    _add_plugins(parser)
     return parser
 
 
 def _export(args: Namespace) -> int:
     weights = training_side("colorizer.weights")
-    ours, others = ("size", "temperature", "moderation", "gain"), ("opset", "static")
+    _load_plugins(args)
+    ours, others = ("size", "temperature", "moderation", "gain"), ("opset", "static", "simple")
     portable = args.out.endswith(".onnx")
     names, foreign = (others, ours) if portable else (ours, others)
-    if given := [f"--{name}" for name in foreign if args[name] is not None]:
+    if given := [f"--{name}" for name in foreign if args[name] not in (None, False)]:
         kind = "of a model folder" if portable else "of OUT.onnx, a graph for other runtimes"
         raise UsageError(f"{' and '.join(given)}: options {kind}, but OUT is {args.out}")
-    options = {name: args[name] for name in names if args[name] is not None}
+    options = {name: args[name] for name in names if args[name] not in (None, False)}
     make = weights.export_portable if portable else weights.export_weights
     print(make(args.source, args.out, model=args.model, **options))
     return 0
@@ -341,11 +364,13 @@ def _average_parser() -> Parser:
         metavar="[X,...]",
         help="of each model, which sum to 1 (default: all equal)",
     )
+    _add_plugins(parser)
     return parser
 
 
 def _average(args: Namespace) -> int:
     weights = training_side("colorizer.weights")
+    _load_plugins(args)
     print(weights.average_weights(args.models, args.output, shares=args.shares))
     return 0
 
@@ -361,11 +386,13 @@ def _calibrate_parser() -> Parser:
         "-o", "--output", metavar="OUT", type=str | None, help="another model folder to write"
     )
     CalibrateOptions.add_flags(parser)
+    _add_plugins(parser)
     return parser
 
 
 def _calibrate(args: Namespace) -> int:
     calibration = training_side("colorizer.evaluation.calibration")
+    _load_plugins(args)
     options = vars(CalibrateOptions.of_flags(vars(args)))
     result = calibration.calibrate(args.model, args.data, args.output, **options)
     _print_notes(result.notes)
@@ -395,11 +422,13 @@ def _evaluate_parser() -> Parser:
         help="folder for report.html, report.json, pictures.csv and sheet.jpg",
     )
     EvaluateOptions.add_flags(parser)
+    _add_plugins(parser)
     return parser
 
 
 def _evaluate(args: Namespace) -> int:
     evaluation = training_side("colorizer.evaluation")
+    _load_plugins(args)
     options = vars(EvaluateOptions.of_flags(vars(args)))
     result = evaluation.evaluate(args.model, args.data, args.report, **options)
     _print_notes(result["notes"])
@@ -424,13 +453,17 @@ def _report(args: Namespace) -> int:
 
 def _list_parser() -> Parser:
     parser = Parser(description="list the names that the factories know")
-    parser.add_argument("what", choices=["models", "losses", "metrics"])
+    parser.add_argument("what", choices=["models", "heads", "losses", "metrics"])
+    _add_plugins(parser)
     return parser
 
 
 def _list(args: Namespace) -> int:
-    names = getattr(training_side(f"colorizer.{args.what}"), f"list_{args.what}")()
-    print("\n".join(names))
+    _load_plugins(args)
+    room = "models" if args.what == "heads" else args.what
+    names = getattr(training_side(f"colorizer.{room}"), f"list_{args.what}")()
+    ships = shipped_models() if args.what == "models" else []
+    print("\n".join(f"{name}  (weights ship)" if name in ships else name for name in names))
     return 0
 
 

@@ -142,6 +142,48 @@ class Graph(nn.Module):
         return tuple(self.named(L, controls).values())
 
 
+def contract(network: "Graph", size: tuple[int, int] | None = None) -> dict[str, str]:
+    """What a graph takes and gives, for its own metadata: name -> JSON, see docs/models.md."""
+    stride = network.model.head.stride
+    inputs: dict[str, Any] = {
+        "L": {
+            "shape": ["N", 1, "H", "W"] if size is None else [1, 1, *size],
+            "range": [0, 100],
+            "about": "CIE Lab lightness (D65), float32; sides that 32 divides are colored as they "
+            "are, others are padded by reflection",
+        }
+    }
+    for name, value in network.inputs.items():
+        inputs[name] = {"shape": list(value.shape), **CONTROLS.get(name, {})}
+        # What changes nothing: of a vector of equal values, that value.
+        inputs[name]["default"] = (
+            value.flatten().tolist() if value.unique().numel() > 1 else float(value.flatten()[0])
+        )
+    outputs = {name: {"stride": stride, **OUTPUTS.get(name, {})} for name in network.outputs}
+    return {
+        "colorizer.inputs": json.dumps(inputs),
+        "colorizer.outputs": json.dumps(outputs),
+    }
+
+
+CONTROLS: dict[str, dict[str, Any]] = {
+    "temperature": {
+        "range": "above 0",
+        "about": "of the annealed mean: 1 is the mean, towards 0 the most likely color",
+    },
+    "prior": {
+        "range": "0 and more",
+        "about": "a factor on the probability of each color bin; ones change nothing",
+    },
+}
+OUTPUTS: dict[str, dict[str, Any]] = {
+    "ab": {"about": "CIE Lab chroma a, b (N, 2, h, w), Lab units, one for stride x stride pixels"},
+    "uncertainty": {"range": [0, 1], "about": "entropy of the distribution, as a share"},
+    "logits": {"about": "scores of the color bins, before moderation, prior and temperature"},
+    "features": {"about": "the decoder's last map, which hints and suggestions read"},
+}
+
+
 def rounded(model: ColorModel, dtype: str) -> ColorModel:
     """A copy on the processor, in evaluation mode, whose parameters are what will be stored."""
     model = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
@@ -180,7 +222,7 @@ def _save_graph(model: ColorModel, work: Path) -> None:
         del node.metadata_props[:]
         node.doc_string = ""
     baked = {name: value for name, value in model.head.options().items() if name not in inputs}
-    onnx.helper.set_model_props(proto, {BAKED: json.dumps(baked)})
+    onnx.helper.set_model_props(proto, {BAKED: json.dumps(baked), **contract(network)})
     proto.ir_version = min(proto.ir_version, IR_VERSION)
     (work / GRAPH).write_bytes(proto.SerializeToString())
 

@@ -175,13 +175,14 @@ def export_portable(
     model: Mapping[str, Any] | None = None,
     opset: int = 18,
     static: str | None = None,
+    simple: bool = False,
 ) -> Path:
     """Make one ONNX file for other runtimes of a state dict or a model folder.
 
     Args:
         source, model: as in `export_weights`.
         path: the file, ending in .onnx.
-        opset: see `export_graph`.
+        opset, simple: see `export_graph`.
         static: HEIGHTxWIDTH in pixels, such as 256x256; None leaves sizes open.
 
     Raises:
@@ -195,7 +196,8 @@ def export_portable(
         if match is None:
             raise UsageError(f"static is {static!r}; accepted is HEIGHTxWIDTH, such as 256x256")
         size = (int(match[1]), int(match[2]))
-    return export_graph(_network_of(source, model)[0], path, opset=opset, static=size)
+    network = _network_of(source, model)[0]
+    return export_graph(network, path, opset=opset, static=size, simple=simple)
 
 
 def _network_of(

@@ -339,6 +339,11 @@ def _degradation(data: DataSettings) -> Degradation | None:
 
 def _check_adversarial(loss: WeightedSum, settings: Settings) -> None:
     t = settings.trainer
+    if loss.adversaries and t.max_steps is not None:
+        raise UsageError(
+            "trainer.max_steps counts the steps of one optimizer, and a loss with a discriminator "
+            "has several: say trainer.epochs"
+        )
     if loss.adversaries and (t.accumulate > 1 or t.precision == "16-mixed"):
         raise UsageError(
             "a loss with a discriminator (adversarial) steps an optimizer of its own: it needs "

@@ -154,6 +154,8 @@ class ColorTask(LightningModule):
 
     def on_train_batch_end(self, outputs: Any, rgb: Tensor, batch_index: int) -> None:
         self.check_finite()
+        if 0 < self.trainer.max_steps <= self.trainer.global_step:
+            self.trainer.should_stop = True  # which lets the epoch end whole, validation too
 
     def on_train_epoch_end(self) -> None:
         self.check_finite(wait=True)  # sync: once an epoch; later it would be called the next one's
