@@ -61,7 +61,8 @@ def evaluate(
     folder = None if report is None else _make(Path(report))
     rows = contenders(models, wanted.size, device, wanted.quality)
     photos = evenly_spread(find_photos(data, notes=notes), wanted.limit)
-    measured = measure(photos, rows, chosen, protocol, device)
+    drift = wanted.metrics is None or "stability" in wanted.metrics
+    measured = measure(photos, rows, chosen, protocol, device, drift)
     result = summarize(
         measured, rows, chosen, data=data, protocol=protocol, device=device, notes=notes
     )
@@ -100,6 +101,8 @@ def _create(
     found: dict[str, ColorMetric] = {}
     notes = []
     for name in dict.fromkeys(measured_by_default() if names is None else names):
+        if name == "stability":  # which is no metric of a picture: it colors anew
+            continue
         options = {
             key: weights[key]
             for key in inspect.signature(METRICS[name]).parameters
