@@ -467,6 +467,29 @@ def _list(args: Namespace) -> int:
     return 0
 
 
+def _runs_parser() -> Parser:
+    parser = Parser(description="show the runs of a folder: what differs, and how each ended")
+    parser.add_argument("folder", metavar="DIR", help="of run folders, such as runs/")
+    parser.add_argument(
+        "--sort", default="val/loss", metavar="COLUMN", help="the lowest first (default: val/loss)"
+    )
+    parser.add_argument("--csv", action="store_true", help="as CSV, for other programs")
+    return parser
+
+
+def _runs(args: Namespace) -> int:
+    runs = training_side("colorizer.training.runs")
+    rows = runs.table(runs.find_runs(args.folder), args.sort)
+    if args.csv:
+        print(runs.to_csv(rows), end="")
+        return 0
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
+    return 0
+
+
 _VERBS: dict[str, tuple[Callable[[], Parser], Callable[..., int]]] = {
     "colorize": (_colorize_parser, _colorize),
     "serve": (_serve_parser, _serve),
@@ -477,6 +500,7 @@ _VERBS: dict[str, tuple[Callable[[], Parser], Callable[..., int]]] = {
     "calibrate": (_calibrate_parser, _calibrate),
     "export": (_export_parser, _export),
     "average": (_average_parser, _average),
+    "runs": (_runs_parser, _runs),
     "report": (_report_parser, _report),
     "list": (_list_parser, _list),
 }

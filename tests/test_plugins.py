@@ -143,5 +143,5 @@ def test_a_folder_cannot_have_a_function_called(tmp_path):
     for name in ("os.system", "subprocess.call"):
         config["model"] = {"name": name}
         (folder / "config.yaml").write_text(yaml.safe_dump(config))
-        with pytest.raises(UsageError, match="no module of torch|not colorizer's own"):
+        with pytest.raises(UsageError, match=r"no module of torch|not colorizer's own"):
             load_model(folder)

@@ -41,6 +41,7 @@ from colorizer.training.callbacks import (
     EpochLog,
     MovingAverage,
     SampleGrid,
+    StepLog,
     epoch_rows,
 )
 from colorizer.training.callbacks.checkpoints import Checkpoints, StoppedError, newest_checkpoint
@@ -361,7 +362,7 @@ def _trainer(
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it advertises
     t = settings.trainer
     # The grid is drawn before the average gives place to the weights that are trained.
-    callbacks: list[Callback] = [*first, EpochLog(run), SampleGrid(run, t.grid)]
+    callbacks: list[Callback] = [*first, EpochLog(run), StepLog(), SampleGrid(run, t.grid)]
     if t.ema:
         callbacks.append(MovingAverage(t.ema))
     callbacks.append(Checkpoints(run / "checkpoints", t.checkpoint_minutes))

@@ -95,6 +95,7 @@ class ColorTask(LightningModule):
         # Kept with the checkpoints, so that an epoch's means survive its interruption.
         self.means = nn.ModuleDict({name: EpochMean() for name in names})
         self.val_loss = MeanMetric(nan_strategy="disable")
+        self.last_loss: Tensor | None = None  # of the last step, on the device
         self.finite = FiniteCheck()
         self._skipped = [0] * len(self.networks)  # steps in a row, of each
         self._kept: list[list[Tensor]] = []
@@ -144,6 +145,7 @@ class ColorTask(LightningModule):
         prediction, target = self.predict(rgb)
         terms = self.loss.terms(prediction, target)
         total = torch.stack(list(terms.values())).sum()
+        self.last_loss = total.detach()
         self._log_means({"loss": total} | {f"loss/{k}": v for k, v in terms.items()}, len(rgb))
         if not self.skip_nonfinite:
             self.finite.note(batch_index, torch.isfinite(total.detach()))

@@ -33,9 +33,9 @@ def test_a_run_may_have_a_name_which_is_taken_once(tmp_path):
     with claimed(settings(tmp_path, "mine"), None) as run:
         assert run == tmp_path / "mine"
         (run / "file").touch()
+    taken = claimed(settings(tmp_path, "mine"), None)
     with pytest.raises(UsageError, match=r"there is a run .*mine: choose another trainer\.name"):
-        with claimed(settings(tmp_path, "mine"), None):
-            pass
+        taken.__enter__()
 
 
 def test_what_fails_before_it_begins_leaves_no_folder(tmp_path):
