@@ -92,8 +92,8 @@ class PhotoModule(LightningDataModule):
         if "train" not in self.__dict__:
             self._open_both()
         if stage is not None and self.ranks > 1:
-            # Where it was found by trials, each process made its own.
-            self.settings.batch_size = self._trainer.strategy.broadcast(self.settings.batch_size)
+            # Where it was found by trials, each process made its own: the least fits everywhere.
+            self.settings.batch_size = int(self._gather(int(self.settings.batch_size)).min())
             for which in self._sharded:
                 own = len(getattr(self, which))
                 self._counts[which] = [int(count) for count in self._gather(own)]

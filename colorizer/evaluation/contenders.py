@@ -69,8 +69,8 @@ def _contender(model: str, size: int | None, device: str, quality: str) -> Conte
     if not equals or Path(model).exists():
         name, place = "", str(model)
     folder = ModelFolder.find(place)
-    network = None if device == "cpu" else TorchNetwork(folder, device)
-    colorizer = Colorizer(folder, network=network, size=size, quality=quality)
+    network = Network(folder) if device == "cpu" else TorchNetwork(folder, device)
+    colorizer = Colorizer(network, size=size, quality=quality)
     path = folder.path
     own = path.parent.name if path.name == "model" else path.name
     return Contender(

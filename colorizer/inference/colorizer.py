@@ -34,9 +34,8 @@ class Colorizer(SteeredModel):
     """A model, ready to color pictures; it may be pickled, and then loads its folder again.
 
     Args:
-        model: name of a shipped model, or path of a model folder.
-        network: what predicts instead of the model's own graph, such as a `Network` that runs
-            elsewhere; `model` is then not looked at.
+        model: name of a shipped model, or path of a model folder; or a `Network` that is loaded
+            already, such as one that runs elsewhere.
         options: as `ColorizeOptions` has them, by name.
 
     Attributes:

@@ -37,13 +37,13 @@ class SteeredModel:
 
     def __init__(
         self,
-        model: str | os.PathLike[str] | ModelFolder = DEFAULT_MODEL,
-        *,
-        network: Network | None = None,
+        model: str | os.PathLike[str] | ModelFolder | Network = DEFAULT_MODEL,
         **options: Any,
     ) -> None:
         chosen = ColorizeOptions.of(options)
-        self._network = network or Network(model, chosen.threads, chosen.device)
+        if not isinstance(model, Network):
+            model = Network(model, chosen.threads, chosen.device)
+        self._network = model
         self._palette: np.ndarray | None = None
         self._palette_key = b""
         self._hints = Hints()

@@ -60,7 +60,8 @@ def claimed(settings: Settings, resume: Path | None) -> Iterator[Path]:
     Raises:
         UsageError: there is a run of this name. ColorizerError: the folder cannot be made.
     """
-    if resume is not None or rank_zero_only.rank:  # another process: it hears of the folder later
+    rank = getattr(rank_zero_only, "rank", 0)
+    if resume is not None or rank:  # another process: it hears of the folder later
         yield resume or _unclaimed(settings)
         return
     run = _claim(settings)

@@ -305,7 +305,7 @@ def test_torch_and_onnx_runtime_agree(tmp_path):
     original = landscape(3, 50, 70)
     gray = gray_of(as_picture(original).L)
     network = TorchNetwork(ModelFolder.find(folder), "cpu")
-    runtimes = [Colorizer(folder), Colorizer(network=network)]
+    runtimes = [Colorizer(folder), Colorizer(network)]
     pair = [runtime.colorize(gray) for runtime in runtimes]
     scores = [peak_signal_noise_ratio(original, picture) for picture in pair]
     assert scores[0] == pytest.approx(scores[1], abs=0.01)
