@@ -7,6 +7,8 @@ first used, and needs the training extra.
 from typing import TYPE_CHECKING, Any
 
 from colorizer.errors import ColorizerError, UnknownNameError, UsageError
+from colorizer.support.offline import stay_offline
+from colorizer.version import __version__
 
 if TYPE_CHECKING:
     from colorizer.config import Settings
@@ -23,14 +25,13 @@ if TYPE_CHECKING:
     from colorizer.training import train
     from colorizer.weights import load_model
 
-__version__ = "0.1.0"
-
 __all__ = [
     "Colorizer",
     "ColorizerError",
     "Settings",
     "UnknownNameError",
     "UsageError",
+    "__version__",
     "colorize",
     "colorize_bytes",
     "colorize_file",
@@ -44,6 +45,8 @@ __all__ = [
     "prepare",
     "train",
 ]
+
+stay_offline()
 
 _LIGHT = {
     "Colorizer": "colorizer.inference.colorizer",

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from jsonargparse import Namespace
+from jsonargparse import ActionConfigFile, Namespace
 
-from colorizer import __version__
-from colorizer.config import Settings
+from colorizer.config import Settings, recipe
 from colorizer.errors import UsageError
 from colorizer.extras import training_side
+from colorizer.model_folder import shipped_models
 from colorizer.options import (
     DEFAULT_MODEL,
     CalibrateOptions,
@@ -25,6 +25,8 @@ from colorizer.options import (
     ServeOptions,
 )
 from colorizer.parser import Parser, answer
+from colorizer.support.plugins import load_plugins
+from colorizer.version import __version__
 
 __all__ = ["main"]
 
@@ -44,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(parser: Parser, argv: Sequence[str] | None) -> int:
     args = parser.parse_args(argv)
+    if args.verb == "train":  # of which what was said counts too, apart from the defaults
+        return _train(args.train, parser.parse_args(argv, defaults=False).train)
     return _VERBS[args.verb][1](args[args.verb])
 
 
@@ -150,22 +154,36 @@ def _video(args: Namespace) -> int:
 
 def _train_parser() -> Parser:
     parser = Parser(description="train a model on a folder of photos or tar shards")
-    parser.add_argument("--config", action="config", help="a YAML file of settings")
+    parser.add_argument(
+        "--config", action=_Recipe, help="a YAML file of settings, or a recipe: base, flagship"
+    )
     parser.add_argument(
         "--resume",
         type=str | None,
         metavar="RUN",
-        help="go on with this run folder, under its own settings, from its newest checkpoint",
+        help="go on with this run folder, under its own settings, from its newest checkpoint; what"
+        " shapes neither weights nor data may be changed, such as trainer.epochs",
     )
     parser.add_class_arguments(Settings, skip={"inference"})
     return parser
 
 
-def _train(args: Namespace) -> int:
+class _Recipe(ActionConfigFile):
+    """A file of settings, or the name of one that ships."""
+
+    def __call__(self, parser: Any, cfg: Any, values: Any, option_string: Any = None) -> None:
+        super().__call__(parser, cfg, str(recipe(values)), option_string)
+
+
+def _train(args: Namespace, given: Namespace) -> int:
     training = training_side("colorizer.training")
+    if args.resume is not None:
+        changes = {k: v for k, v in given.as_dict().items() if k not in ("config", "resume")}
+        training.train(Settings(), resume=args.resume, changes=changes)
+        return 0
     chosen = _train_parser().instantiate(args).as_dict()
     settings = Settings(**{k: v for k, v in chosen.items() if k not in ("config", "resume")})
-    training.train(settings, resume=args.resume)
+    training.train(settings)
     return 0
 
 
@@ -205,6 +223,20 @@ def _prepare(args: Namespace) -> int:
     return result.status
 
 
+def _add_plugins(parser: Parser) -> None:
+    parser.add_argument(
+        "--plugins",
+        type=list[str] | None,
+        metavar="[MODULE,...]",
+        help="modules, or .py files, of your own to import first: what they register can be named",
+    )
+
+
+def _load_plugins(args: Namespace) -> None:
+    if args.plugins:
+        load_plugins(args.plugins)
+
+
 def _export_parser() -> Parser:
     parser = Parser(
         description="turn a trained state dict into a model folder, change one's defaults, or make "
@@ -240,18 +272,25 @@ def _export_parser() -> Parser:
         metavar="HxW",
         help="of OUT.onnx: one fixed size in pixels, such as 256x256",
     )
+    parser.add_argument(
+        "--simple",
+        action="store_true",
+        help="of OUT.onnx: lightness alone goes in, chroma alone comes out, at its defaults",
+    )
+    _add_plugins(parser)
     return parser
 
 
 def _export(args: Namespace) -> int:
     weights = training_side("colorizer.weights")
-    ours, others = ("size", "temperature", "moderation", "gain"), ("opset", "static")
+    _load_plugins(args)
+    ours, others = ("size", "temperature", "moderation", "gain"), ("opset", "static", "simple")
     portable = args.out.endswith(".onnx")
     names, foreign = (others, ours) if portable else (ours, others)
-    if given := [f"--{name}" for name in foreign if args[name] is not None]:
+    if given := [f"--{name}" for name in foreign if args[name] not in (None, False)]:
         kind = "of a model folder" if portable else "of OUT.onnx, a graph for other runtimes"
         raise UsageError(f"{' and '.join(given)}: options {kind}, but OUT is {args.out}")
-    options = {name: args[name] for name in names if args[name] is not None}
+    options = {name: args[name] for name in names if args[name] not in (None, False)}
     make = weights.export_portable if portable else weights.export_weights
     print(make(args.source, args.out, model=args.model, **options))
     return 0
@@ -277,11 +316,13 @@ def _average_parser() -> Parser:
         metavar="[X,...]",
         help="of each model, which sum to 1 (default: all equal)",
     )
+    _add_plugins(parser)
     return parser
 
 
 def _average(args: Namespace) -> int:
     weights = training_side("colorizer.weights")
+    _load_plugins(args)
     print(weights.average_weights(args.models, args.output, shares=args.shares))
     return 0
 
@@ -297,11 +338,13 @@ def _calibrate_parser() -> Parser:
         "-o", "--output", metavar="OUT", type=str | None, help="another model folder to write"
     )
     CalibrateOptions.add_flags(parser)
+    _add_plugins(parser)
     return parser
 
 
 def _calibrate(args: Namespace) -> int:
     calibration = training_side("colorizer.evaluation.calibration")
+    _load_plugins(args)
     options = vars(CalibrateOptions.of_flags(vars(args)))
     result = calibration.calibrate(args.model, args.data, args.output, **options)
     _print_notes(result.notes)
@@ -331,11 +374,13 @@ def _evaluate_parser() -> Parser:
         help="folder for report.html, report.json, pictures.csv and sheet.jpg",
     )
     EvaluateOptions.add_flags(parser)
+    _add_plugins(parser)
     return parser
 
 
 def _evaluate(args: Namespace) -> int:
     evaluation = training_side("colorizer.evaluation")
+    _load_plugins(args)
     options = vars(EvaluateOptions.of_flags(vars(args)))
     result = evaluation.evaluate(args.model, args.data, args.report, **options)
     _print_notes(result["notes"])
@@ -363,17 +408,44 @@ def _report(args: Namespace) -> int:
 
 def _list_parser() -> Parser:
     parser = Parser(description="list the names that the factories know")
-    parser.add_argument("what", choices=["models", "losses", "metrics"])
+    parser.add_argument("what", choices=["models", "heads", "losses", "metrics"])
+    _add_plugins(parser)
     return parser
 
 
 def _list(args: Namespace) -> int:
-    names = getattr(training_side(f"colorizer.{args.what}"), f"list_{args.what}")()
-    print("\n".join(names))
+    _load_plugins(args)
+    room = "models" if args.what == "heads" else args.what
+    names = getattr(training_side(f"colorizer.{room}"), f"list_{args.what}")()
+    ships = shipped_models() if args.what == "models" else []
+    print("\n".join(f"{name}  (weights ship)" if name in ships else name for name in names))
     return 0
 
 
-_VERBS: dict[str, tuple[Callable[[], Parser], Callable[[Namespace], int]]] = {
+def _runs_parser() -> Parser:
+    parser = Parser(description="show the runs of a folder: what differs, and how each ended")
+    parser.add_argument("folder", metavar="DIR", help="of run folders, such as runs/")
+    parser.add_argument(
+        "--sort", default="val/loss", metavar="COLUMN", help="the lowest first (default: val/loss)"
+    )
+    parser.add_argument("--csv", action="store_true", help="as CSV, for other programs")
+    return parser
+
+
+def _runs(args: Namespace) -> int:
+    runs = training_side("colorizer.training.runs")
+    rows = runs.table(runs.find_runs(args.folder), args.sort)
+    if args.csv:
+        print(runs.to_csv(rows), end="")
+        return 0
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
+    return 0
+
+
+_VERBS: dict[str, tuple[Callable[[], Parser], Callable[..., int]]] = {
     "colorize": (_colorize_parser, _colorize),
     "serve": (_serve_parser, _serve),
     "video": (_video_parser, _video),
@@ -383,6 +455,7 @@ _VERBS: dict[str, tuple[Callable[[], Parser], Callable[[Namespace], int]]] = {
     "calibrate": (_calibrate_parser, _calibrate),
     "export": (_export_parser, _export),
     "average": (_average_parser, _average),
+    "runs": (_runs_parser, _runs),
     "report": (_report_parser, _report),
     "list": (_list_parser, _list),
 }

@@ -1,6 +1,9 @@
 """The settings, typed: one tree of dataclasses, the single source of every default."""
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal, TypeVar, dataclass_transform
 
 from colorizer.errors import UsageError
@@ -17,9 +20,13 @@ __all__ = [
     "check",
     "crop_at",
     "last_crop",
+    "recipe",
     "size_as_trained",
 ]
 
+
+RECIPES = Path(__file__).resolve().parent / "recipes"
+"""Files of whole experiments that ship with the package."""
 
 T = TypeVar("T")
 
@@ -154,6 +161,10 @@ class TrainerSettings:
         nonfinite: "stop" the run at the first loss or gradient that is not finite, or "skip" the
             step, which waits for the device at each one.
         grid: validation photos shown each epoch (original, gray, ours).
+        max_steps: end after so many steps, if the epochs are not over by then; None is no limit.
+        name: of the run's folder in `output`; None is the time and the model.
+        threads: of the processor, for the network; None takes all cores. While other programs keep
+            cores busy, 1 may be many times faster.
     """
 
     epochs: int = 100
@@ -170,6 +181,9 @@ class TrainerSettings:
     checkpoint_minutes: float = 10.0
     nonfinite: Literal["stop", "skip"] = "stop"
     grid: int = 8
+    max_steps: int | None = None
+    name: str | None = None
+    threads: int | None = None
 
 
 @_settings
@@ -203,6 +217,8 @@ class Settings:
         schedule: how the learning rate changes.
         trainer: the run.
         inference: what `colorize.py --mode=inference` does.
+        plugins: modules, or .py files, of your own to import first: what they register can be named
+            above. They are noted in the run and in its model folder.
     """
 
     init: str | None = None
@@ -216,6 +232,67 @@ class Settings:
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     trainer: TrainerSettings = field(default_factory=TrainerSettings)
     inference: InferenceSettings = field(default_factory=InferenceSettings)
+    plugins: list[str] = field(default_factory=list)
+
+    @classmethod
+    def load(cls, file: str | Path, **changes: Any) -> "Settings":
+        """The settings of a YAML file: of an experiment, or the settings.yaml of a run.
+
+        Args:
+            file: the file, or the name of a recipe, such as "flagship".
+            changes: what to set beside, by group (`trainer={"epochs": 3}`) or by dotted name
+                (`**{"trainer.epochs": 3}`); what is not named in a group stays.
+
+        Raises:
+            UsageError: no such file, no YAML, a setting that is unknown or of another type.
+        """
+        import yaml
+        from jsonargparse import ArgumentError, ArgumentParser
+
+        path = recipe(file)
+        try:
+            plain = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+            if not isinstance(plain, dict):
+                raise UsageError(f"{path} holds no settings: name them as group: {{name: value}}")
+            for name, value in changes.items():
+                _put(plain, name.split("."), value)
+            parser = ArgumentParser(exit_on_error=False)
+            parser.add_class_arguments(cls, "settings")
+            return parser.instantiate(parser.parse_object({"settings": plain})).settings
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+        except (ArgumentError, yaml.YAMLError, UnicodeDecodeError) as error:
+            raise UsageError(f"{path}: {' '.join(str(error).split())}") from error
+
+
+def recipe(file: str | Path) -> Path:
+    """A file of settings, or the recipe of this name that ships with the package.
+
+    Raises: UsageError where it is neither.
+    """
+    path = Path(file).expanduser()
+    if path.is_file():
+        return path
+    shipped = sorted(place.stem for place in RECIPES.glob("*.yaml"))
+    if str(file) in shipped:
+        return RECIPES / f"{file}.yaml"
+    raise UsageError(
+        f"there is no file {file}{did_you_mean(str(file), shipped)}; recipes: {', '.join(shipped)}"
+    )
+
+
+def _put(into: dict[str, Any], names: Sequence[str], value: Any) -> None:
+    """Set a value at a place of a tree of dictionaries; of a dictionary, what it names."""
+    name, *rest = names
+    below = into.get(name)
+    if rest:
+        into[name] = dict(below) if isinstance(below, dict) else {}
+        _put(into[name], rest, value)
+    elif isinstance(value, Mapping) and isinstance(below, dict):
+        for key, each in value.items():
+            _put(below, [str(key)], each)
+    else:
+        into[name] = value
 
 
 def last_crop(data: DataSettings) -> int:
@@ -279,6 +356,12 @@ def check(settings: Settings) -> dict[str, Any]:
         "trainer.ema (0 <= ema < 1)": 0 <= settings.trainer.ema < 1,
         "trainer.accumulate (at least 1)": settings.trainer.accumulate >= 1,
         "trainer.grid (at least 1)": settings.trainer.grid >= 1,
+        "trainer.max_steps (at least 1)": settings.trainer.max_steps is None
+        or settings.trainer.max_steps >= 1,
+        "trainer.threads (at least 1)": settings.trainer.threads is None
+        or settings.trainer.threads >= 1,
+        "trainer.name (a name, no path)": settings.trainer.name is None
+        or re.fullmatch(r"[^/\\\0]*[^/\\\0.][^/\\\0]*", settings.trainer.name) is not None,
     }
     wrong = [name for name, holds in limits.items() if not holds]
     if wrong:

@@ -65,19 +65,56 @@ def export(
     """
     folder = Path(folder)
     model = rounded(model, weights_dtype)
-    config = {
-        "model": model.config,
-        "inference": {"size": size} | model.head.options(),
-        "training": dict(settings),
-    }
     try:
-        with writing(folder, config, extra_files) as work:
+        with writing(folder, _config(model, size, settings), extra_files) as work:
             _save_weights(model, work / WEIGHTS, weights_dtype)
             _save_graph(model, work)
             _check_parity(model, work / GRAPH, tolerance)
     except OSError as error:
         raise ColorizerError(f"cannot write the model folder {folder}: {error}") from error
     return folder
+
+
+def check_exportable(model: ColorModel) -> None:
+    """Trace a model, as `export` will: before hours of training, not after them.
+
+    Raises: ColorizerError: torch cannot export it.
+    """
+    _traced_graph(Graph(rounded(model, "float32")).eval())
+
+
+def save_without_graph(
+    model: ColorModel,
+    folder: str | Path,
+    *,
+    settings: Mapping[str, Any],
+    size: int,
+    extra_files: Mapping[str, str],
+) -> Path:
+    """Write weights, config.yaml and files as `export`, where the graph cannot be had.
+
+    Raises: ColorizerError: as `export`.
+    """
+    folder = Path(folder)
+    model = rounded(model, "float32")
+    try:
+        with writing(folder, _config(model, size, settings), extra_files) as work:
+            _save_weights(model, work / WEIGHTS, "float32")
+        (folder / GRAPH).unlink(missing_ok=True)  # of other weights
+    except OSError as error:
+        raise ColorizerError(f"cannot write {folder}: {error}") from error
+    return folder
+
+
+def _config(model: ColorModel, size: int, settings: Mapping[str, Any]) -> dict[str, Any]:
+    parts = {type(part).__module__ for part in (model, model.head)}
+    others = sorted(name for name in parts if name.partition(".")[0] != "colorizer")
+    return {
+        "model": model.config,
+        **({"plugins": others} if others else {}),
+        "inference": {"size": size} | model.head.options(),
+        "training": dict(settings),
+    }
 
 
 class Graph(nn.Module):
@@ -103,6 +140,48 @@ class Graph(nn.Module):
 
     def forward(self, L: Tensor, controls: dict[str, Tensor]) -> tuple[Tensor, ...]:
         return tuple(self.named(L, controls).values())
+
+
+def contract(network: "Graph", size: tuple[int, int] | None = None) -> dict[str, str]:
+    """What a graph takes and gives, for its own metadata: name -> JSON, see docs/models.md."""
+    stride = network.model.head.stride
+    inputs: dict[str, Any] = {
+        "L": {
+            "shape": ["N", 1, "H", "W"] if size is None else [1, 1, *size],
+            "range": [0, 100],
+            "about": "CIE Lab lightness (D65), float32; sides that 32 divides are colored as they "
+            "are, others are padded by reflection",
+        }
+    }
+    for name, value in network.inputs.items():
+        inputs[name] = {"shape": list(value.shape), **CONTROLS.get(name, {})}
+        # What changes nothing: of a vector of equal values, that value.
+        inputs[name]["default"] = (
+            value.flatten().tolist() if value.unique().numel() > 1 else float(value.flatten()[0])
+        )
+    outputs = {name: {"stride": stride, **OUTPUTS.get(name, {})} for name in network.outputs}
+    return {
+        "colorizer.inputs": json.dumps(inputs),
+        "colorizer.outputs": json.dumps(outputs),
+    }
+
+
+CONTROLS: dict[str, dict[str, Any]] = {
+    "temperature": {
+        "range": "above 0",
+        "about": "of the annealed mean: 1 is the mean, towards 0 the most likely color",
+    },
+    "prior": {
+        "range": "0 and more",
+        "about": "a factor on the probability of each color bin; ones change nothing",
+    },
+}
+OUTPUTS: dict[str, dict[str, Any]] = {
+    "ab": {"about": "CIE Lab chroma a, b (N, 2, h, w), Lab units, one for stride x stride pixels"},
+    "uncertainty": {"range": [0, 1], "about": "entropy of the distribution, as a share"},
+    "logits": {"about": "scores of the color bins, before moderation, prior and temperature"},
+    "features": {"about": "the decoder's last map, which hints and suggestions read"},
+}
 
 
 def rounded(model: ColorModel, dtype: str) -> ColorModel:
@@ -132,10 +211,29 @@ def _save_graph(model: ColorModel, work: Path) -> None:
     """Trace the model to model.onnx, its weights pointing into weights.safetensors."""
     network = Graph(model).eval()
     inputs = network.inputs
+    proto = _traced_graph(network)
+    graph = proto.graph
+    _point_into(graph, work / WEIGHTS)
+    for output in graph.output:
+        for axis, dim in zip("hw", output.type.tensor_type.shape.dim[2:], strict=True):
+            dim.dim_param = axis
+    del graph.value_info[:], graph.metadata_props[:], proto.metadata_props[:]
+    for node in graph.node:  # stack traces of the tracing
+        del node.metadata_props[:]
+        node.doc_string = ""
+    baked = {name: value for name, value in model.head.options().items() if name not in inputs}
+    onnx.helper.set_model_props(proto, {BAKED: json.dumps(baked), **contract(network)})
+    proto.ir_version = min(proto.ir_version, IR_VERSION)
+    (work / GRAPH).write_bytes(proto.SerializeToString())
+
+
+def _traced_graph(network: Graph) -> onnx.ModelProto:
+    """The graph of a model folder, its weights inside, batch, height and width left open."""
+    inputs = network.inputs
     batch, height, width = (torch.export.Dim(name) for name in "NHW")
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
-        proto = traced(
+        return traced(
             network,
             (torch.full((2, 1, 61, 83), 50.0),),
             kwargs={"controls": inputs},
@@ -149,19 +247,6 @@ def _save_graph(model: ColorModel, work: Path) -> None:
                 "controls": dict.fromkeys(inputs),
             },
         )
-    graph = proto.graph
-    _point_into(graph, work / WEIGHTS)
-    for output in graph.output:
-        for axis, dim in zip("hw", output.type.tensor_type.shape.dim[2:], strict=True):
-            dim.dim_param = axis
-    del graph.value_info[:], graph.metadata_props[:], proto.metadata_props[:]
-    for node in graph.node:  # stack traces of the tracing
-        del node.metadata_props[:]
-        node.doc_string = ""
-    baked = {name: value for name, value in model.head.options().items() if name not in inputs}
-    onnx.helper.set_model_props(proto, {BAKED: json.dumps(baked)})
-    proto.ir_version = min(proto.ir_version, IR_VERSION)
-    (work / GRAPH).write_bytes(proto.SerializeToString())
 
 
 def traced(*args: Any, **options: Any) -> onnx.ModelProto:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -127,6 +127,15 @@ class ModelFolder:
                 f" says {expected[:12]}...; {RENEW}"
             )
         return found
+
+    @property
+    def dtype(self) -> Literal["float16", "float32"]:
+        """Of the stored parameters; statistics beside them are float32 always."""
+        halves = any(entry["dtype"] == "F16" for _, entry in self._entries())
+        return "float16" if halves else "float32"
+
+    def _entries(self) -> list[tuple[str, dict[str, Any]]]:
+        return [e for e in layout(self.weights)[1].items() if e[0] != "__metadata__"]
 
     def tensor(self, name: str) -> np.ndarray | None:
         """One tensor of the weights, flat; None if there is none of this name and kind."""

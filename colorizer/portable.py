@@ -1,16 +1,19 @@
 """A model as one ONNX file that stands alone, for other runtimes than ours."""
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx.shape_inference
 import onnx.version_converter
 import onnxruntime
 import torch
+from torch import Tensor
 
 from colorizer.errors import ColorizerError, UsageError
-from colorizer.export import IR_VERSION, Graph, rounded, traced
+from colorizer.export import IR_VERSION, Graph, contract, rounded, traced
 from colorizer.models import ColorModel
 from colorizer.support.files import whole
 
@@ -26,6 +29,7 @@ def export_graph(
     *,
     opset: int = 18,
     static: tuple[int, int] | None = None,
+    simple: bool = False,
     tolerance: float = 0.05,
 ) -> Path:
     """Write one .onnx file with all weights in it, float32; inputs and outputs as in `export`.
@@ -36,6 +40,8 @@ def export_graph(
         opset: one of `OPSETS`.
         static: height and width in pixels, multiples of 32, for runtimes that cannot do without,
             such as OpenCV's; the batch is 1 then. None leaves all three open.
+        simple: L alone goes in and ab alone comes out; what else could be chosen for each picture
+            is fixed at the model's own.
         tolerance: largest difference in ab, in Lab units, between torch and ONNX Runtime.
 
     Returns:
@@ -54,7 +60,7 @@ def export_graph(
         raise UsageError(
             f"static is {static[0]}x{static[1]}; accepted are multiples of 32 (pixels)"
         )
-    network = Graph(rounded(model, "float32")).eval()
+    network = (Simple if simple else Graph)(rounded(model, "float32")).eval()
     shape = (1, 1, *static) if static else (2, 1, 64, 96)
     L = torch.linspace(0, 100, int(np.prod(shape))).view(shape)
     names = {axis: torch.export.Dim(name) for axis, name in ((0, "N"), (2, "H"), (3, "W"))}
@@ -72,7 +78,10 @@ def export_graph(
             output_names=network.outputs,
             dynamic_shapes=None if static else dynamic,
         )
+    if static:
+        _expand(proto)
     proto = _in_opset(proto, opset)
+    onnx.helper.set_model_props(proto, contract(network, static))
     _check(proto, network, L, tolerance)
     try:
         with whole(path) as work:
@@ -80,6 +89,40 @@ def export_graph(
     except OSError as error:
         raise ColorizerError(f"{path} cannot be written: {error.strerror or error}") from error
     return path
+
+
+class Simple(Graph):
+    """A graph of one input and one output."""
+
+    def __init__(self, model: ColorModel) -> None:
+        super().__init__(model)
+        self.inputs, self.outputs = {}, ["ab"]
+
+    def named(self, L: Tensor, controls: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {"ab": self.model.decode(self.model(L))}
+
+
+def _expand(proto: onnx.ModelProto) -> None:
+    """Write out the broadcast of what a convolution gave, which OpenCV 5 does not sum otherwise."""
+    graph = onnx.shape_inference.infer_shapes(proto).graph
+    shapes = {
+        value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        for value in (*graph.input, *graph.value_info, *graph.output)
+    }
+    convolved = {node.output[0] for node in graph.node if node.op_type == "Conv"}
+    nodes = []
+    for node in proto.graph.node:
+        whole = shapes.get(node.output[0])
+        for i, name in enumerate(node.input if node.op_type == "Add" else ()):
+            if name not in convolved or not whole or shapes.get(name) in (None, whole):
+                continue
+            shape = onnx.numpy_helper.from_array(np.array(whole, np.int64), f"{name}.shape")
+            proto.graph.initializer.append(shape)
+            nodes.append(onnx.helper.make_node("Expand", [name, shape.name], [f"{name}.whole"]))
+            node.input[i] = f"{name}.whole"
+        nodes.append(node)
+    del proto.graph.node[:]
+    proto.graph.node.extend(nodes)
 
 
 def _in_opset(proto: onnx.ModelProto, opset: int) -> onnx.ModelProto:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from colorizer.errors import UnknownNameError, UsageError
 from colorizer.support.nearest import did_you_mean
+from colorizer.support.plugins import load_installed, named
 
 __all__ = ["HEADS", "LOSSES", "METRICS", "MODELS", "Registry"]
 
@@ -24,20 +25,38 @@ class Registry(Mapping[str, Callable[..., Any]]):
         self._constructors: dict[str, Callable[..., Any]] = {}
 
     def register(self, name: str) -> Callable[[C], C]:
-        """Decorate a class or function to make it known as `name`; a name is taken once."""
+        """Decorate a class or function to make it known as `name`.
+
+        A name is taken once; the same class, defined anew as in a notebook, replaces itself. Raises
+        UsageError for a name that is another's, or has a dot: those are `module.Class`.
+        """
+        if not name or "." in name:
+            raise UsageError(f"{self.kind} {name!r}: a name has no dot (module.Class has one)")
 
         def decorate(constructor: C) -> C:
-            if name in self._constructors:
-                raise ValueError(f"the {self.kind} {name!r} is registered already")
+            before = self._constructors.get(name)
+            if before is not None and _identity(before) != _identity(constructor):
+                raise UsageError(
+                    f"the {self.kind} {name!r} is registered already, by "
+                    f"{'.'.join(_identity(before))}: choose another name"
+                )
             self._constructors[name] = constructor
             return constructor
 
         return decorate
 
     def __getitem__(self, name: str) -> Callable[..., Any]:
-        """The constructor called `name`; raises UnknownNameError with the nearest known names."""
+        """The constructor called `name`, be it `module.Class` of code that is imported then.
+
+        Raises:
+            UnknownNameError: with the nearest known names.
+        """
+        if name not in self._constructors:
+            load_installed()
         if name in self._constructors:
             return self._constructors[name]
+        if "." in name:
+            return named(name, self.kind)
         known = sorted(self._constructors)
         hint = did_you_mean(name, known) or ";"
         raise UnknownNameError(f"unknown {self.kind} {name!r}{hint} known: {', '.join(known)}")
@@ -68,10 +87,16 @@ class Registry(Mapping[str, Callable[..., Any]]):
         return name in self._constructors
 
     def __iter__(self) -> Iterator[str]:
+        load_installed()
         return iter(sorted(self._constructors))
 
     def __len__(self) -> int:
         return len(self._constructors)
+
+
+def _identity(constructor: Callable[..., Any]) -> tuple[str, str]:
+    qualified = getattr(constructor, "__qualname__", type(constructor).__qualname__)
+    return constructor.__module__, qualified
 
 
 MODELS = Registry("model")

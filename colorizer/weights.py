@@ -18,10 +18,12 @@ from colorizer.models import BASE, ColorModel, create_model
 from colorizer.models.encoders import read_tensors
 from colorizer.support.files import sha256
 from colorizer.support.machine import user_cache
+from colorizer.support.plugins import check_known, named
 
 __all__ = [
     "START",
     "average_weights",
+    "check_code",
     "export_portable",
     "export_weights",
     "folder_for_state_dict",
@@ -45,12 +47,30 @@ def load_model(folder: str | Path | ModelFolder) -> ColorModel:
     """
     found = ModelFolder.find(folder)
     _ = found.weights_sha256  # checked
+    check_code(found)
     model = create_model(**untrained(found.config["model"]))
     load_weights(model, load_state_dict(found.weights), str(found))
     for name in model.head.options():
         if name in found.config["inference"]:
             model.head.set_option(name, found.config["inference"][name])
     return model.eval()
+
+
+def check_code(folder: ModelFolder) -> None:
+    """Let no model folder say which code is imported: it may come from anywhere.
+
+    Raises: UsageError where it needs code that is not ours and that the user has not named.
+    """
+    model = folder.config["model"]
+    head = model.get("head")
+    names = [model["name"], head.get("name") if isinstance(head, dict) else head]
+    dotted = [name for name in names if isinstance(name, str) and "." in name]
+    needed = {*folder.config.get("plugins", ()), *(name.rpartition(".")[0] for name in dotted)}
+    check_known(sorted(map(str, needed)), str(folder))
+    for name in dotted:
+        part = named(name, "model")  # which is imported already
+        if not (isinstance(part, type) and issubclass(part, nn.Module)):
+            raise UsageError(f"{folder} names {name}, which is no module of torch's")
 
 
 def export_weights(
@@ -80,14 +100,18 @@ def export_weights(
     network, known = _network_of(source, model)
     if known is not None:
         settings, known_size, texts = known.config.get("training", {}), known.size, known.texts()
+        dtype = known.dtype
     else:
         settings, known_size, texts = {"state_dict": Path(source).name}, 256, {}
+        dtype = "float16"
     chosen = {"temperature": temperature, "moderation": moderation, "gain": gain}
     for name, value in chosen.items():
         if value is not None:
             network.head.set_option(name, value)
     size = known_size if size is None else size
-    return export(network, folder, settings=settings, size=size, extra_files=texts)
+    return export(
+        network, folder, settings=settings, weights_dtype=dtype, size=size, extra_files=texts
+    )
 
 
 def average_weights(
@@ -134,7 +158,14 @@ def average_weights(
         {"model": str(source), "weights_sha256": found.weights_sha256, "share": share}
         for source, found, share in zip(sources, folders, shares, strict=True)
     ]
-    return export(model, folder, settings={"average": made_of}, size=folders[0].size)
+    halves = all(found.dtype == "float16" for found in folders)
+    return export(
+        model,
+        folder,
+        settings={"average": made_of},
+        weights_dtype="float16" if halves else "float32",
+        size=folders[0].size,
+    )
 
 
 def export_portable(
@@ -144,13 +175,14 @@ def export_portable(
     model: Mapping[str, Any] | None = None,
     opset: int = 18,
     static: str | None = None,
+    simple: bool = False,
 ) -> Path:
     """Make one ONNX file for other runtimes of a state dict or a model folder.
 
     Args:
         source, model: as in `export_weights`.
         path: the file, ending in .onnx.
-        opset: see `export_graph`.
+        opset, simple: see `export_graph`.
         static: HEIGHTxWIDTH in pixels, such as 256x256; None leaves sizes open.
 
     Raises:
@@ -164,7 +196,8 @@ def export_portable(
         if match is None:
             raise UsageError(f"static is {static!r}; accepted is HEIGHTxWIDTH, such as 256x256")
         size = (int(match[1]), int(match[2]))
-    return export_graph(_network_of(source, model)[0], path, opset=opset, static=size)
+    network = _network_of(source, model)[0]
+    return export_graph(network, path, opset=opset, static=size, simple=simple)
 
 
 def _network_of(

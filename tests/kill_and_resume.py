@@ -68,7 +68,7 @@ def attempt(work, patience: float | None) -> bool:
 
 
 def main(photos: str, out: str, case: str, kills: str) -> None:
-    run.export = save
+    run.export, run.check_exportable = save, lambda model: None
     chance = random.Random(case)
     start = time.monotonic()
     attempt(partial(run.train, settings(photos, f"{out}/whole", case)), None)

@@ -19,6 +19,7 @@ from tests.metrics import test_metrics as metrics
 from tests.models import test_models as models
 
 TEXT = (Path(__file__).parents[1] / "docs" / "extending.md").read_text(encoding="utf-8")
+OWN = re.findall(r"^`mymethod\.py`\n\n```python\n(.*?)^```", TEXT, re.M | re.S)
 FILES = dict(re.findall(r"^`(colorizer/\w+/\w+\.py)`\n\n```python\n(.*?)^```", TEXT, re.M | re.S))
 
 
@@ -37,6 +38,19 @@ def followed(tmp_path, monkeypatch):
 
 def test_the_page_has_a_file_of_each_kind():
     assert [Path(name).parent.name for name in FILES] == ["models", "models", "losses", "metrics"]
+
+
+def test_the_file_of_ones_own():
+    (code,) = OWN
+    exec(code, {"__name__": "mymethod"})
+    settings = {"head": {"name": "soft", "most": 90}, "width": 8}
+    model = models.create("mynet", **settings)
+    assert model.head.most == 90
+    models.check_gradients(model, 2, 61, 83)
+    models.check_state_dict("mynet", settings)
+    losses.test_least_at_the_original("absolute")
+    losses.test_documents_every_option("absolute")
+    metrics.test_its_numbers_are_what_it_computes("chroma")
 
 
 @pytest.mark.parametrize("head", ["distribution", "ab", "bounded"])

@@ -1,5 +1,6 @@
 """One ONNX file for other runtimes."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -50,12 +51,44 @@ def test_a_static_graph_in_an_older_opset_is_the_model(model, tmp_path: Path) ->
         expected = model.head.uncertainty(raw, prior)
         np.testing.assert_allclose(uncertainty, expected.numpy(), atol=1e-3)
     cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed: its reader is not tried")
-    if not cv2.__version__.startswith("4."):
-        pytest.skip("OpenCV 5.0 refuses a convolution whose result is broadcast in a sum")
     net = cv2.dnn.readNetFromONNX(str(path))
     for name, value in feed(L).items():  # its arrays have two dimensions at least
         net.setInput(value if name == "L" else value.reshape(1, -1), name)
     np.testing.assert_allclose(net.forward(["ab"])[0], ab, atol=0.02)
+
+
+def test_the_file_says_what_it_takes_and_gives(model, tmp_path: Path) -> None:
+    session = onnxruntime.InferenceSession(export_graph(model, tmp_path / "model.onnx"))
+    told = session.get_modelmeta().custom_metadata_map
+    inputs, outputs = (json.loads(told[f"colorizer.{side}"]) for side in ("inputs", "outputs"))
+    assert [i.name for i in session.get_inputs()] == list(inputs)
+    assert [o.name for o in session.get_outputs()] == list(outputs)
+    L = 100 * np.random.default_rng(0).random((1, 1, 64, 64), np.float32)
+    # What it says is enough to run it, and is what the model does by itself.
+    told = {k: np.full(v["shape"], v["default"], np.float32) for k, v in inputs.items() if k != "L"}
+    found = dict(zip(outputs, session.run(None, {"L": L, **told}), strict=True))
+    with torch.no_grad():
+        expected = model.decode(model(torch.from_numpy(L))).numpy()
+    np.testing.assert_allclose(found["ab"], expected, atol=0.02)
+    assert inputs["L"]["range"] == [0, 100]
+    assert all(64 // v["stride"] == found[k].shape[2] for k, v in outputs.items())
+
+
+@pytest.mark.parametrize("static", [None, (64, 96)])
+def test_a_simple_graph_takes_lightness_alone(model, tmp_path: Path, static) -> None:
+    path = export_graph(model, tmp_path / "model.onnx", static=static, simple=True)
+    session = onnxruntime.InferenceSession(path)
+    assert [i.name for i in session.get_inputs()] == ["L"]
+    assert [o.name for o in session.get_outputs()] == ["ab"]
+    L = 100 * np.random.default_rng(0).random((1, 1, 64, 96), np.float32)
+    with torch.no_grad():
+        expected = model.decode(model(torch.from_numpy(L))).numpy()
+    np.testing.assert_allclose(session.run(None, {"L": L})[0], expected, atol=0.02)
+    if static:
+        cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed: its reader is not tried")
+        net = cv2.dnn.readNetFromONNX(str(path))
+        net.setInput(L)
+        np.testing.assert_allclose(net.forward(), expected, atol=0.02)
 
 
 def test_sizes_stay_open_otherwise(model, tmp_path: Path) -> None:

@@ -43,8 +43,9 @@ def test_is_a_sorted_mapping(registry):
 
 def test_register_gives_the_class_back_and_takes_a_name_once(registry):
     assert registry.register("second")(Thing) is Thing
-    with pytest.raises(ValueError, match="'thing' is registered already"):
-        registry.register("thing")(Thing)
+    assert registry.register("thing")(Thing) is Thing  # as a notebook's cell does, run twice
+    with pytest.raises(UsageError, match=r"'thing' is registered already, by .*Thing: choose"):
+        registry.register("thing")(dict)
 
 
 def test_create_passes_options(registry):

@@ -6,6 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from colorizer.data.augment import Where
+from colorizer.data.datasets import DatasetPhotos
 from colorizer.data.resident import ResidentPhotos
 from colorizer.data.streaming import StreamedPhotos
 from colorizer.support.machine import cores
@@ -13,7 +14,7 @@ from colorizer.support.pool import in_order
 
 __all__ = ["BatchLoader", "Photos", "default_workers", "equal_batches"]
 
-Photos = ResidentPhotos | StreamedPhotos
+Photos = ResidentPhotos | StreamedPhotos | DatasetPhotos
 
 
 class BatchLoader:

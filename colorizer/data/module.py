@@ -3,17 +3,20 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule, Trainer
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from colorizer.color import gamut
 from colorizer.color.tensors import rgb_to_lab
 from colorizer.config import DataSettings, crop_at, last_crop
 from colorizer.data.augment import DRAWS, center_squares, random_squares
 from colorizer.data.cache import cache_folder, decode_all
+from colorizer.data.datasets import DatasetPhotos
 from colorizer.data.loader import BatchLoader, Photos, default_workers, equal_batches
 from colorizer.data.photos import Photo, decode_photo, find_photos
 from colorizer.data.remote import find_shards
@@ -41,6 +44,7 @@ class PhotoModule(LightningDataModule):
             there are shards enough in a store, on those of every so many-th shard, and fetches
             no other; it does so for training photos if `data.validation` is set.
         rank: which of them this one is.
+        datasets: in place of `data.train`, or of that and `data.validation`; see `DatasetPhotos`.
 
     Attributes:
         train, validation: all photos, whichever process this is; or those of its own shards.
@@ -63,9 +67,11 @@ class PhotoModule(LightningDataModule):
         device: torch.device = _CPU,
         ranks: int = 1,
         rank: int = 0,
+        datasets: Dataset[Any] | tuple[Dataset[Any], Dataset[Any]] | None = None,
     ) -> None:
         super().__init__()
-        if settings.train is None:
+        self._datasets = datasets
+        if settings.train is None and datasets is None:
             raise UsageError(
                 "no training photos: set data.train to a folder of photos or tar shards "
                 "(in config.py, or as --data.train FOLDER)"
@@ -86,19 +92,19 @@ class PhotoModule(LightningDataModule):
         if "train" not in self.__dict__:
             self._open_both()
         if stage is not None and self.ranks > 1:
-            # Where it was found by trials, each process made its own.
-            self.settings.batch_size = self._trainer.strategy.broadcast(self.settings.batch_size)
+            # Where it was found by trials, each process made its own: the least fits everywhere.
+            self.settings.batch_size = int(self._gather(int(self.settings.batch_size)).min())
             for which in self._sharded:
                 own = len(getattr(self, which))
                 self._counts[which] = [int(count) for count in self._gather(own)]
 
     def _open_both(self) -> None:
-        photos, held_out = self._find()
-        memory = self._memory([*photos, *held_out])
-        self.place = "; ".join([self.place, *self._notes])
-        self._on_device = memory is not None and memory.type != "cpu"
-        self.train = self._open(photos, memory)
-        self.validation = self._open(held_out, memory)
+        if self._datasets is None:
+            self._open_places()
+        else:
+            self._on_device = False
+            self.train, self.validation = self._of_datasets()
+            self.place = f"{len(self.train) + len(self.validation)} photos of a dataset: streamed"
         for which, found in (("train", self.train), ("validation", self.validation)):
             if which in self._sharded:
                 self._counts[which] = [len(found)] * self.ranks  # until they can be compared
@@ -108,6 +114,36 @@ class PhotoModule(LightningDataModule):
                     f"data.{which}: {len(found)} photos for {self.ranks} devices; each needs one"
                 )
             self._counts[which] = [len(range(i, len(found), self.ranks)) for i in range(self.ranks)]
+
+    def _of_datasets(self) -> tuple[Photos, Photos]:
+        """Training and validation photos, as they were given or held out."""
+        size = self.settings.size
+        if isinstance(self._datasets, tuple):
+            train, validation = self._datasets
+            return DatasetPhotos(train, size), DatasetPhotos(validation, size)
+        assert self._datasets is not None
+        photos = DatasetPhotos(self._datasets, size)
+        held_out = self._held_out(len(photos), "the dataset")
+        others = np.setdiff1d(np.arange(len(photos)), held_out)
+        return photos.part(others), photos.part(held_out)
+
+    def _held_out(self, count: int, place: str) -> np.ndarray:
+        """Which of so many photos are set aside for validation."""
+        held = max(1, round(self.settings.holdout * count))
+        if held >= count:
+            raise ColorizerError(
+                f"{place} holds {'one photo' if count else 'no photo'}: training needs at least "
+                "two, or data.validation"
+            )
+        return np.sort(np.random.default_rng(self.seed).permutation(count)[:held])
+
+    def _open_places(self) -> None:
+        photos, held_out = self._find()
+        memory = self._memory([*photos, *held_out])
+        self.place = "; ".join([self.place, *self._notes])
+        self._on_device = memory is not None and memory.type != "cpu"
+        self.train = self._open(photos, memory)
+        self.validation = self._open(held_out, memory)
 
     def bring(self) -> None:
         """Bring this process's photos to its device, if that is where they are kept; once.
@@ -142,6 +178,16 @@ class PhotoModule(LightningDataModule):
         """How many batches a process makes of "train" or "validation"; the same in each."""
         return equal_batches(self._counts[which], int(self.settings.batch_size))
 
+    @property
+    def epochs(self) -> float:
+        """How many the training takes: fewer than it was told where its steps end it."""
+        trainer = self._trainer
+        epochs = trainer.max_epochs or 1
+        if trainer.max_steps < 0:
+            return epochs
+        steps = -(-self.batches("train") // trainer.accumulate_grad_batches)
+        return min(epochs, trainer.max_steps / steps)
+
     def train_dataloader(self) -> BatchLoader:
         """One epoch: another order and other squares each time, the same for the same seed."""
         trainer, s = self._trainer, self.settings
@@ -153,7 +199,7 @@ class PhotoModule(LightningDataModule):
             order,
             draws,
             partial(random_squares, scale=s.scale, flip=s.flip),
-            crop_at(s, trainer.current_epoch / (trainer.max_epochs or 1)),
+            crop_at(s, trainer.current_epoch / self.epochs),
             self.batches("train"),
             # Of this epoch: the loop counts from its start, or from where it was resumed.
             done=lambda: trainer.fit_loop.epoch_loop.batch_progress.current.ready,
@@ -205,13 +251,7 @@ class PhotoModule(LightningDataModule):
                 "validation", held_out, cache
             )
         photos = find_photos(place, cache, self._notes)
-        count = max(1, round(self.settings.holdout * len(photos)))
-        if count == len(photos):
-            raise ColorizerError(
-                f"{self.settings.train} holds one photo: training needs at least two, "
-                "or data.validation"
-            )
-        chosen = set(np.random.default_rng(self.seed).permutation(len(photos))[:count].tolist())
+        chosen = set(self._held_out(len(photos), place).tolist())
         return (
             [photo for i, photo in enumerate(photos) if i not in chosen],
             [photo for i, photo in enumerate(photos) if i in chosen],

@@ -53,6 +53,8 @@ def evaluate(
     if is_film(data, wanted.metrics):
         from colorizer.evaluation.film import evaluate_film
 
+        wanted.only(("metrics", "size", "quality", "limit"), "a film")
+
         return evaluate_film(models, data, None if report is None else _make(Path(report)), wanted)
     protocol = wanted.protocol
     check_protocol(protocol)
@@ -62,7 +64,8 @@ def evaluate(
     folder = None if report is None else _make(Path(report))
     rows = contenders(models, wanted.size, device, wanted.quality)
     photos = evenly_spread(find_photos(data, notes=notes), wanted.limit)
-    measured = measure(photos, rows, chosen, protocol, device)
+    drift = wanted.metrics is None or "stability" in wanted.metrics
+    measured = measure(photos, rows, chosen, protocol, device, drift)
     result = summarize(
         measured, rows, chosen, data=data, protocol=protocol, device=device, notes=notes
     )
@@ -127,6 +130,8 @@ def _create(
     found: dict[str, ColorMetric] = {}
     notes = []
     for name in dict.fromkeys(measured_by_default() if names is None else names):
+        if name == "stability":  # which is no metric of a picture: it colors anew
+            continue
         options = {
             key: weights[key]
             for key in inspect.signature(METRICS[name]).parameters

@@ -169,8 +169,7 @@ class _Remembering(Network):
     def __init__(self, folder: ModelFolder) -> None:
         super().__init__(folder)
         self._gain = 1.0
-        self._colorizer = Colorizer(folder)
-        self._colorizer._network = self
+        self._colorizer = Colorizer(self)
         self._photo: np.ndarray | None = None
         self._seen: dict[bytes, np.ndarray] = {}
         self._lean = self.lean()

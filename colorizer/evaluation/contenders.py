@@ -17,7 +17,7 @@ from colorizer.model_folder import ModelFolder
 from colorizer.pictures.picture import Picture
 from colorizer.weights import load_model
 
-__all__ = ["BASELINES", "Contender", "contenders", "on_device"]
+__all__ = ["BASELINES", "Contender", "TorchNetwork", "contenders"]
 
 BASELINES = ("original", "gray")
 """What every model is put beside: the photo itself, and its lightness alone."""
@@ -74,9 +74,8 @@ def _contender(model: str, size: int | None, device: str, quality: str) -> Conte
     if not equals or Path(model).exists():
         name, place = "", str(model)
     folder = ModelFolder.find(place)
-    colorizer = Colorizer(folder, size=size, quality=quality)
-    if device != "cpu":
-        colorizer = on_device(colorizer, folder, device)
+    network = Network(folder) if device == "cpu" else TorchNetwork(folder, device)
+    colorizer = Colorizer(network, size=size, quality=quality)
     path = folder.path
     own = path.parent.name if path.name == "model" else path.name
     return Contender(
@@ -100,8 +99,13 @@ def _scores(colorizer: Colorizer, gray: np.ndarray) -> np.ndarray:
     return np.moveaxis(over_picture(colorizer._network.logits(pad(small)), small), -1, 0)
 
 
-class _TorchNetwork(Network):
-    """The network of a model folder in torch, in place of ONNX Runtime."""
+class TorchNetwork(Network):
+    """The network of a model folder in torch, in place of ONNX Runtime.
+
+    Args:
+        folder: the model folder.
+        device: of torch's, such as "cuda".
+    """
 
     def __init__(self, folder: ModelFolder, device: str) -> None:
         super().__init__(folder)
@@ -123,9 +127,3 @@ class _TorchNetwork(Network):
         if not np.isfinite(ab).all():
             raise ColorizerError(f"the model {self.name} predicted no finite chroma")
         return ab
-
-
-def on_device(colorizer: Colorizer, folder: ModelFolder, device: str) -> Colorizer:
-    """The same colorizer, whose network runs in torch on a device, such as "cuda"."""
-    colorizer._network = _TorchNetwork(folder, device)
-    return colorizer

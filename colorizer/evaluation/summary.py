@@ -84,7 +84,7 @@ def summarize(
                 and number.higher_is_better is not None,
                 "paired": number.paired and number.per_image,
             }
-            for number in numbers_of(metrics)
+            for number in numbers_of(metrics, measured)
         },
         "about": {contender.name: contender.about for contender in contenders},
         "models": {
@@ -106,10 +106,11 @@ def versions() -> dict[str, str]:
     return {name: _version(name) for name in _VERSIONS}
 
 
-def numbers_of(metrics: Mapping[str, ColorMetric]) -> list[Number]:
+def numbers_of(metrics: Mapping[str, ColorMetric], measured: Measured) -> list[Number]:
     """Every number that is reported, in the order of the metrics."""
     own = [number for metric in metrics.values() for number in metric.numbers]
-    return [*own, *stability.NUMBERS]
+    drift = any("stability" in found for found in measured.rows.values())
+    return [*own, *(stability.NUMBERS if drift else ())]
 
 
 def per_image(measured: Measured, metrics: Mapping[str, ColorMetric]) -> dict[str, dict[str, list]]:
@@ -171,7 +172,9 @@ def _numbers(
 def _pairs(measured: Measured, metrics: Mapping[str, ColorMetric]) -> list[dict[str, Any]]:
     values = per_image(measured, metrics)
     found = []
-    for number in (number for number in numbers_of(metrics) if number.paired and number.per_image):
+    for number in (
+        number for number in numbers_of(metrics, measured) if number.paired and number.per_image
+    ):
         rivals = [name for name in values if name != "original" and number.name in values[name]]
         lower = -1 if number.higher_is_better else 1
         for first, second in itertools.combinations(rivals, 2):

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from colorizer import __version__
 from colorizer.errors import UsageError
 from colorizer.inference.compose import compose
 from colorizer.inference.network import working_size
 from colorizer.inference.predict import predict_uncertainty
 from colorizer.inference.steered import SteeredModel
+from colorizer.inference.suggest import colors_at
 from colorizer.options import DEFAULT_MODEL
 from colorizer.pictures.lightness import lightness, split_alpha
 from colorizer.pictures.measure import measured
 from colorizer.pictures.metadata.mark import SYSTEM
 from colorizer.pictures.picture import Picture, Source
 from colorizer.pictures.resize import enlarge
+from colorizer.support.forked import check_not_forked
+from colorizer.version import __version__
 
 if TYPE_CHECKING:
     import pyvips
@@ -32,7 +34,8 @@ class Colorizer(SteeredModel):
     """A model, ready to color pictures; it may be pickled, and then loads its folder again.
 
     Args:
-        model: name of a shipped model, or path of a model folder.
+        model: name of a shipped model, or path of a model folder; or a `Network` that is loaded
+            already, such as one that runs elsewhere.
         options: as `ColorizeOptions` has them, by name.
 
     Attributes:
@@ -150,6 +153,7 @@ class Colorizer(SteeredModel):
 
     def _read(self, source: Source | Picture, notes: list[str]) -> Picture:
         """The header of a picture; with what to tell of it."""
+        check_not_forked()
         picture = Picture.open(source, self.options.max_pixels)
         notes += picture.notes
         if self.options.salvage:
@@ -173,9 +177,8 @@ class Colorizer(SteeredModel):
             UsageError: a place outside; a model that predicts no distribution.
             ColorizerError: as for `colorize`.
         """
-        from colorizer.inference.preview import Preview
-
-        return Preview(source, self.options.max_pixels).suggest(self, x, y, n)
+        picture = self._read(source, [])
+        return colors_at(self, picture, lambda s: picture.thumbnail(0, s)[0], x, y, n)
 
     def _colored_pages(
         self, picture: Picture, path: Path, notes: list[str]

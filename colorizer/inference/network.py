@@ -14,6 +14,7 @@ from colorizer.color import gamut
 from colorizer.errors import ColorizerError
 from colorizer.inference import devices
 from colorizer.model_folder import BAKED, CONFIG, RENEW, ModelFolder
+from colorizer.support.forked import check_not_forked
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -64,6 +65,7 @@ class Network:
         threads: int | None = None,
         device: str = "auto",
     ) -> None:
+        check_not_forked()
         self.folder = ModelFolder.find(folder)
         self.name, self.size = self.folder.name, self.folder.size
         defaults = self.folder.config["inference"]
@@ -167,6 +169,7 @@ class Network:
         temperature: float | None,
         prior: np.ndarray | None,
     ) -> list[np.ndarray]:
+        check_not_forked()
         feed = {"L": np.asarray(L, np.float32)[None, None]}
         if self.has_temperature:
             feed["temperature"] = np.array(temperature or self.temperature, np.float32)

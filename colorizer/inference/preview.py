@@ -8,14 +8,14 @@ import numpy as np
 from colorizer.errors import UsageError
 from colorizer.inference.compose import compose
 from colorizer.inference.predict import Seen
-from colorizer.inference.suggest import likeliest
+from colorizer.inference.steered import SteeredModel
+from colorizer.inference.suggest import colors_at
+from colorizer.pictures.lightness import lightness
 from colorizer.pictures.picture import MAX_PIXELS, Picture, Source
 from colorizer.pictures.resize import enlarge
 
 if TYPE_CHECKING:
     import pyvips
-
-    from colorizer.inference.colorizer import Colorizer
 
 __all__ = ["Preview"]
 
@@ -52,7 +52,7 @@ class Preview:
         self._small: dict[tuple[int, int], np.ndarray] = {}
         self._seen: OrderedDict[tuple, Seen] = OrderedDict()
 
-    def colorize(self, colorizer: "Colorizer", shrink: int = 1) -> np.ndarray:
+    def colorize(self, colorizer: SteeredModel, shrink: int = 1) -> np.ndarray:
         """Color it as `colorizer` is told to.
 
         Args:
@@ -72,7 +72,7 @@ class Preview:
 
     def region(
         self,
-        colorizer: "Colorizer | None",
+        colorizer: SteeredModel | None,
         page: "pyvips.Image",
         box: tuple[int, int, int, int],
         shrink: int = 1,
@@ -118,28 +118,22 @@ class Preview:
         self._small = {}
         self._seen.clear()
 
-    def suggest(self, colorizer: "Colorizer", x: float, y: float, n: int = 9) -> list[str]:
+    def suggest(self, colorizer: SteeredModel, x: float, y: float, n: int = 9) -> list[str]:
         """As `Colorizer.suggest`."""
-        if not (0 <= x <= 1 and 0 <= y <= 1):
-            raise UsageError(f"there is no place ({x}, {y}); accepted are shares from 0 to 1")
-        colorizer.require_features("suggestions")
-        small = self._thumbnail(colorizer.with_options(quality="fast").look_size(self.picture))
-        shares = colorizer.distribution(small)
-        colors = likeliest(_at(shares, x, y), float(_at(small, x, y)), n)
-        return [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in colors]
+        return colors_at(colorizer, self.picture, self._thumbnail, x, y, n)
 
     def lightness_at(self, x: float, y: float) -> float:
         """L of the place as it is shown."""
         L = self._lightness()
         return float(L(min(int(x * L.width), L.width - 1), min(int(y * L.height), L.height - 1))[0])
 
-    def _steered(self, colorizer: "Colorizer") -> tuple[np.ndarray, np.ndarray]:
+    def _steered(self, colorizer: SteeredModel) -> tuple[np.ndarray, np.ndarray]:
         hints = colorizer.hints.on(1)
         if hints.layer is not None:
             hints.layer.check_fits(self.picture.width, self.picture.height)
         return colorizer.steer(self._look(colorizer, bool(hints)), hints)
 
-    def _look(self, colorizer: "Colorizer", with_features: bool) -> Seen:
+    def _look(self, colorizer: SteeredModel, with_features: bool) -> Seen:
         key = colorizer.look_key
         seen = self._seen.get(key)
         if seen is None or (with_features and seen.features is None):
@@ -169,9 +163,3 @@ class Preview:
                 L = enlarge(L, self.width, self.height).numpy()
             self._shown = shown = pyvips.Image.new_from_array(L.clip(0, 100))
         return shown
-
-
-def _at(values: np.ndarray, x: float, y: float) -> np.ndarray:
-    """Values (h, w, ...) at a place, 0..1, of the nearest cell."""
-    height, width = values.shape[:2]
-    return values[min(int(y * height), height - 1), min(int(x * width), width - 1)]

@@ -1,5 +1,6 @@
 """A loaded model and what it was told: from the small lightness of a picture to its colors."""
 
+import hashlib
 import os
 from functools import partial
 from typing import Any, Protocol, Self
@@ -44,11 +45,16 @@ class SteeredModel:
     """
 
     def __init__(
-        self, model: str | os.PathLike[str] | ModelFolder = DEFAULT_MODEL, **options: Any
+        self,
+        model: str | os.PathLike[str] | ModelFolder | Network = DEFAULT_MODEL,
+        **options: Any,
     ) -> None:
         chosen = ColorizeOptions.of(options)
-        self._network = Network(model, chosen.threads, chosen.device)
+        if not isinstance(model, Network):
+            model = Network(model, chosen.threads, chosen.device)
+        self._network = model
         self._palette: np.ndarray | None = None
+        self._palette_key = b""
         self._hints = Hints()
         self._take(chosen, ColorizeOptions())
 
@@ -90,7 +96,7 @@ class SteeredModel:
     def look_key(self) -> tuple[Any, ...]:
         """Two that have it in common see the same in a picture."""
         chosen = self.options
-        steering = chosen.temperature, chosen.variant, id(self._palette)
+        steering = chosen.temperature, chosen.variant, self._palette_key
         return self.weights_sha256, self.size, chosen.quality, *steering
 
     def __getstate__(self) -> dict[str, Any]:
@@ -124,9 +130,10 @@ class SteeredModel:
         self._require(palette is None or network.has_prior, "palette")
         self._require(options.variant == 1 or network.has_prior, "variants")
         if palette is None:
-            self._palette = None
+            self._palette, self._palette_key = None, b""
         elif palette is not before.palette:
             self._palette = palette_prior(palette, network.training_prior(), options.max_pixels)
+            self._palette_key = hashlib.sha256(self._palette.tobytes()).digest()
         if options.hints is None:
             self._hints = Hints()
         elif options.hints is not before.hints:

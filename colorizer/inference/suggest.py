@@ -1,14 +1,40 @@
 """The likeliest colors at a place, as a user would want to choose from them."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from colorizer.color import gamut
 from colorizer.color.lab import RGB_WHITE, f_to_xyz, lab_to_light, light_to_lab, light_to_srgb
+from colorizer.errors import UsageError
+from colorizer.inference.steered import SteeredModel
+from colorizer.pictures.picture import Picture
 
-__all__ = ["likeliest"]
+__all__ = ["colors_at", "likeliest"]
 
 APART = 14.0  # Lab units between two suggestions, if so many colors are to be had
 BLUR = 6.0  # Lab units; the bins are 10 apart
+
+
+def colors_at(
+    model: SteeredModel,
+    picture: Picture,
+    thumbnail: Callable[[tuple[int, int]], np.ndarray],
+    x: float,
+    y: float,
+    n: int,
+) -> list[str]:
+    """As `Colorizer.suggest`.
+
+    Args:
+        thumbnail: the lightness of the picture, (H, W), at a size of (width, height).
+    """
+    if not (0 <= x <= 1 and 0 <= y <= 1):
+        raise UsageError(f"there is no place ({x}, {y}); accepted are shares from 0 to 1")
+    model.require_features("suggestions")
+    small = thumbnail(model.with_options(quality="fast").look_size(picture))
+    colors = likeliest(_at(model.distribution(small), x, y), float(_at(small, x, y)), n)
+    return [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in colors]
 
 
 def likeliest(shares: np.ndarray, L: float, n: int) -> np.ndarray:
@@ -51,3 +77,9 @@ def _mixed(L: float, ab: np.ndarray) -> np.ndarray:
 
 def _coded(linear: np.ndarray) -> np.ndarray:
     return np.rint(255 * light_to_srgb(linear)).astype(np.uint8)
+
+
+def _at(values: np.ndarray, x: float, y: float) -> np.ndarray:
+    """Values (h, w, ...) at a place, 0..1, of the nearest cell."""
+    height, width = values.shape[:2]
+    return values[min(int(y * height), height - 1), min(int(x * width), width - 1)]

@@ -5,9 +5,10 @@ from typing import Any
 
 from colorizer.models import constantnet, zoo  # noqa: F401  (each import registers its models)
 from colorizer.models.colornet import ColorModel
+from colorizer.models.heads import list_heads
 from colorizer.registry import MODELS
 
-__all__ = ["BASE", "ColorModel", "create_model", "list_models"]
+__all__ = ["BASE", "ColorModel", "create_model", "list_heads", "list_models"]
 
 BASE = "colornet18"
 """The model that is trained, and that a state dict belongs to, unless another one is named."""

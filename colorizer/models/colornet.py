@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from colorizer.errors import UsageError
 from colorizer.models.decoders import Decoder
 from colorizer.models.encoders import Encoder
 from colorizer.models.heads import Head
@@ -27,7 +28,16 @@ class ColorModel(nn.Module):
     features: Callable[[Tensor], Tensor]
 
     def forward(self, L: Tensor) -> Tensor:
-        """Shape: L (N, 1, H, W), 0..100 -> raw (N, C, h, w), at the head's stride."""
+        """Shape: L (N, 1, H, W), 0..100 -> raw (N, C, h, w), at the head's stride.
+
+        Raises: UsageError for a tensor of another shape, such as RGB, or of whole numbers.
+        """
+        if L.dim() != 4 or L.shape[1] != 1 or not L.is_floating_point():
+            raise UsageError(
+                f"a model got a {str(L.dtype).removeprefix('torch.')} tensor of shape "
+                f"{tuple(L.shape)}; it takes lightness, float (N, 1, H, W) in 0..100: of sRGB in "
+                "0..1 it is colorizer.color.tensors.rgb_to_lab(rgb)[0]"
+            )
         return self.head(self.features(L))
 
     def freeze_at(self, progress: float) -> bool:

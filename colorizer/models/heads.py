@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,10 +11,10 @@ from colorizer.color import gamut
 from colorizer.errors import UsageError
 from colorizer.registry import HEADS
 
-__all__ = ["AbHead", "DistributionHead", "Head", "HeadName", "create_head"]
+__all__ = ["AbHead", "DistributionHead", "Head", "HeadName", "create_head", "list_heads"]
 
-HeadName = str
-"""A name in the registry `HEADS`."""
+HeadName = str | dict[str, Any]
+"""A name in the registry `HEADS`, or `{"name": ..., and keywords of its constructor}`."""
 
 
 class Head(nn.Module):
@@ -32,7 +33,7 @@ class Head(nn.Module):
         decode: raw (N, out_channels, h, w), and `controls` by name -> ab (N, 2, h, w), Lab units.
     """
 
-    name: HeadName
+    name: str
     decode: Callable[..., Tensor]
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
@@ -204,5 +205,19 @@ class DistributionHead(Head):
 
 
 def create_head(name: HeadName, in_channels: int, stride: int) -> Head:
-    """The head called `name`; raises UnknownNameError with the nearest known name."""
-    return HEADS[name](in_channels, stride)
+    """The head called `name`, or with options: `{"name": "distribution", "temperature": 0.5}`.
+
+    Raises:
+        UnknownNameError: with the nearest known name. UsageError: an option that it does not take.
+    """
+    options = {"name": name} if isinstance(name, str) else dict(name)
+    if not isinstance(called := options.pop("name", None), str):
+        raise UsageError(f"head {name}: it lacks its name, such as {{name: distribution}}")
+    head = HEADS.create(called, in_channels=in_channels, stride=stride, **options)
+    head.name = called
+    return head
+
+
+def list_heads() -> list[str]:
+    """The names that a model's `head` may be, sorted."""
+    return list(HEADS)

@@ -7,7 +7,6 @@ another one, into the same place; only then it is a row.
 
 import json
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -76,7 +75,6 @@ def connect(address: str | None) -> None:
     Raises:
         ColorizerError: Ray is missing, or there is no cluster at this address.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # which would be sent to its makers
     ray = extra("ray", "cluster")
     extra("ray.data", "cluster")
     logging.getLogger("ray.data").setLevel(logging.ERROR)  # or it writes between our lines

@@ -7,7 +7,7 @@ checks of the constructor, the flags of the command line, and what is noted in a
 import math
 import numbers
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self, Union, get_args, get_origin, get_type_hints
@@ -108,6 +108,22 @@ class Options:
         """A copy with other values; raises as `of`."""
         self._check_names(changes)
         return replace(self, **changes)
+
+    def only(self, names: Collection[str], work: str) -> None:
+        """Raise UsageError if an option beside these is set: it would be dropped in silence.
+
+        Args:
+            names: what goes with this work.
+            work: what is done, for the message, such as "a film".
+        """
+        others = [
+            f"--{name.replace('_', '-')}"
+            for name in _about(type(self))
+            if name not in names and _differs(getattr(self, name), self._default(name))
+        ]
+        if others:
+            verb = "does" if len(others) == 1 else "do"
+            raise UsageError(f"{', '.join(others)} {verb} not go with {work}; leave it out")
 
     def noted(self) -> list[str]:
         """What differs from the defaults, in the words of the fields."""

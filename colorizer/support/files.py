@@ -93,10 +93,11 @@ def whole_folder(destination: Path, last: str = "") -> Iterator[Path]:
     """A temporary folder to fill with files, which becomes the destination if nothing is raised.
 
     Of a destination that exists, the files are replaced and others left alone; the one called
-    `last`, without which the folder counts as none, is gone meanwhile and comes last.
+    `last`, without which the folder counts as none, is gone meanwhile and comes last. Where one of
+    them cannot be replaced, those of before are put back.
 
     Raises:
-        OSError: as for `temporary`.
+        OSError: as for `temporary`; or a file that is in use elsewhere.
     """
     destination.parent.mkdir(parents=True, exist_ok=True)
     with temporary(destination, folder=True) as work:
@@ -110,11 +111,28 @@ def whole_folder(destination: Path, last: str = "") -> Iterator[Path]:
             work.rename(destination)
             _sync_folder(destination.parent)
             return
-        if last:
-            (destination / last).unlink(missing_ok=True)
-        for path in sorted(work.iterdir(), key=lambda path: path.name == last):
-            path.replace(destination / path.name)
+        with temporary(destination, folder=True) as aside:
+            _exchange(work, destination, aside, last)
         _sync_folder(destination)
+
+
+def _exchange(work: Path, destination: Path, aside: Path, last: str) -> None:
+    """Move files of one folder into another, and what was there under their names aside."""
+    names = sorted((path.name for path in work.iterdir()), key=lambda name: name == last)
+    undo: list[tuple[Path, Path]] = []
+    try:
+        # What makes the folder whole goes first and comes last.
+        for name in sorted(names, key=lambda name: name != last):
+            if (destination / name).exists():
+                (destination / name).rename(aside / name)
+                undo.append((aside / name, destination / name))
+        for name in names:
+            (work / name).replace(destination / name)
+            undo.append((destination / name, work / name))
+    except BaseException:
+        for path, place in reversed(undo):
+            path.replace(place)
+        raise
 
 
 def commit(path: Path, destination: Path) -> None:

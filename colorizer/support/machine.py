@@ -2,13 +2,24 @@
 
 import math
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from colorizer.errors import ColorizerError
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["available", "cores", "memory_installed", "memory_left", "memory_taken", "user_cache"]
+__all__ = [
+    "available",
+    "busy_cores",
+    "cores",
+    "memory_installed",
+    "memory_left",
+    "memory_taken",
+    "user_cache",
+]
 
 _GROUP = Path("/sys/fs/cgroup")
 
@@ -20,6 +31,18 @@ def cores() -> int:
     else:
         found = os.cpu_count() or 1
     return max(1, math.ceil(min(found, _cores_of_container(_GROUP))))
+
+
+def busy_cores(seconds: float = 0.5) -> float:
+    """How many cores' worth of time other processes take, looked at for so long."""
+    import psutil
+
+    own = psutil.Process()
+    before, took = psutil.cpu_percent(None), own.cpu_times()
+    del before
+    total = psutil.cpu_percent(seconds) / 100 * (psutil.cpu_count() or 1)
+    now = own.cpu_times()
+    return max(0.0, total - (now.user + now.system - took.user - took.system) / seconds)
 
 
 def memory_installed() -> int:
@@ -53,10 +76,30 @@ def available(device: "torch.device") -> int:
 
 
 def user_cache() -> Path:
-    """Where this user's programs keep what they can make again."""
+    """Where this user's programs keep what they can make again.
+
+    A user without a home, as containers have them, gets a folder of their own among the temporary
+    files.
+
+    Raises:
+        ColorizerError: that one is another user's.
+    """
     import platformdirs
 
-    return platformdirs.user_cache_path("colorizer", appauthor=False)
+    try:
+        return platformdirs.user_cache_path("colorizer", appauthor=False)
+    except (RuntimeError, KeyError):  # neither HOME nor an entry among the users
+        user = os.getuid()  # only systems that have it have users without a home
+        path = Path(tempfile.gettempdir()) / f"colorizer-{user}"
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+        if path.is_symlink() or path.stat().st_uid != user:
+            raise ColorizerError(f"{path} is another user's: set HOME, or data.cache")
+    except OSError as error:
+        raise ColorizerError(
+            f"no cache: {path} cannot be made ({error.strerror}); set HOME, TMPDIR or data.cache"
+        ) from error
+    return path
 
 
 def _cores_of_container(group: Path) -> float:

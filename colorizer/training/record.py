@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from colorizer import __version__
 from colorizer.config import DataSettings, last_crop
+from colorizer.version import __version__
 
 __all__ = ["card", "hardware", "provenance"]
 

@@ -7,9 +7,8 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +17,23 @@ import torch
 import yaml
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import RichProgressBar
-from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
+from torch import nn
+from torch.utils.data import Dataset
 
 from colorizer import config
 from colorizer.config import DataSettings, OptimizerSettings, Settings
 from colorizer.data.degrade import Degradation
 from colorizer.data.module import PhotoModule
 from colorizer.errors import ColorizerError, UsageError
-from colorizer.export import export
+from colorizer.export import check_exportable, export, save_without_graph
 from colorizer.losses import WeightedSum, create_loss
 from colorizer.models import ColorModel
 from colorizer.support.allocator import keep_freed_memory
 from colorizer.support.files import write_whole
+from colorizer.support.machine import busy_cores, cores
+from colorizer.support.plugins import load_plugins
 from colorizer.training.baseline import gray_baseline
 from colorizer.training.batch_size import fit_batch
 from colorizer.training.callbacks import (
@@ -38,22 +41,40 @@ from colorizer.training.callbacks import (
     EpochLog,
     MovingAverage,
     SampleGrid,
+    StepLog,
     epoch_rows,
 )
 from colorizer.training.callbacks.checkpoints import Checkpoints, StoppedError, newest_checkpoint
 from colorizer.training.finite import NotFiniteError
+from colorizer.training.folder import SETTINGS, claimed, resumed_settings
 from colorizer.training.optimizer import batch_factor
 from colorizer.training.precision import resolve_precision
 from colorizer.training.record import card, hardware, provenance
-from colorizer.training.start import chosen_model, create_initial, load_teacher
+from colorizer.training.start import (
+    chosen_model,
+    create_initial,
+    load_teacher,
+    object_config,
+    qualified,
+)
 from colorizer.training.task import ColorTask
 
 __all__ = ["train"]
 
-_SETTINGS, _STARTS = "settings.yaml", "starts.json"
+_STARTS = "starts.json"
 
 
-def train(settings: Settings, resume: str | Path | None = None) -> Path:
+def train(
+    settings: Settings,
+    resume: str | Path | None = None,
+    *,
+    changes: Mapping[str, Any] | None = None,
+    model: ColorModel | None = None,
+    loss: nn.Module | None = None,
+    data: Dataset[Any] | tuple[Dataset[Any], Dataset[Any]] | None = None,
+    callbacks: Sequence[Callback] = (),
+    loggers: Sequence[Logger] = (),
+) -> Path:
     """Train a model; its run folder gets settings, logs, curves, grids, checkpoints and the model.
 
     With several devices this runs in a process for each: Lightning starts the others with the same
@@ -62,7 +83,16 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
     Args:
         settings: everything; see `colorizer.config.Settings`. They are left as they are.
         resume: a run folder to go on with, from its newest whole checkpoint, in the middle of an
-            epoch too; its own settings then count.
+            epoch too; its own settings then count. Objects below are to be given again.
+        changes: of a resumed run, what to set anew, as of `Settings.load`: what shapes neither
+            weights nor data.
+        model: to train, in place of `settings.model`; with the weights that it has.
+        loss: called with (prediction, target), in place of `settings.loss`.
+        data: photos in place of `settings.data.train`, or training and validation photos: each
+            item an (H, W, 3) uint8 array in sRGB, a picture of Pillow's, or a tuple that begins
+            with one.
+        callbacks: of Lightning's, beside ours.
+        loggers: of Lightning's, beside TensorBoard's.
 
     Returns:
         The run folder; `model` inside it is a model folder for `colorizer.Colorizer`.
@@ -72,20 +102,56 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
             training was interrupted or lost its way.
     """
     if resume is not None:
-        settings = _saved_settings(Path(resume))
+        settings = resumed_settings(Path(resume), changes or {})
     settings = copy.deepcopy(settings)  # what "auto" comes to is noted in ours
+    if model is not None:
+        settings.model = object_config(model)
+    if loss is not None:
+        settings.loss = {qualified(loss): 1.0}
     plain = config.check(settings)
-    plain["model"] = chosen_model(settings)
+    load_plugins(settings.plugins)
+    if model is None:
+        plain["model"] = chosen_model(settings)
     settings = replace(settings, model=plain["model"])
     plain.pop("inference")
+    if settings.trainer.threads is not None:
+        torch.set_num_threads(settings.trainer.threads)
     lightning.seed_everything(settings.trainer.seed, verbose=False)
-    run = Path(resume) if resume is not None else _new_folder(settings)
-    checkpoint = newest_checkpoint(run / "checkpoints")
-    data = PhotoModule(settings.data, settings.trainer.seed)
-    loss = create_loss(settings.loss)
-    loss.set_teachers(load_teacher)
-    model = create_initial(settings, resumed=checkpoint is not None)
-    _check_adversarial(loss, settings)
+    photos = PhotoModule(settings.data, settings.trainer.seed, datasets=data)
+    terms = create_loss(settings.loss) if loss is None else WeightedSum({"own": loss}, {"own": 1.0})
+    terms.set_teachers(load_teacher)
+    _check_adversarial(terms, settings)
+    with claimed(settings, None if resume is None else Path(resume)) as run:
+        checkpoint = newest_checkpoint(run / "checkpoints")
+        if model is None:
+            model = create_initial(settings, resumed=checkpoint is not None)
+        return _train(
+            settings,
+            plain,
+            run,
+            checkpoint,
+            resume is not None,
+            model,
+            terms,
+            photos,
+            callbacks,
+            loggers,
+        )
+
+
+def _train(
+    settings: Settings,
+    plain: dict[str, Any],
+    run: Path,
+    checkpoint: Path | None,
+    resumed: bool,
+    model: ColorModel,
+    loss: WeightedSum,
+    data: PhotoModule,
+    callbacks: Sequence[Callback],
+    loggers: Sequence[Logger],
+) -> Path:
+    """What `train` does once all parts are there."""
     t = settings.trainer
     t.precision = resolve_precision(t.precision, t.accelerator, scalable=not loss.adversaries)
     plain["trainer"]["precision"] = t.precision
@@ -101,7 +167,9 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
         skip_nonfinite=settings.trainer.nonfinite == "skip",
     )
     first = [ColorPrior()] if loss.needs_prior and checkpoint is None else []
-    trainer = _trainer(settings, run, first, ddp_finds_unused=bool(loss.adversaries))
+    trainer = _trainer(
+        settings, run, [*first, *callbacks], loggers, ddp_finds_unused=bool(loss.adversaries)
+    )
     data.device, data.ranks = trainer.strategy.root_device, trainer.world_size
     data.rank = trainer.global_rank
     if data.device.type == "cpu":
@@ -111,7 +179,9 @@ def train(settings: Settings, resume: str | Path | None = None) -> Path:
         settings.data.batch_size = fit_batch(task, settings, data)
         plain["data"]["batch_size"] = settings.data.batch_size
     if trainer.is_global_zero:
-        _begin(run, plain, data, trainer, checkpoint, resume is not None)
+        if checkpoint is None:
+            check_exportable(model)  # now, and not after hours
+        _begin(run, plain, data, trainer, checkpoint, resumed)
     _fit(trainer, task, data, checkpoint)
     gray = gray_baseline(trainer, task, data)
     if trainer.is_global_zero:
@@ -139,7 +209,7 @@ def _fit(trainer: Trainer, task: ColorTask, data: PhotoModule, checkpoint: Path 
         except NotFiniteError as error:
             raise ColorizerError(
                 f"{error}: lower optimizer.learning_rate, use trainer.precision 32-true or "
-                f"trainer.nonfinite skip in {_folder(trainer) / _SETTINGS}; {_way_on(trainer)}"
+                f"trainer.nonfinite skip as you go on; {_way_on(trainer)}"
             ) from error
         except SystemExit as stop:  # Lightning's answer to Ctrl-C
             raise ColorizerError(f"training was stopped at once; {_way_on(trainer)}") from stop
@@ -172,7 +242,7 @@ def _begin(
         (run / "checkpoints").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ColorizerError(f"the run folder {run} cannot be made: {error.strerror}") from error
-    write_whole(run / _SETTINGS, yaml.safe_dump(plain, sort_keys=False))
+    write_whole(run / SETTINGS, yaml.safe_dump(plain, sort_keys=False))
     t, batch = plain["trainer"], plain["data"]["batch_size"]
     ranks, effective = trainer.world_size, batch * trainer.world_size * t["accumulate"]
     optimizer = OptimizerSettings(**plain["optimizer"])
@@ -196,6 +266,15 @@ def _begin(
         f"{t['accumulate']} accumulated); learning rate {learning_rate:g}",
         flush=True,
     )
+    threads = torch.get_num_threads()
+    if trainer.strategy.root_device.type == "cpu" and threads > 1:
+        busy, count = busy_cores(), cores()
+        if busy > count - threads + 0.5:
+            print(
+                f"note: other programs keep {busy:.1f} of {count} cores busy; {threads} threads "
+                f"may be many times slower than --trainer.threads {max(1, round(count - busy))}",
+                flush=True,
+            )
     if resumed:
         print(f"going on from {checkpoint.name if checkpoint else 'the start'}", flush=True)
 
@@ -227,13 +306,19 @@ def _finish(
         "metrics.json": json.dumps(facts, indent=2) + "\n",
         "card.md": card(described, facts),
     }
-    export(
-        model,
-        run / "model",
-        settings=plain,
-        size=config.size_as_trained(DataSettings(**plain["data"])),
-        extra_files=texts,
-    )
+    about: dict[str, Any] = {
+        "settings": plain,
+        "size": config.size_as_trained(DataSettings(**plain["data"])),
+        "extra_files": texts,
+    }
+    try:
+        export(model, run / "model", **about)
+    except ColorizerError as error:
+        kept = save_without_graph(model, run / "model", **about)
+        raise ColorizerError(
+            f"{error}; the weights and their config are in {kept}: mend the model, then "
+            f"colorizer train --resume {run} exports it"
+        ) from error
     print(f"model folder: {run / 'model'}", flush=True)
 
 
@@ -255,6 +340,11 @@ def _degradation(data: DataSettings) -> Degradation | None:
 
 def _check_adversarial(loss: WeightedSum, settings: Settings) -> None:
     t = settings.trainer
+    if loss.adversaries and t.max_steps is not None:
+        raise UsageError(
+            "trainer.max_steps counts the steps of one optimizer, and a loss with a discriminator "
+            "has several: say trainer.epochs"
+        )
     if loss.adversaries and (t.accumulate > 1 or t.precision == "16-mixed"):
         raise UsageError(
             "a loss with a discriminator (adversarial) steps an optimizer of its own: it needs "
@@ -262,34 +352,17 @@ def _check_adversarial(loss: WeightedSum, settings: Settings) -> None:
         )
 
 
-def _new_folder(settings: Settings) -> Path:
-    """A name that no run has; the folder is made when the training starts."""
-    stamp = datetime.now().strftime("%Y-%m-%d_%H%M%S")
-    return Path(settings.trainer.output) / f"{stamp}_{settings.model['name']}"
-
-
-def _saved_settings(run: Path) -> Settings:
-    from jsonargparse import ArgumentError, ArgumentParser
-
-    path = run / _SETTINGS
-    if not path.is_file():
-        raise UsageError(f"{run} is no run that can be resumed: it has no {_SETTINGS}")
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(Settings, "settings")
-    try:
-        saved = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return parser.instantiate(parser.parse_object({"settings": saved})).settings
-    except (ArgumentError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: {' '.join(str(error).split())}") from error
-
-
 def _trainer(
-    settings: Settings, run: Path, first: Sequence[Callback], ddp_finds_unused: bool
+    settings: Settings,
+    run: Path,
+    first: Sequence[Callback],
+    loggers: Sequence[Logger],
+    ddp_finds_unused: bool,
 ) -> Trainer:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it advertises
     t = settings.trainer
     # The grid is drawn before the average gives place to the weights that are trained.
-    callbacks: list[Callback] = [*first, EpochLog(run), SampleGrid(run, t.grid)]
+    callbacks: list[Callback] = [*first, EpochLog(run), StepLog(), SampleGrid(run, t.grid)]
     if t.ema:
         callbacks.append(MovingAverage(t.ema))
     callbacks.append(Checkpoints(run / "checkpoints", t.checkpoint_minutes))
@@ -310,7 +383,8 @@ def _trainer(
         max_epochs=t.epochs,
         accumulate_grad_batches=t.accumulate,
         callbacks=callbacks,
-        logger=TensorBoardLogger(run, "", "tensorboard"),
+        max_steps=t.max_steps or -1,
+        logger=[TensorBoardLogger(run, "", "tensorboard"), *loggers],
         log_every_n_steps=1,
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,

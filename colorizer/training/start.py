@@ -10,11 +10,23 @@ from colorizer.errors import UsageError
 from colorizer.model_folder import ModelFolder
 from colorizer.models import BASE, ColorModel, create_model
 from colorizer.registry import MODELS
-from colorizer.weights import START, load_model, load_state_dict, load_weights, untrained
+from colorizer.weights import (
+    START,
+    check_code,
+    load_model,
+    load_state_dict,
+    load_weights,
+    untrained,
+)
 
-__all__ = ["chosen_model", "create_initial", "load_teacher", "model_options"]
-
-# They change no weight's shape.
+__all__ = [
+    "chosen_model",
+    "create_initial",
+    "load_teacher",
+    "model_options",
+    "object_config",
+    "qualified",
+]
 
 
 def chosen_model(settings: Settings) -> dict[str, Any]:
@@ -26,7 +38,9 @@ def chosen_model(settings: Settings) -> dict[str, Any]:
     """
     if settings.init is None or Path(settings.init).is_file():
         return {"name": BASE, **settings.model}
-    held = untrained(ModelFolder.find(settings.init).config["model"])
+    folder = ModelFolder.find(settings.init)
+    check_code(folder)
+    held = untrained(folder.config["model"])
     for key, value in settings.model.items():
         value = list(value) if isinstance(value, tuple) else value  # as YAML has it
         if key not in START and value != held.get(key):
@@ -66,6 +80,19 @@ def create_initial(settings: Settings, resumed: bool) -> ColorModel:
     return model
 
 
+def object_config(model: ColorModel) -> dict[str, Any]:
+    """What is noted of a model that was given as an object: its `config`, or its class."""
+    known = getattr(model, "config", None)
+    if known is None:
+        model.config = known = {"name": qualified(model)}
+    return dict(known)
+
+
+def qualified(part: object) -> str:
+    """module.Class of an object."""
+    return f"{type(part).__module__}.{type(part).__qualname__}"
+
+
 def load_teacher(source: str) -> ColorModel:
     """The model that a loss learns from.
 
@@ -85,6 +112,13 @@ def model_options(model: Mapping[str, Any]) -> dict[str, Any]:
     """The keywords of `create_model`; training starts pretrained unless told otherwise."""
     options = dict(model)
     accepted = inspect.signature(MODELS[options["name"]]).parameters
+    unknown = options.keys() - accepted.keys() - {"name"}
+    if unknown and not any(p.kind is p.VAR_KEYWORD for p in accepted.values()):
+        keys = ", ".join(sorted(unknown))
+        raise UsageError(
+            f"model {options['name']!r} takes no {keys} (it takes {', '.join(accepted)}); to leave "
+            f"out what a recipe sets for another model: --model '{{name: {options['name']}}}'"
+        )
     if "pretrained" in accepted and not options.get("pretrained_file"):
         options.setdefault("pretrained", True)
     return options

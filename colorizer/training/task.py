@@ -11,7 +11,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
-from torchmetrics import Metric
+from torchmetrics import MeanMetric, Metric
 
 from colorizer.color.tensors import Prediction, Target, rgb_to_lab
 from colorizer.config import OptimizerSettings, ScheduleSettings
@@ -94,6 +94,8 @@ class ColorTask(LightningModule):
             names += [f"loss/{name}" for name in loss.weights]
         # Kept with the checkpoints, so that an epoch's means survive its interruption.
         self.means = nn.ModuleDict({name: EpochMean() for name in names})
+        self.val_loss = MeanMetric(nan_strategy="disable")
+        self.last_loss: Tensor | None = None  # of the last step, on the device
         self.finite = FiniteCheck()
         self._skipped = [0] * len(self.networks)  # steps in a row, of each
         self._kept: list[list[Tensor]] = []
@@ -125,6 +127,7 @@ class ColorTask(LightningModule):
 
     def on_train_start(self) -> None:
         self._freeze()  # a run resumed within an epoch does not start one
+        self._apply_settings()
 
     def on_train_epoch_start(self) -> None:
         self._freeze()
@@ -142,6 +145,7 @@ class ColorTask(LightningModule):
         prediction, target = self.predict(rgb)
         terms = self.loss.terms(prediction, target)
         total = torch.stack(list(terms.values())).sum()
+        self.last_loss = total.detach()
         self._log_means({"loss": total} | {f"loss/{k}": v for k, v in terms.items()}, len(rgb))
         if not self.skip_nonfinite:
             self.finite.note(batch_index, torch.isfinite(total.detach()))
@@ -152,19 +156,24 @@ class ColorTask(LightningModule):
 
     def on_train_batch_end(self, outputs: Any, rgb: Tensor, batch_index: int) -> None:
         self.check_finite()
+        if 0 < self.trainer.max_steps <= self.trainer.global_step:
+            self.trainer.should_stop = True  # which lets the epoch end whole, validation too
 
     def on_train_epoch_end(self) -> None:
         self.check_finite(wait=True)  # sync: once an epoch; later it would be called the next one's
 
     def validation_step(self, rgb: Tensor, batch_index: int) -> None:
         prediction, target = self.predict(rgb)
-        self.log("val/loss", self.loss(prediction, target), batch_size=len(rgb), sync_dist=True)
+        # Not by self.log: over processes it would divide the count of photos as a whole number.
+        self.val_loss.update(self.loss(prediction, target), weight=len(rgb))
         self.metrics.update(prediction, target)
 
     def on_validation_epoch_end(self) -> None:
-        values = {f"val/{name}": value for name, value in self.metrics.compute().items()}
+        values = {"val/loss": self.val_loss.compute()}
+        values |= {f"val/{name}": value for name, value in self.metrics.compute().items()}
         # They are of all processes already; Lightning warns where it is not told to see to that.
         self.log_dict(values, sync_dist=True)
+        self.val_loss.reset()
         self.metrics.reset()
 
     def check_finite(self, wait: bool = False) -> None:
@@ -178,6 +187,7 @@ class ColorTask(LightningModule):
             raise NotFiniteError(self._about(batch))
 
     def configure_optimizers(self):
+        data = self._data
         effective = self._epoch_batch() * self.trainer.world_size
         options: dict[str, Any] = {
             "factor": batch_factor(
@@ -187,14 +197,34 @@ class ColorTask(LightningModule):
             "fused": self.device.type in ("cpu", "cuda") and self.trainer.precision != "16-mixed",
         }
         steps = math.ceil(self._epoch_batches() / self.trainer.accumulate_grad_batches)
-        total = steps * (self.trainer.max_epochs or 1)
+        total = round(steps * data.epochs)
         factor = lambda step: rate(self.schedule_settings, step, total, steps)  # noqa: E731
         optimizers = [
             create_optimizer(network, self.optimizer_settings, **options)
             for network in self.networks
         ]
         schedules = [{"scheduler": LambdaLR(o, factor), "interval": "step"} for o in optimizers]
+        kept = ("initial_lr", "weight_decay", "betas", "momentum", "nesterov")
+        self._asked = [
+            [{key: group[key] for key in kept if key in group} for group in o.param_groups]
+            for o in optimizers
+        ]
         return optimizers, schedules
+
+    def _apply_settings(self) -> None:
+        """Let the settings count, where a checkpoint has brought back those of before."""
+        for optimizer, schedule, asked in zip(
+            self.trainer.optimizers, self.trainer.lr_scheduler_configs, self._asked, strict=True
+        ):
+            curve = schedule.scheduler
+            assert isinstance(curve, LambdaLR)
+            for group, options in zip(optimizer.param_groups, asked, strict=True):
+                group.update(options)
+            curve.base_lrs = [options["initial_lr"] for options in asked]
+            for group, base, factor in zip(
+                optimizer.param_groups, curve.base_lrs, curve.lr_lambdas, strict=True
+            ):
+                group["lr"] = base * factor(curve.last_epoch)
 
     def configure_gradient_clipping(
         self,
@@ -260,7 +290,7 @@ class ColorTask(LightningModule):
     def _progress(self, batch: int = 0) -> float:
         """The share of the training that is done before this batch of the epoch, 0..1."""
         epochs = self.trainer.current_epoch + batch / self._epoch_batches()
-        return epochs / (self.trainer.max_epochs or 1)
+        return epochs / self._data.epochs
 
     def _batch_seed(self, batch: int) -> int:
         place = (self.seed, self.current_epoch, batch, self.global_rank)

@@ -20,7 +20,7 @@ from colorizer.cli import main
 from colorizer.data.photos import find_photos
 from colorizer.errors import ColorizerError, UnknownNameError, UsageError
 from colorizer.evaluation import evaluate
-from colorizer.evaluation.contenders import contenders, on_device
+from colorizer.evaluation.contenders import TorchNetwork, contenders
 from colorizer.evaluation.protocol import as_picture, gray_of, read_original
 from colorizer.evaluation.report.tables import cell, markdown
 from colorizer.evaluation.statistics import bootstrap, jackknife, sign_test
@@ -28,6 +28,7 @@ from colorizer.export import export
 from colorizer.inference.colorizer import Colorizer
 from colorizer.metrics.base import ImageMean, Number
 from colorizer.metrics.perceptual import SetDistance
+from colorizer.model_folder import ModelFolder
 from tests.drawn import landscape
 from tests.model_folder import write_model_folder
 
@@ -303,7 +304,8 @@ def test_torch_and_onnx_runtime_agree(tmp_path):
     folder = export(model, tmp_path / "net", settings={}, size=64)
     original = landscape(3, 50, 70)
     gray = gray_of(as_picture(original).L)
-    runtimes = [Colorizer(folder), on_device(Colorizer(folder), folder, "cpu")]
+    network = TorchNetwork(ModelFolder.find(folder), "cpu")
+    runtimes = [Colorizer(folder), Colorizer(network)]
     pair = [runtime.colorize(gray) for runtime in runtimes]
     scores = [peak_signal_noise_ratio(original, picture) for picture in pair]
     assert scores[0] == pytest.approx(scores[1], abs=0.01)

@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 
 from colorizer.errors import UnknownNameError, UsageError
-from colorizer.models import create_model, list_models
+from colorizer.models import create_model, list_heads, list_models
 from colorizer.models.decoders import Attention, Decoder, Upsample
 from tests.device import device
 
-HEADS = ("distribution", "ab")
+HEADS = list_heads()
 SIZES = ((64, 64), (96, 160), (61, 83))
 HEAVY = {  # one head and one size in the default run; the rest is slow
     "colornet",

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from colorizer.cli import main
+from colorizer.pictures.formats import WRITABLE
 from colorizer.pictures.metadata.mark import is_marked
-from colorizer.pictures.save import WRITABLE
 from colorizer.places.archive import is_marked_archive
 from colorizer.places.place import Place, place_of
 from colorizer.places.plan import plan

@@ -118,3 +118,35 @@ def _umask():
     umask = os.umask(0)
     os.umask(umask)
     return umask
+
+
+@pytest.mark.parametrize("move", ["rename", "replace"])
+@pytest.mark.parametrize("failing", range(3))
+def test_a_folder_whose_files_cannot_all_be_replaced_is_as_it_was(
+    tmp_path, monkeypatch, move, failing
+):
+    """The file that makes it whole was deleted, and the new one went with the hidden folder."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name in ("a", "b", "mark"):
+        (folder / name).write_text(f"old {name}")
+    plain, count = getattr(type(folder), move), iter(range(100))
+
+    def refuse(self, target):
+        if next(count) == failing:
+            raise PermissionError("in use")
+        return plain(self, target)
+
+    def fill():
+        with whole_folder(folder, last="mark") as work:
+            for name in ("a", "b", "c", "mark"):
+                (work / name).write_text(f"new {name}")
+            monkeypatch.setattr(type(folder), move, refuse)
+
+    with pytest.raises(PermissionError):
+        fill()
+    monkeypatch.undo()
+    assert {p.name: p.read_text() for p in folder.iterdir()} == {
+        name: f"old {name}" for name in ("a", "b", "mark")
+    }
+    assert names(tmp_path) == ["model"]

@@ -56,6 +56,21 @@ def test_two_processes_learn_what_one_learns(
     assert same(first, second)
 
 
+def test_the_validation_loss_of_two_processes_is_that_of_all_photos(
+    squares: Path, tmp_path: Path
+) -> None:
+    """Of an odd number: half a photo was dropped from the count, and the loss was too high."""
+    few = tmp_path / "few"
+    few.mkdir()
+    for i in range(5):
+        Image.fromarray(landscape(90 + i, 32, 32)).save(few / f"{i}.png")
+    one, two = tmp_path / "one", tmp_path / "two"
+    finish(sys.executable, "-m", "tests.in_processes", squares, one, "1", "12", few)
+    finish(*torchrun, "-m", "tests.in_processes", squares, two, "2", "6", few)
+    for a, b in zip(losses(one), losses(two), strict=True):
+        assert a["val/loss"] == pytest.approx(b["val/loss"], rel=1e-3)
+
+
 def same(first: Path, second: Path) -> bool:
     a, b = load_file(first), load_file(second)
     return all(torch.allclose(a[name], b[name], rtol=1e-2, atol=1e-3) for name in a)

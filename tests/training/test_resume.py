@@ -18,7 +18,7 @@ from colorizer.training.callbacks import checkpoints
 from colorizer.training.callbacks.checkpoints import newest_checkpoint
 from colorizer.training.run import _way_on
 from tests.kill_and_resume import CASES, settings
-from tests.trainings import save
+from tests.trainings import quick, save
 
 slow = pytest.mark.slow
 
@@ -60,6 +60,7 @@ def test_a_killed_and_resumed_run_ends_with_the_same_weights(
 def _quick_export() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("colorizer.training.run.export", save)
+        patch.setattr("colorizer.training.run.check_exportable", lambda model: None)
         yield
 
 
@@ -145,3 +146,24 @@ def test_each_process_knows_the_run_folder_of_the_first(tmp_path: Path) -> None:
     trainer = SimpleNamespace(strategy=strategy, callbacks=[mine])
     mine.setup(trainer, None, "fit")
     assert _way_on(trainer).endswith(f"--resume {first}")
+
+
+def test_a_setting_that_changes_on_resuming_counts(photos: Path, tmp_path: Path) -> None:
+    """The checkpoint's own learning rate came back in its place, without a word."""
+    made = quick(photos, tmp_path, head="ab")
+    made.loss, made.trainer.ema, made.trainer.epochs = {"l1": 1.0}, 0.0, 1
+    made.schedule.warmup_steps, made.optimizer.weight_decay = 0, 0.0
+    run = train(made)
+    before = weights(run.parent)
+    changes = {"trainer.epochs": 2, "optimizer.learning_rate": 1e-12}
+    train(Settings(), resume=run, changes=changes)
+    after = weights(run.parent)
+    moved = [
+        name
+        for name, value in before.items()
+        if "running" not in name
+        and not torch.allclose(value, after[name], atol=1e-7)
+        and value.is_floating_point()
+    ]
+    assert not moved
+    assert len(rows(run.parent)) == 2

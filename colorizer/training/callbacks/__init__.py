@@ -5,5 +5,6 @@ from colorizer.training.callbacks.average import MovingAverage
 from colorizer.training.callbacks.grid import SampleGrid
 from colorizer.training.callbacks.log import EpochLog, epoch_rows
 from colorizer.training.callbacks.prior import ColorPrior
+from colorizer.training.callbacks.steps import StepLog
 
-__all__ = ["ColorPrior", "EpochLog", "MovingAverage", "SampleGrid", "epoch_rows"]
+__all__ = ["ColorPrior", "EpochLog", "MovingAverage", "SampleGrid", "StepLog", "epoch_rows"]

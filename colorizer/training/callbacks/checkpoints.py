@@ -17,7 +17,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from colorizer.errors import ColorizerError
 from colorizer.support.files import commit, sha256
 
-__all__ = ["Checkpoints", "StoppedError", "newest_checkpoint"]
+__all__ = ["Checkpoints", "StoppedError", "is_last", "newest_checkpoint"]
 
 KEPT = 2  # so that there is one more if the newest is damaged
 _PAUSE = 10.0  # seconds since the last checkpoint, from which on the end of an epoch makes one
@@ -82,7 +82,7 @@ class Checkpoints(Checkpoint):
 
     def on_train_epoch_end(self, trainer: Trainer, task: LightningModule) -> None:
         ask = trainer.strategy.reduce_boolean_decision
-        last = trainer.current_epoch + 1 == trainer.max_epochs
+        last = is_last(trainer)
         stop = ask(self._signal is not None, all=False)
         # An epoch may take seconds, and losing a few of them is no loss.
         rested = time.monotonic() - self._saved > min(_PAUSE, 60 * self.minutes)
@@ -136,6 +136,12 @@ class Checkpoints(Checkpoint):
             for old in list(_newest_first(self.folder))[KEPT:]:
                 old.unlink()
         self._saved = time.monotonic()
+
+
+def is_last(trainer: Trainer) -> bool:
+    """Whether the epoch at hand is the last one: by its number, or as the steps are over."""
+    over = 0 < trainer.max_steps <= trainer.global_step
+    return over or trainer.current_epoch + 1 == trainer.max_epochs
 
 
 def newest_checkpoint(folder: Path) -> Path | None:

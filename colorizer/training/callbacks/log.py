@@ -9,6 +9,7 @@ from pathlib import Path
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from colorizer.support.files import write_whole
+from colorizer.training.callbacks.checkpoints import is_last
 
 __all__ = ["EpochLog", "epoch_rows"]
 
@@ -57,8 +58,8 @@ class EpochLog(Callback):
         table.writeheader()
         table.writerows(rows)
         write_whole(self.table, text.getvalue())
-        last = epoch == trainer.max_epochs
-        if last or time.monotonic() - self.drawn > _PAUSE:  # drawing takes most of a second
+        rested = time.monotonic() - self.drawn > _PAUSE  # drawing takes most of a second
+        if is_last(trainer) or rested:
             _draw_curves(rows, self.picture)
             self.drawn = time.monotonic()
 
