@@ -197,4 +197,5 @@ def test_the_documented_program_works(address, tmp_path):
     program = code.replace("http://127.0.0.1:8080", address.rstrip("/")).replace("TOKEN", TOKEN)
     env = {**os.environ, "no_proxy": "127.0.0.1"}
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, env=env)
-    assert Image.open(tmp_path / "new.png").size == (200, 151)
+    with Image.open(tmp_path / "new.png") as made:
+        assert made.size == (200, 151)
