@@ -386,6 +386,9 @@ def _evaluate(args: Namespace) -> int:
     options = vars(EvaluateOptions.of_flags(vars(args)))
     result = evaluation.evaluate(args.model, args.data, args.report, **options)
     _print_notes(result["notes"])
+    if options["blind"] is not None:
+        print(result["blind"])
+        return 0
     for photo in result["excluded"]:
         print(f"left out: {photo['photo']}: {photo['reason']}", file=sys.stderr)
     print(f"{result['pictures']} pictures, {result['protocol']['name']}\n")

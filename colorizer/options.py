@@ -272,6 +272,11 @@ class EvaluateOptions(Options):
     )
     quality: str = _quality()
     limit: int | None = _limit(None)
+    blind: str | None = option(
+        None,
+        "write a page on which people guess which photos are real, in place of measuring",
+        metavar="PAGE.html",
+    )
     device: str = option(
         "auto", "cpu is ONNX Runtime, cuda is PyTorch", choices=("auto", "cpu", "cuda")
     )

@@ -11,7 +11,8 @@ import torch
 
 from colorizer.data.photos import evenly_spread, find_photos
 from colorizer.errors import UsageError
-from colorizer.evaluation.contenders import contenders
+from colorizer.evaluation.blind import write_blind
+from colorizer.evaluation.contenders import BASELINES, contenders
 from colorizer.evaluation.measure import measure
 from colorizer.evaluation.protocol import check_protocol, is_film
 from colorizer.evaluation.report.tables import markdown
@@ -39,7 +40,7 @@ def evaluate(
         options: as `EvaluateOptions` has them, by name.
 
     Returns:
-        What report.json holds; see `summarize`.
+        What report.json holds; see `summarize`. With `blind`, the file that was written and notes.
 
     Raises:
         UsageError: an unknown model, metric, protocol or option, weights that are not there for a
@@ -47,6 +48,8 @@ def evaluate(
         ColorizerError: no photo can be measured.
     """
     wanted = EvaluateOptions.of(options)
+    if wanted.blind is not None:
+        return _blind(models, data, report, wanted)
     if is_film(data, wanted.metrics):
         from colorizer.evaluation.film import evaluate_film
 
@@ -73,6 +76,32 @@ def evaluate(
         _write_csv(folder / "pictures.csv", names, values)
         write_report(folder, result, values, measured.photos, names, rows, protocol)
     return result
+
+
+def _blind(
+    models: Sequence[str], data: str, report: str | Path | None, wanted: EvaluateOptions
+) -> dict[str, Any]:
+    """The page for people; nothing is measured."""
+    if report is not None or wanted.metrics is not None:
+        raise UsageError(
+            "blind measures nothing: leave out report and metrics, or ask for it apart"
+        )
+    if is_film(data, None):
+        raise UsageError(f"blind shows photos, and {data} is a film")
+    path = Path(wanted.blind or "")
+    if path.suffix.lower() != ".html":
+        raise UsageError(f"blind {wanted.blind}: the page is a file that ends in .html")
+    if path.exists():
+        raise UsageError(f"{path} exists already: name another page")
+    check_protocol(wanted.protocol)
+    notes: list[str] = []
+    rows = contenders(models, wanted.size, _device(wanted.device), wanted.quality)
+    if len(rows) == len(BASELINES):
+        raise UsageError("blind needs a model whose colors are guessed: name one by --model")
+    photos = evenly_spread(find_photos(data, notes=notes), wanted.limit)
+    names = short_names(photos, data)
+    notes += write_blind(path, photos, rows, wanted.protocol, names)
+    return {"blind": str(path), "notes": notes}
 
 
 def _make(folder: Path) -> Path:

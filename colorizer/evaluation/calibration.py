@@ -24,7 +24,7 @@ from colorizer.weights import export_weights
 
 __all__ = ["LIVELY", "Calibration", "Setting", "best", "calibrate"]
 
-LIVELY = 0.75
+LIVELY = 0.8
 """Colorfulness, as a share of the originals', that a setting must reach to be chosen."""
 
 Key = tuple[int, float, float, float]
@@ -38,7 +38,7 @@ class Setting:
     Attributes:
         size: working size, pixels.
         temperature, moderation, gain: of the distribution head.
-        psnr, delta_e, colorfulness: as the metrics of these names.
+        psnr, delta_e, colorfulness, hue_shares: as the metrics of these names.
         lpips: likewise; None where the weights of its network were not given.
     """
 
@@ -49,6 +49,7 @@ class Setting:
     psnr: float
     delta_e: float
     colorfulness: float
+    hue_shares: float
     lpips: float | None
 
 
@@ -74,7 +75,8 @@ class Calibration:
 
     def __str__(self) -> str:
         """The grid as a Markdown table, gray first, the choice marked."""
-        names = ["psnr", "delta_e", *(["lpips"] if "lpips" in self.gray else []), "colorfulness"]
+        lpips = ["lpips"] if "lpips" in self.gray else []
+        names = ["psnr", "delta_e", *lpips, "colorfulness", "hue_shares"]
         lines = [
             f"| size | temperature | moderation | gain | {' | '.join(names)} | |",
             f"|---:|---:|---:|---:|{'---:|' * len(names)}---|",
@@ -92,14 +94,15 @@ def best(settings: Sequence[Setting], gray: Mapping[str, float], original: float
     """The rule: of all settings that are lively enough, the one that is most like the originals.
 
     Lively enough is a mean colorfulness of at least `LIVELY` of the originals' (`original`); most
-    like them is the lowest sum of LPIPS, which tells how a picture looks, and CIEDE2000, which
-    tells how far its colors are off, each as a share of gray's; CIEDE2000 alone where LPIPS was not
-    measured. Where no setting is lively enough it is the liveliest.
+    like them is the lowest sum of LPIPS, which tells how a picture looks, CIEDE2000, which tells
+    how far its colors are off, and `hue_shares`, which tells whether there is too much or too
+    little of a family of hues, each as a share of gray's; without LPIPS where it was not measured.
+    Where no setting is lively enough it is the liveliest.
     """
     lively = [s for s in settings if s.colorfulness >= LIVELY * original]
     if not lively:
         return max(settings, key=lambda s: s.colorfulness)
-    told = [name for name in ("lpips", "delta_e") if name in gray]
+    told = [name for name in ("lpips", "delta_e", "hue_shares") if name in gray]
     return min(lively, key=lambda s: sum(getattr(s, name) / gray[name] for name in told))
 
 
@@ -128,7 +131,7 @@ def calibrate(
     if not (network.has_prior and network.has_temperature):
         raise UsageError(f"the model {network.name} predicts no distribution: nothing to calibrate")
     metrics: dict[str, ImageMean] = {
-        name: METRICS.create(name) for name in ("psnr", "delta_e", "colorfulness")
+        name: METRICS.create(name) for name in ("psnr", "delta_e", "colorfulness", "hue_shares")
     }
     if wanted.alexnet is not None:
         metrics["lpips"] = METRICS.create("lpips", alexnet=wanted.alexnet)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import torch
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer
-from colorizer.inference.network import Network
+from colorizer.inference.network import Network, pad, working_size
+from colorizer.inference.predict import over_picture
 from colorizer.model_folder import ModelFolder
+from colorizer.pictures import header as pictures
 from colorizer.weights import load_model
 
 __all__ = ["BASELINES", "Contender", "contenders", "on_device"]
@@ -27,11 +30,13 @@ class Contender:
     Attributes:
         name: for the report.
         color: gray (H, W) and original (H, W, 3), both uint8 -> (H, W, 3) uint8, sRGB.
+        scores: gray (H, W) uint8 -> logits (Q, h, w) over the bins; None where it has none.
         about: the network, the checksum of its weights and its working size; empty for a baseline.
     """
 
     name: str
     color: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    scores: Callable[[np.ndarray], np.ndarray] | None = None
     about: dict[str, Any] = field(default_factory=dict)
 
 
@@ -77,6 +82,7 @@ def _contender(model: str, size: int | None, device: str, quality: str) -> Conte
     return Contender(
         name or own,
         lambda gray, original: colorizer.colorize(gray),
+        partial(_scores, colorizer) if colorizer.can_hint else None,
         {
             "network": folder.name,
             "weights_sha256": folder.weights_sha256,
@@ -85,6 +91,13 @@ def _contender(model: str, size: int | None, device: str, quality: str) -> Conte
             "runtime": "ONNX Runtime" if device == "cpu" else "PyTorch",
         },
     )
+
+
+def _scores(colorizer: Colorizer, gray: np.ndarray) -> np.ndarray:
+    """What the network says of each bin: gray (H, W) uint8 -> logits (Q, h, w)."""
+    picture = pictures.read(gray)
+    small, _ = pictures.thumbnail(picture, 0, working_size(*gray.shape[::-1], colorizer.size))
+    return np.moveaxis(over_picture(colorizer._network.logits(pad(small)), small), -1, 0)
 
 
 class _TorchNetwork(Network):

@@ -15,6 +15,7 @@ from colorizer.evaluation import stability
 from colorizer.evaluation.contenders import BASELINES, Contender
 from colorizer.evaluation.protocol import as_picture, gray_of, read_original
 from colorizer.metrics.base import ColorMetric, ImageMean
+from colorizer.metrics.knowledge import CalibratedNLL
 from colorizer.metrics.perceptual import SetDistance
 
 __all__ = ["Measured", "colored", "measure"]
@@ -45,7 +46,8 @@ def measure(
 ) -> Measured:
     """Look at all photos, with a progress bar on stderr.
 
-    Photos without colors of their own, and unreadable ones, are left out of everything. Whether
+    What reads a network's scores is measured of contenders that have any. Photos without colors of
+    their own, and unreadable ones, are left out of everything. Whether
     colors drift with a photo's size is measured too, as "stability", unless `drift` is False.
 
     Raises: ColorizerError when no photo is left, or a model fails.
@@ -71,7 +73,12 @@ def measure(
             found = lists[contender.name]
             for name, metric in metrics.items():
                 with torch.inference_mode():
-                    if isinstance(metric, SetDistance):
+                    if metric.reads_scores:
+                        if contender.scores is None:
+                            continue
+                        raw = torch.from_numpy(contender.scores(gray))[None].to(device)
+                        row = cast(CalibratedNLL, metric).features(raw, target)
+                    elif isinstance(metric, SetDistance):
                         row = metric.features(prediction)
                     else:
                         row = cast(ImageMean, metric).per_image(prediction, target)
@@ -84,9 +91,13 @@ def measure(
         reasons = "; ".join(sorted({reason for _, reason in result.excluded})[:3])
         raise ColorizerError(f"none of the {len(photos)} photos can be measured: {reasons}")
     result.rows = {
-        contender: {name: torch.cat(rows) for name, rows in of.items()}
+        contender: {name: torch.cat(rows) for name, rows in of.items() if rows}
         for contender, of in lists.items()
     }
+    for name, metric in metrics.items():
+        for found in result.rows.values():
+            if metric.reads_scores and name in found:
+                found[name] = cast(CalibratedNLL, metric).of_pictures(found[name])
     return result
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from torchmetrics import MetricCollection
 
 from colorizer.errors import UsageError
-from colorizer.metrics import color, perceptual, pixel  # noqa: F401  (registers them)
+from colorizer.metrics import color, hues, knowledge, perceptual, pixel  # noqa: F401  (registers them)
 from colorizer.registry import METRICS
 
 __all__ = ["create_metrics", "list_metrics", "measured_by_default"]
@@ -29,7 +29,7 @@ def create_metrics(names: Iterable[str] | Mapping[str, Mapping[str, Any]]) -> Me
         names: such as `["psnr", "ssim"]`; or with the keywords of their constructors:
             `{"psnr": {}, "lpips": {"alexnet": "alexnet.safetensors"}}`.
 
-    `update(prediction, target)` takes Pictures; `compute()` gives name -> scalar, where a metric
+    `update(prediction, target)` takes LabBatches; `compute()` gives name -> scalar, where a metric
     of several numbers adds `name_part`; `clone(prefix="val/")` names them apart.
 
     Raises: UnknownNameError for a name; UsageError for a string in place of a list, and for an

@@ -65,6 +65,9 @@ class ColorMetric(Metric):
     weights: ClassVar[str | None] = None
     """The keyword that says where the weights of a network come from; without them the metric is
     left out of an evaluation that does not name it."""
+    reads_scores: ClassVar[bool] = False
+    """Whether it reads the head's output in place of colors: predictions of networks alone have it.
+    Such a metric answers `features(raw, target)` and `of_pictures`, as `calibrated_nll` does."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

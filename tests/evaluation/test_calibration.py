@@ -17,18 +17,22 @@ from tests.drawn import landscape
 TINY = {"name": "colornet", "encoder": "test_resnet", "last_stride": 8, "width": 8}
 
 
-def setting(colorfulness: float, delta_e: float, lpips: float | None = None) -> Setting:
-    return Setting(256, 0.4, 0.5, 1.0, 20.0, delta_e, colorfulness, lpips)
+def setting(
+    colorfulness: float, delta_e: float, lpips: float | None = None, hue_shares: float = 0.5
+) -> Setting:
+    return Setting(256, 0.4, 0.5, 1.0, 20.0, delta_e, colorfulness, hue_shares, lpips)
 
 
 def test_the_rule_is_lively_enough_and_then_most_like_the_originals() -> None:
-    gray = {"psnr": 20.0, "delta_e": 10.0, "lpips": 0.4}
+    gray = {"psnr": 20.0, "delta_e": 10.0, "lpips": 0.4, "hue_shares": 1.0}
     dull, lively, vivid = setting(30, 5, 0.1), setting(35, 7, 0.2), setting(45, 9, 0.3)
-    assert best([vivid, lively, dull], gray, original=42) == lively
-    assert best([vivid, lively, dull], gray, original=35) == dull
+    assert best([vivid, lively, dull], gray, original=40) == lively
+    assert best([vivid, lively, dull], gray, original=33) == dull
     assert best([vivid, lively, dull], gray, original=90) == vivid
     looks, colors = setting(40, 9, 0.2), setting(40, 8.7, 0.21)  # 0.9 + 0.5, 0.87 + 0.525
     assert best([looks, colors], gray, original=40) == colors
+    in_place = setting(40, 8.7, 0.21, hue_shares=0.4)
+    assert best([colors, in_place], gray, original=40) == in_place
     del gray["lpips"]
     by_delta_e = [setting(40, 8), setting(40, 6), setting(10, 1)]
     assert best(by_delta_e, gray, original=40) == by_delta_e[1]

@@ -6,10 +6,12 @@ import math
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from colorizer.backbones import inception, vgg
 from colorizer.backbones.frozen import Backbone
+from colorizer.color import gamut
 from colorizer.color.tensors import LabBatch, rgb_to_lab
 from colorizer.errors import UnknownNameError, UsageError
 from colorizer.metrics import create_metrics, list_metrics
@@ -34,7 +36,18 @@ def create(name):
 
 
 def there(side, part):
-    return LabBatch(side.L[part].to(device()), side.ab[part].to(device()))
+    moved = LabBatch(side.L[part].to(device()), side.ab[part].to(device()))
+    if hasattr(side, "raw"):
+        moved.raw = side.raw[part].to(device())
+    return moved
+
+
+def scored(side):
+    """With the scores of a network that is surest of the color nearest to its own."""
+    ab = F.adaptive_avg_pool2d(side.ab, (9, 10))
+    apart = (ab[:, None] - torch.tensor(gamut.bins())[None, :, :, None, None]).square().sum(2)
+    side.raw = -apart / (2 * 12**2)
+    return side
 
 
 @pytest.fixture
@@ -58,7 +71,7 @@ def pair(n=5, noise=0.1):
     rgb = torch.rand(n, 3, 36, 41, generator=generator)
     spread = noise * torch.linspace(0.2, 1, n).view(n, 1, 1, 1)  # images of unlike quality
     other = (rgb + spread * torch.randn(rgb.shape, generator=generator)).clamp(0, 1)
-    return picture(other), picture(rgb)
+    return scored(picture(other)), picture(rgb)
 
 
 def scalars(name, prediction, target, sizes=None):
@@ -98,7 +111,7 @@ def test_a_sum_of_many_loses_nothing():
 def test_all_are_listed():
     assert {
         *("mse", "channelwise_l2", "psnr", "psnr_pooled", "ssim", "delta_e", "colorfulness"),
-        *("chroma_histogram", "lpips", "fid", "frechet_vgg16"),
+        *("chroma_histogram", "lpips", "fid", "frechet_vgg16", "hue_shares", "calibrated_nll"),
     } == set(list_metrics())
 
 
@@ -236,7 +249,7 @@ def test_its_numbers_are_what_it_computes(name):
 @pytest.mark.usefixtures("small_networks")
 @pytest.mark.parametrize("name", METRICS)
 def test_sizes_must_agree(name):
-    sides = [picture(torch.rand(1, 3, 40, width)) for width in (40, 41)]
+    sides = [scored(picture(torch.rand(1, 3, 40, width))) for width in (40, 41)]
     with pytest.raises(UsageError, match=r"\(1, 1, 40, 40\) for targets of shape \(1, 1, 40, 41\)"):
         create(name).update(*sides)
 
@@ -256,7 +269,9 @@ def test_float32_scalars_from_half_precision_pictures(name):
     prediction, target = pair()
     metrics = create_metrics({name: options(name)})
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        metrics.update(LabBatch(prediction.L, prediction.ab.bfloat16()), target)
+        half = LabBatch(prediction.L, prediction.ab.bfloat16())
+        half.raw = prediction.raw.bfloat16()
+        metrics.update(half, target)
     for value in metrics.compute().values():
         assert value.shape == ()
         assert value.dtype == torch.float32
