@@ -14,7 +14,7 @@ from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.network import Network, pad, working_size
 from colorizer.inference.predict import over_picture
 from colorizer.model_folder import ModelFolder
-from colorizer.pictures import header as pictures
+from colorizer.pictures.picture import Picture
 from colorizer.weights import load_model
 
 __all__ = ["BASELINES", "Contender", "contenders", "on_device"]
@@ -95,8 +95,8 @@ def _contender(model: str, size: int | None, device: str, quality: str) -> Conte
 
 def _scores(colorizer: Colorizer, gray: np.ndarray) -> np.ndarray:
     """What the network says of each bin: gray (H, W) uint8 -> logits (Q, h, w)."""
-    picture = pictures.read(gray)
-    small, _ = pictures.thumbnail(picture, 0, working_size(*gray.shape[::-1], colorizer.size))
+    picture = Picture.open(gray)
+    small, _ = picture.thumbnail(0, working_size(*gray.shape[::-1], colorizer.size))
     return np.moveaxis(over_picture(colorizer._network.logits(pad(small)), small), -1, 0)
 
 
