@@ -81,7 +81,7 @@ def _contender(model: str, size: int | None, device: str, quality: str) -> Conte
     return Contender(
         name or own,
         lambda gray, original: colorizer.colorize(gray),
-        partial(_scores, colorizer) if colorizer.can_hint else None,
+        partial(_scores, network, colorizer.size) if colorizer.can_hint else None,
         {
             "network": folder.name,
             "weights_sha256": folder.weights_sha256,
@@ -92,11 +92,11 @@ def _contender(model: str, size: int | None, device: str, quality: str) -> Conte
     )
 
 
-def _scores(colorizer: Colorizer, gray: np.ndarray) -> np.ndarray:
+def _scores(network: Network, size: int, gray: np.ndarray) -> np.ndarray:
     """What the network says of each bin: gray (H, W) uint8 -> logits (Q, h, w)."""
     picture = Picture.open(gray)
-    small, _ = picture.thumbnail(0, working_size(*gray.shape[::-1], colorizer.size))
-    return np.moveaxis(over_picture(colorizer._network.logits(pad(small)), small), -1, 0)
+    small, _ = picture.thumbnail(0, working_size(*gray.shape[::-1], size))
+    return np.moveaxis(over_picture(network.logits(pad(small)), small), -1, 0)
 
 
 class TorchNetwork(Network):
