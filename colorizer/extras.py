@@ -5,12 +5,17 @@ from types import ModuleType
 
 from colorizer.errors import ColorizerError
 
-__all__ = ["extra", "training_side"]
+__all__ = ["command", "extra", "training_side"]
 
 _EXTRA = {
     *("filelock", "lightning", "matplotlib", "onnx", "onnxscript", "rich", "safetensors"),
     *("tensorboard", "timm", "torch", "torchmetrics", "torchvision"),
 }
+
+
+def command(name: str) -> str:
+    """What installs an extra. By its name alone pip would take a stranger's package of PyPI."""
+    return f"in the clone that Colorizer was installed from, pip install -e '.[{name}]'"
 
 
 def training_side(module: str) -> ModuleType:
@@ -20,8 +25,7 @@ def training_side(module: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name and error.name.partition(".")[0] in _EXTRA:
             raise ColorizerError(
-                f"this needs the training extra ({error.name} is missing): "
-                "pip install 'colorizer[train]', or in a checkout pip install -e '.[train]'"
+                f"this needs the training extra ({error.name} is missing): {command('train')}"
             ) from error
         raise
 
@@ -32,6 +36,5 @@ def extra(module: str, name: str) -> ModuleType:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise ColorizerError(
-            f"this needs the {name} extra ({error.name} is missing): "
-            f"pip install 'colorizer[{name}]', or in a checkout pip install -e '.[{name}]'"
+            f"this needs the {name} extra ({error.name} is missing): {command(name)}"
         ) from error

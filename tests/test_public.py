@@ -1,5 +1,6 @@
 """The public surface: names, light imports, and the two entries."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -70,7 +71,7 @@ def test_a_missing_extra_is_one_sentence_with_the_command() -> None:
         sys.exit(0 if main(["list", "models"]) == 1 else "wrong status")
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "pip install 'colorizer[train]'" in done.stderr
+    assert "pip install -e '.[train]'" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -223,3 +224,18 @@ def test_a_broken_config_is_named(
     error = capsys.readouterr().err
     assert "config.py" in error
     assert message in error
+
+
+def test_no_command_installs_a_strangers_package():
+    """On PyPI `colorizer` is another's, so that nothing may tell a user to install it."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    texts = [
+        ROOT / name
+        for name in listed.stdout.split()
+        if name.endswith((".md", ".py", ".toml", ".yml", ".txt"))
+    ]
+    assert texts or not (ROOT / ".git").exists()
+    for path in texts:
+        told = re.findall(r"(?:pip|uv|pipx) [^\n`]*", path.read_text(encoding="utf-8"))
+        wrong = [each for each in told if re.search(r"(?<![\w./-])colorizer(\[|'|\"|\s|$)", each)]
+        assert not [each for each in wrong if "install" in each], path

@@ -35,7 +35,7 @@ __all__ = [
 ENOUGH = 2000
 """Pictures below which a Frechet distance is biased so much that the report says so."""
 
-_VERSIONS = ("colorizer", "torch", "torchmetrics", "onnxruntime", "numpy", "pyvips")
+_VERSIONS = ("photo-colorizer", "torch", "torchmetrics", "onnxruntime", "numpy", "pyvips")
 
 
 def summarize(

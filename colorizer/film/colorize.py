@@ -39,7 +39,7 @@ _ANY = dict.fromkeys(("drop", "overwrite", "preview", "report", "threads"))
 _CAPTURED = {".ts", ".m2ts", ".mts"}
 """Extensions of films whose times may begin anywhere."""
 
-_PACKAGES = ("colorizer", "av", "numpy", "onnxruntime", "opencv-python-headless")
+_PACKAGES = ("photo-colorizer", "av", "numpy", "onnxruntime", "opencv-python-headless")
 
 
 @dataclass(frozen=True)

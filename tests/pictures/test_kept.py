@@ -273,7 +273,7 @@ def test_formats_of_the_extra(colorizer, tmp_path, extension):
 
 def test_a_missing_plugin_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pillow_jxl", None)
-    with pytest.raises(ColorizerError, match=r"is JPEG XL.*pip install 'colorizer\[formats\]'"):
+    with pytest.raises(ColorizerError, match=r"is JPEG XL.*pip install -e '\.\[formats\]'"):
         Picture.open(b"\xff\x0a" + b"\0" * 40)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from colorizer.errors import ColorizerError
+from colorizer.extras import command
 from colorizer.pictures.formats.format import How
 from colorizer.pictures.formats.vips import RESOLUTION
 from colorizer.pictures.source import opened
@@ -106,8 +107,8 @@ def plugin(module: str, package: str, name: str, kind: str) -> Any:
         return importlib.import_module(module)
     except ImportError as error:
         raise ColorizerError(
-            f"{name} is {kind}, which takes {package} to read: pip install"
-            " 'colorizer[formats]'; or convert it first"
+            f"{name} is {kind}, which takes {package} to read: {command('formats')}; or convert it"
+            " first"
         ) from error
 
 
