@@ -8,8 +8,8 @@ from colorizer.errors import ColorizerError
 __all__ = ["command", "extra", "training_side"]
 
 _EXTRA = {
-    *("filelock", "lightning", "matplotlib", "onnx", "onnxscript", "rich", "safetensors"),
-    *("tensorboard", "timm", "torch", "torchmetrics", "torchvision"),
+    *("huggingface_hub", "lightning", "matplotlib", "onnx", "onnxscript", "rich", "safetensors"),
+    *("tensorboard", "timm", "torch", "torch_fidelity", "torchmetrics", "torchvision"),
 }
 
 
