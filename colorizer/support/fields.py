@@ -4,8 +4,8 @@ A subclass of `Options` is a frozen dataclass whose fields are made by `option`.
 checks of the constructor, the flags of the command line, and what is noted in a picture's metadata.
 """
 
-import math
 import numbers
+import sys
 import types
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, Union, get_args, get_origin, get_ty
 
 from colorizer.errors import UsageError
 from colorizer.support.nearest import did_you_mean
+from colorizer.support.told import shown
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Options", "option"]
 
 _MANY = (list, tuple)
+_LARGEST = sys.float_info.max
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Options:
                 continue
             if not _accepts(_type(type(self), name), about, value):
                 raise UsageError(
-                    f"{name} is {value!r}; accepted are {_accepted(type(self), name, about)}"
+                    f"{name} is {shown(value)}; accepted are {_accepted(type(self), name, about)}"
                 )
 
     @classmethod
@@ -178,7 +180,7 @@ class Options:
         for name in names:
             if name not in known:
                 hint = did_you_mean(name, known) or f"; known: {', '.join(known)}"
-                raise UsageError(f"there is no option {name!r}{hint}")
+                raise UsageError(f"there is no option {shown(name)}{hint}")
 
     @classmethod
     def _default(cls, name: str) -> Any:
@@ -211,8 +213,8 @@ def _accepts(kind: Any, about: _About, value: Any) -> bool:
     if kind not in (int, float):
         return value is not None
     number = numbers.Integral if kind is int else numbers.Real
-    if not isinstance(value, number) or isinstance(value, bool) or not math.isfinite(value):
-        return False
+    if not isinstance(value, number) or isinstance(value, bool) or not abs(value) <= _LARGEST:
+        return False  # also nan, infinity, and a whole number that no float holds
     return (
         (about.low is None or value >= about.low)
         and (about.above is None or value > about.above)
