@@ -4,8 +4,8 @@ A subclass of `Options` is a frozen dataclass whose fields are made by `option`.
 checks of the constructor, the flags of the command line, and what is noted in a picture's metadata.
 """
 
+import math
 import numbers
-import sys
 import types
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["Options", "option"]
 
 _MANY = (list, tuple)
-_LARGEST = sys.float_info.max
 
 
 @dataclass(frozen=True)
@@ -213,13 +212,20 @@ def _accepts(kind: Any, about: _About, value: Any) -> bool:
     if kind not in (int, float):
         return value is not None
     number = numbers.Integral if kind is int else numbers.Real
-    if not isinstance(value, number) or isinstance(value, bool) or not abs(value) <= _LARGEST:
-        return False  # also nan, infinity, and a whole number that no float holds
+    if not isinstance(value, number) or isinstance(value, bool) or not _is_finite(value):
+        return False
     return (
         (about.low is None or value >= about.low)
         and (about.above is None or value > about.above)
         and (about.high is None or value <= about.high)
     )
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float holds
+        return False
 
 
 def _accepted(cls: type[Options], name: str, about: _About) -> str:

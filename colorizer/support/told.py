@@ -1,4 +1,4 @@
-"""What users and programs tell: JSON that means one thing, and values shown shortly in sentences."""
+"""What users and programs tell: JSON that means one thing, and values as sentences show them."""
 
 import json
 import reprlib
