@@ -1,6 +1,5 @@
 """Colors that a user sets on a frame, carried along the flow to both ends of its shot."""
 
-import json
 import os
 from collections import deque
 from collections.abc import Sequence
@@ -13,12 +12,14 @@ import numpy as np
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.film import flow
 from colorizer.inference.hints import Hint, Hints, Region, read_hints
+from colorizer.support.told import read_json, shown
 
 __all__ = ["REACH", "Said", "Tracker", "hints_at", "read_film_hints"]
 
 REACH = 720
 """Frames over which a hint is carried back, at most."""
 
+LATEST = 10**9  # frame, or second, of the longest film
 TRUST = 0.25  # of the flow, below which a place is lost
 KEPT = 0.5  # share of the places of a stroke that must be left
 
@@ -78,11 +79,10 @@ def read_film_hints(source: Any) -> tuple[Said, ...]:
         if len(when) != 1:
             raise UsageError(f"{name}: hint {number}: needs either `frame` or `time`")
         ((key, value),) = when.items()
-        whole = key == "time" or isinstance(value, int)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not whole or value < 0:
+        if not _is_time(value, key == "frame"):
             accepted = "whole numbers" if key == "frame" else "seconds"
             raise UsageError(
-                f"{name}: hint {number}: {key} is {value!r}; accepted are {accepted} from 0 on"
+                f"{name}: hint {number}: {key} is {shown(value)}; accepted are {accepted} from 0 on"
             )
         rest = {k: v for k, v in entry.items() if k not in when}
         try:
@@ -185,9 +185,15 @@ def _follow(active: dict[int, Places], before: np.ndarray, now: np.ndarray) -> d
     return moved
 
 
+def _is_time(value: Any, whole: bool) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+        return False
+    return 0 <= value <= LATEST  # also not: nan
+
+
 def _load(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return read_json(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ColorizerError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:

@@ -4,7 +4,7 @@ All places are relative to the upright picture: (0, 0) is its upper left corner,
 right one. Of a color only the chroma counts; lightness is the picture's own.
 """
 
-import json
+import numbers
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -20,6 +20,7 @@ from colorizer.pictures.lightness import linear_light, split_alpha
 from colorizer.pictures.picture import Picture
 from colorizer.pictures.resize import enlarge
 from colorizer.support.nearest import did_you_mean
+from colorizer.support.told import read_json, shown
 
 __all__ = ["VERSION", "Hint", "Hints", "Layer", "Region", "read_hints"]
 
@@ -152,7 +153,7 @@ def read_hints(source: Any) -> Hints:
 
 def _of_json(path: Path) -> Hints:
     try:
-        found = json.loads(path.read_text(encoding="utf-8-sig"))
+        found = read_json(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ColorizerError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
@@ -163,11 +164,11 @@ def _of_json(path: Path) -> Hints:
 def _of_mapping(found: Any, name: str) -> Hints:
     if isinstance(found, Mapping):
         version = found.get("version")
-        if version != VERSION:
-            raise UsageError(f"{name}: version is {version!r}; this Colorizer reads {VERSION}")
+        if isinstance(version, bool) or version != VERSION:
+            raise UsageError(f"{name}: version is {shown(version)}; this Colorizer reads {VERSION}")
         _check_names(found, ("version", "hints"), name)
         found = found.get("hints")
-    if not isinstance(found, Iterable) or isinstance(found, str | bytes):
+    if not isinstance(found, Iterable) or isinstance(found, str | bytes | Mapping):
         raise UsageError(f"{name}: accepted is a list of hints, or a file that holds one")
     points, regions, count = [], [], 0
     for number, entry in enumerate(found, 1):
@@ -177,7 +178,9 @@ def _of_mapping(found: Any, name: str) -> Hints:
         elif isinstance(entry, Mapping):
             one = _region(entry, where) if "region" in entry else _hint(entry, where)
         else:
-            raise UsageError(f"{where} is {entry!r}; accepted is a mapping with `at` and `color`")
+            raise UsageError(
+                f"{where} is {shown(entry)}; accepted is a mapping with `at` and `color`"
+            )
         if isinstance(one, Hint):
             points.append(one)
             count += len(one.places)
@@ -201,39 +204,44 @@ def _region(entry: Mapping[str, Any], where: str) -> Region:
     _check_names(entry, ("region", "keep", "page"), where)
     keep = entry.get("keep", "predicted")
     if keep not in ("gray", "predicted"):
-        raise UsageError(f"{where}: keep is {keep!r}; accepted are gray and predicted")
+        raise UsageError(f"{where}: keep is {shown(keep)}; accepted are gray and predicted")
     return Region(_places(entry["region"], 3, where), keep, _page(entry, where))
 
 
 def _page(entry: Mapping[str, Any], where: str) -> int:
     page = entry.get("page", 1)
-    if not isinstance(page, int) or page < 1:
-        raise UsageError(f"{where}: page is {page!r}; accepted are whole numbers from 1 on")
-    return page
+    if not isinstance(page, numbers.Integral) or isinstance(page, bool) or page < 1:
+        raise UsageError(f"{where}: page is {shown(page)}; accepted are whole numbers from 1 on")
+    return int(page)
 
 
 def _check_names(entry: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
     for name in entry:
         if name not in known:
             hint = did_you_mean(str(name), known) or f"; accepted: {', '.join(known)}"
-            raise UsageError(f"{where}: there is no {name!r}{hint}")
+            raise UsageError(f"{where}: there is no {shown(name)}{hint}")
 
 
 def _places(found: Any, least: int, where: str) -> tuple[Place, ...]:
     try:
-        values = np.asarray(found, float)
+        values = np.asarray(found, object)  # not float, which texts and truths would become
     except (TypeError, ValueError):
         values = np.empty((0, 0))
-    if values.ndim != 2 or values.shape[1] != 2 or len(values) < least:
+    whole = values.ndim == 2 and values.shape[1] == 2 and len(values) >= least
+    if not whole or not all(map(_is_number, values.flat)):
         raise UsageError(f"{where}: accepted are places [x, y], at least {least}")
-    if not ((values >= 0) & (values <= 1)).all():  # also not: nan
+    if not all(0 <= value <= 1 for value in values.flat):  # also not: nan
         raise UsageError(f"{where}: x and y are shares of the upright picture, from 0 to 1")
-    return tuple((x, y) for x, y in values.tolist())
+    return tuple((float(x), float(y)) for x, y in values)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _ab(color: Any, where: str) -> tuple[float, float]:
     if not isinstance(color, str) or not re.fullmatch("#[0-9a-fA-F]{6}", color):
-        raise UsageError(f"{where}: color is {color!r}; accepted is #rrggbb, such as #8a2f2b")
+        raise UsageError(f"{where}: color is {shown(color)}; accepted is #rrggbb, such as #8a2f2b")
     rgb = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
     if np.ptp(rgb) == 0:
         return 0.0, 0.0  # exactly neutral

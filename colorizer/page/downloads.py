@@ -15,6 +15,7 @@ from colorizer.page.lanes import BusyError, Lane
 from colorizer.page.studio import MOST_PHOTOS, Studio, UnknownPhotoError, telling, unplaced
 from colorizer.pictures.formats import WRITABLE
 from colorizer.pictures.measure import measuring
+from colorizer.support.told import shown
 
 __all__ = ["FORMATS", "Downloads"]
 
@@ -208,5 +209,6 @@ class Downloads:
 
 
 def _check_format(extension: Any) -> None:
-    if extension not in FORMATS or extension not in WRITABLE:
-        raise UsageError(f"the format is {extension!r}; accepted are {', '.join(FORMATS)}")
+    known = isinstance(extension, str) and extension in FORMATS
+    if not known or extension not in WRITABLE:
+        raise UsageError(f"the format is {shown(extension)}; accepted are {', '.join(FORMATS)}")

@@ -1,6 +1,5 @@
 """What arrives: photos and what is told, neither too large nor too slowly."""
 
-import json
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from colorizer.errors import ColorizerError
 from colorizer.page.folder import PrivateFolder
+from colorizer.support.told import read_json
 
 __all__ = ["Limits", "RefusedError", "receive", "told_by"]
 
@@ -118,8 +118,8 @@ async def told_by(request: Request) -> dict[str, Any]:
     if scope.cancelled_caught:
         raise RefusedError(408, "the request arrived too slowly")
     try:
-        told = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        told = read_json(bytes(body))
+    except ValueError as error:
         raise ColorizerError("the request is no valid JSON") from error
     if not isinstance(told, dict):
         raise ColorizerError("the request is no JSON object")

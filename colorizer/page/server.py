@@ -24,6 +24,7 @@ from colorizer.page.lanes import BusyError, Lane
 from colorizer.page.names import safe_name
 from colorizer.page.receive import Limits, RefusedError, receive, told_by
 from colorizer.page.studio import Studio, UnknownPhotoError
+from colorizer.support.told import read_json, shown
 
 __all__ = ["create_app"]
 
@@ -204,7 +205,7 @@ class _Page:
 
         def suggest() -> dict[str, Any]:
             engine = self.studio.told_to(told.get("settings", {}), None)
-            x, y = (_number(told.get(name)) for name in "xy")
+            x, y = (_share(told.get(name)) for name in "xy")
             return self.studio.suggest(request.path_params["id"], engine, x, y)
 
         return JSONResponse(await self.previews.run(suggest))
@@ -262,10 +263,10 @@ def _box(told: dict[str, Any]) -> tuple[tuple[int, int, int, int], int]:
     found, shrink = told.get("box"), told.get("shrink", 1)
     values = found if isinstance(found, list) else []
     if len(values) != 4 or not all(type(one) is int and 0 <= one < 10**7 for one in values):
-        raise UsageError(f"the box is {found!r}; accepted are left, top, width and height")
+        raise UsageError(f"the box is {shown(found)}; accepted are left, top, width and height")
     left, top, width, height = values
     if type(shrink) is not int or not 1 <= shrink <= 8:
-        raise UsageError(f"shrink is {shrink!r}; accepted are whole numbers from 1 to 8")
+        raise UsageError(f"shrink is {shown(shrink)}; accepted are whole numbers from 1 to 8")
     if width * height > MOST_SEEN * shrink * shrink:
         raise UsageError(f"a region has at most {MOST_SEEN:,} pixels")
     return (left, top, width, height), shrink
@@ -274,10 +275,10 @@ def _box(told: dict[str, Any]) -> tuple[tuple[int, int, int, int], int]:
 def _read(value: str) -> Any:
     """A value of a query: a number, a truth or JSON, or else the text itself."""
     try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
+        return read_json(value)
+    except ValueError:
         return value
 
 
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else float("nan")
+def _share(value: Any) -> float:
+    return float(value) if type(value) in (int, float) and 0 <= value <= 1 else float("nan")

@@ -16,6 +16,7 @@ from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.preview import Preview
 from colorizer.page.folder import PrivateFolder
 from colorizer.support.nearest import did_you_mean
+from colorizer.support.told import shown
 
 if TYPE_CHECKING:
     import pyvips
@@ -194,12 +195,12 @@ class Studio:
             UnknownPhotoError: the palette is no longer here.
         """
         if not isinstance(settings, Mapping):
-            raise UsageError(f"settings are {settings!r}; accepted are names with values")
+            raise UsageError(f"settings are {shown(settings)}; accepted are names with values")
         if not isinstance(hints, Mapping | list | None):  # a text would be the path of a file
-            raise UsageError(f"hints are {hints!r}; accepted is what the page saves")
+            raise UsageError(f"hints are {shown(hints)}; accepted is what the page saves")
         for name in settings:
             if name not in SETTINGS:
-                raise UsageError(f"the page sets no {name!r}{did_you_mean(name, SETTINGS)}")
+                raise UsageError(f"the page sets no {shown(name)}{did_you_mean(name, SETTINGS)}")
         changes = {name: value for name, value in settings.items() if value is not None}
         palette = changes.pop("palette", None)
         engine = self.engine if palette is None else self._with_palette(str(palette))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from colorizer.errors import ColorizerError, UsageError
-from colorizer.pictures.formats import WRITABLE, writer
+from colorizer.pictures.formats import writer
 from colorizer.pictures.formats.format import Format, Output, OutputPage
 from colorizer.pictures.formats.vips import blob
 from colorizer.pictures.lightness import ICC, is_srgb
@@ -49,7 +49,7 @@ def check_destination(destination: str | os.PathLike[str]) -> Path:
         ColorizerError: the folder of the file does not exist or forbids writing.
     """
     path = Path(os.path.realpath(destination))
-    _check_known(path.suffix, f"{destination}: ")
+    writer(path.suffix, f"{destination}: ")
     try:
         is_other = path.exists() and not path.is_file()
     except OSError as error:
@@ -77,7 +77,7 @@ def check_extension(extension: str) -> Path:
         UsageError: an extension that cannot be written.
     """
     suffix = f".{extension.removeprefix('.')}"
-    _check_known(suffix)
+    writer(suffix)
     return Path(tempfile.gettempdir(), f"picture{suffix}")
 
 
@@ -208,11 +208,3 @@ def _writing(destination: Path) -> Iterator[None]:
         if isinstance(error, UsageError):
             raise
         raise ColorizerError(f"{destination} cannot be written: {reason(error)}") from error
-
-
-def _check_known(suffix: str, told: str = "") -> None:
-    if suffix.lower() not in WRITABLE:
-        raise UsageError(
-            f"{told}cannot write {(suffix.strip('.') and suffix) or 'a file without extension'};"
-            f" accepted are {' '.join(WRITABLE)}"
-        )

@@ -2,6 +2,9 @@
 
 import csv
 import io
+import posixpath
+import re
+import unicodedata
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
@@ -14,6 +17,8 @@ __all__ = ["read_manifest"]
 
 COLUMNS = ("path", "url", "source", "file")
 """Names that the column of photos may have in a table."""
+
+_LONGEST = 4096  # characters of a path, on all common systems
 
 
 def read_manifest(location: str, base: str | None = None) -> list[tuple[str, str]]:
@@ -45,6 +50,8 @@ def read_manifest(location: str, base: str | None = None) -> list[tuple[str, str
         )
     if not told:
         raise UsageError(f"{location} is empty; a row for each photo is needed")
+    for number, row in enumerate(told, first):
+        _check_row(row, number, location)
     photos = []
     for path, name in told:
         whole = base is None or is_remote(path) or path.startswith("/")
@@ -57,14 +64,19 @@ Rows = tuple[int, Iterable[tuple[object, object]]]  # with the number of the fir
 
 
 def _lines(data: bytes, location: str) -> Rows:
-    return 1, [(line, "") for line in _decoded(data, location).rstrip().splitlines()]
+    text = _decoded(data, location).rstrip()
+    return 1, [(line, "") for line in re.split("\r\n|\n|\r", text)]
 
 
 def _csv(data: bytes, location: str) -> Rows:
     table = csv.reader(io.StringIO(_decoded(data, location), newline=""))
-    header = [cell.strip().lower() for cell in next(table, [])]
+    try:
+        header = [cell.strip().lower() for cell in next(table, [])]
+        cells = list(table)
+    except csv.Error as error:
+        raise UsageError(f"{location} is no table that can be read: {error}") from error
     path, name = _columns(header, location)
-    rows = ([*row, *[""] * len(header)] for row in table)
+    rows = ([*row, *[""] * len(header)] for row in cells)
     return 2, [(row[path], row[name] if name is not None else "") for row in rows]
 
 
@@ -106,10 +118,25 @@ def _name(source: str, base: str | None, location: str) -> str:
     return source.removeprefix(inside)
 
 
+def _check_row(row: tuple[str, ...], number: int, location: str) -> None:
+    """Raise UsageError for what no path holds, such as all lines behind a quote that stays open."""
+    text = "".join(row)
+    if odd := next((one for one in text if unicodedata.category(one) in ("Cc", "Cs")), ""):
+        raise UsageError(
+            f"{location} has the character {odd!r} in row {number}; correct the row, or a quote"
+            " that stays open"
+        )
+    if max(map(len, row)) > _LONGEST:
+        raise UsageError(
+            f"{location} has {max(map(len, row)):,} characters in a cell of row {number}; a path"
+            f" has at most {_LONGEST:,}"
+        )
+
+
 def _checked(name: str, location: str) -> str:
     if name.startswith("/") or ".." in name.split("/"):
         raise UsageError(f"{location}: the name {name} leads out of the output; give another one")
-    return name
+    return posixpath.normpath(name)  # a//b and ./a/b are one file
 
 
 _READERS = {".txt": _lines, ".csv": _csv, ".parquet": _parquet}

@@ -108,6 +108,7 @@ def _color_archive(item: Item, target: Place, colorizer: Colorizer, share: Share
         before, after = Path(folder, "before.tar"), Path(folder, "after.tar")
         own = place_of(item.source)
         if own.is_local:
+            own.look(0, 1)  # which says why it cannot be had
             before = own.path
         else:
             fetch(item.source, before)

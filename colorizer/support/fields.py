@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, Union, get_args, get_origin, get_ty
 
 from colorizer.errors import UsageError
 from colorizer.support.nearest import did_you_mean
+from colorizer.support.told import shown
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -95,7 +96,7 @@ class Options:
                 continue
             if not _accepts(_type(type(self), name), about, value):
                 raise UsageError(
-                    f"{name} is {value!r}; accepted are {_accepted(type(self), name, about)}"
+                    f"{name} is {shown(value)}; accepted are {_accepted(type(self), name, about)}"
                 )
 
     @classmethod
@@ -178,7 +179,7 @@ class Options:
         for name in names:
             if name not in known:
                 hint = did_you_mean(name, known) or f"; known: {', '.join(known)}"
-                raise UsageError(f"there is no option {name!r}{hint}")
+                raise UsageError(f"there is no option {shown(name)}{hint}")
 
     @classmethod
     def _default(cls, name: str) -> Any:
@@ -211,13 +212,20 @@ def _accepts(kind: Any, about: _About, value: Any) -> bool:
     if kind not in (int, float):
         return value is not None
     number = numbers.Integral if kind is int else numbers.Real
-    if not isinstance(value, number) or isinstance(value, bool) or not math.isfinite(value):
+    if not isinstance(value, number) or isinstance(value, bool) or not _is_finite(value):
         return False
     return (
         (about.low is None or value >= about.low)
         and (about.above is None or value > about.above)
         and (about.high is None or value <= about.high)
     )
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float holds
+        return False
 
 
 def _accepted(cls: type[Options], name: str, about: _About) -> str:

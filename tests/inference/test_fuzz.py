@@ -30,6 +30,7 @@ from colorizer.pictures.metadata.xmp import mark_xmp
 from colorizer.pictures.picture import Picture
 from colorizer.pictures.quiet import silence
 from tests.model_folder import write_model_folder
+from tests.mutated import mutate
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 4_000_000  # pixels: what a mutated header may claim
@@ -144,31 +145,6 @@ def _with_metadata(
                     writer.write(array, photometric="minisblack", contiguous=False)
             files[name] = file.getvalue()
     return files
-
-
-def mutate(data: bytes, rng: np.random.Generator) -> bytes:
-    """Change a file in one to six places, mostly near its start, where the headers are."""
-    found = bytearray(data)
-    for _ in range(rng.integers(1, 7)):
-        reach = len(found) if rng.random() < 0.4 else min(len(found), 200)
-        at = int(rng.integers(0, max(reach, 1)))
-        if rng.random() < 0.2:  # at the end, where TIFF files have their tags
-            at = max(0, len(found) - 1 - at)
-        length = int(rng.integers(1, 9))
-        kind = rng.integers(0, 7)
-        if kind <= 1:
-            found[at : at + length] = rng.bytes(length)
-        elif kind == 2 and found:
-            found[min(at, len(found) - 1)] ^= 1 << int(rng.integers(0, 8))
-        elif kind == 3:
-            found[at : at + length] = rng.choice([b"\xff", b"\0", b"\x7f"]) * length
-        elif kind == 4:
-            del found[at : at + length]
-        elif kind == 5:
-            found[at:at] = found[at : at + 8 * length]
-        elif rng.random() < 0.3:
-            del found[at + int(rng.integers(0, 1000)) :]
-    return bytes(found)
 
 
 def check(colorizer: Colorizer, path: Path, out: Path) -> str:

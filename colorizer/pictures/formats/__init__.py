@@ -6,7 +6,7 @@ A new format is a file here (see `format.Format`), and its name in the import be
 import os
 from pathlib import Path, PurePath
 
-from colorizer.errors import ColorizerError
+from colorizer.errors import ColorizerError, UsageError
 
 # isort: off
 from colorizer.pictures.formats import jpeg, png, webp, tiff, jp2, avif, heif  # noqa: F401
@@ -63,6 +63,12 @@ def becoming(format: Format | None) -> str:
     return ".png" if format is None else format.becomes or format.suffixes[0]
 
 
-def writer(suffix: str) -> Format:
-    """The format that files of a suffix in `WRITABLE` are written in."""
-    return next(f for f in FORMATS if f.is_written and suffix.lower() in f.suffixes)
+def writer(suffix: str, told: str = "") -> Format:
+    """The format that files of a suffix are written in; raises UsageError, which `told` begins."""
+    for format in FORMATS:
+        if format.is_written and suffix.lower() in format.suffixes:
+            return format
+    raise UsageError(
+        f"{told}cannot write {(suffix.strip('.') and suffix) or 'a file without extension'};"
+        f" accepted are {' '.join(WRITABLE)}"
+    )
