@@ -21,6 +21,7 @@ from colorizer.evaluation.protocol import PROTOCOLS
 from colorizer.evaluation.statistics import REPLICATES, bootstrap, jackknife, sign_test
 from colorizer.metrics.base import ColorMetric, Number
 from colorizer.metrics.perceptual import SetDistance
+from colorizer.version import __version__
 
 __all__ = [
     "ENOUGH",
@@ -35,7 +36,7 @@ __all__ = [
 ENOUGH = 2000
 """Pictures below which a Frechet distance is biased so much that the report says so."""
 
-_VERSIONS = ("photo-colorizer", "torch", "torchmetrics", "onnxruntime", "numpy", "pyvips")
+_VERSIONS = ("torch", "torchmetrics", "onnxruntime", "numpy", "pyvips")
 
 
 def summarize(
@@ -103,7 +104,7 @@ def described(number: Number) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Of the packages that numbers depend on; "unknown" for one that is not installed so."""
-    return {name: _version(name) for name in _VERSIONS}
+    return {"colorizer": __version__} | {name: _version(name) for name in _VERSIONS}
 
 
 def numbers_of(metrics: Mapping[str, ColorMetric], measured: Measured) -> list[Number]:

@@ -30,6 +30,7 @@ from colorizer.inference.steered import SteeredModel
 from colorizer.options import DEFAULT_MODEL, FilmOptions, SteeringOptions
 from colorizer.support.files import write_whole
 from colorizer.support.machine import cores
+from colorizer.version import __version__
 
 __all__ = ["Result", "colorize_film", "steered"]
 
@@ -39,7 +40,7 @@ _ANY = dict.fromkeys(("drop", "overwrite", "preview", "report", "threads"))
 _CAPTURED = {".ts", ".m2ts", ".mts"}
 """Extensions of films whose times may begin anywhere."""
 
-_PACKAGES = ("photo-colorizer", "av", "numpy", "onnxruntime", "opencv-python-headless")
+_PACKAGES = ("av", "numpy", "onnxruntime", "opencv-python-headless")
 
 
 @dataclass(frozen=True)
@@ -316,7 +317,7 @@ def _stamp_of(palette: Any) -> list[int] | None:
 
 def _versions() -> dict[str, str]:
     """Of what the bytes of a film depend on, beside itself and the options."""
-    found = {}
+    found = {"colorizer": __version__}
     for name in _PACKAGES:
         try:
             found[name] = version(name)
@@ -328,7 +329,7 @@ def _versions() -> dict[str, str]:
 def _mark(model: SteeredModel, options: FilmOptions) -> str:
     told = ", ".join([f"size {model.size}", *options.noted()])
     return (
-        f"colors are a model's guess: Colorizer {_versions()['colorizer']}, {model.model_name}"
+        f"colors are a model's guess: Colorizer {__version__}, {model.model_name}"
         f" (weights sha256 {model.weights_sha256[:12]}, {told})"
     )
 

@@ -2,7 +2,7 @@
 connections."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from colorizer.errors import UsageError
 
-__all__ = ["Attention", "Bottleneck", "ConvBlock", "Decoder", "GlobalContext", "Upsample", "icnr_"]
+__all__ = ["Bottleneck", "ConvBlock", "Decoder", "GlobalContext", "Upsample", "icnr_"]
 
 
 def icnr_(weight: Tensor, factor: int = 2) -> Tensor:
@@ -65,45 +65,6 @@ class GlobalContext(nn.Module):
         return x + self.expand(F.relu(self.squeeze(mean)))
 
 
-class Attention(nn.Module):
-    """A transformer's block over the places of a map: each asks all others, near and far.
-
-    Where a place lies it hears from a depthwise convolution (Chu et al. 2021), which suits every
-    height and width. It starts as the identity, so that it can be added to a trained network.
-
-    Args:
-        channels: a multiple of `heads`.
-        heads: each asks and hears in its share of the channels.
-        expansion: channels of the hidden layer, in multiples.
-    """
-
-    def __init__(self, channels: int, heads: int = 8, expansion: int = 2) -> None:
-        super().__init__()
-        self.heads = heads
-        self.place = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
-        self.norm = nn.GroupNorm(1, channels)
-        self.ask = nn.Conv2d(channels, 3 * channels, 1)  # queries, keys, values
-        self.answer = nn.Conv2d(channels, channels, 1)
-        self.mlp = nn.Sequential(
-            nn.GroupNorm(1, channels),
-            nn.Conv2d(channels, expansion * channels, 1),
-            nn.GELU(),
-            nn.Conv2d(expansion * channels, channels, 1),
-        )
-        for last in (self.place, self.answer, self.mlp[-1]):
-            nn.init.zeros_(last.get_parameter("weight"))
-            nn.init.zeros_(last.get_parameter("bias"))
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.place(x)
-        n, c, h, w = x.shape
-        asked = self.ask(self.norm(x)).reshape(n, 3, self.heads, c // self.heads, h * w)
-        q, k, v = asked.transpose(-1, -2).unbind(1)  # (N, heads, h * w, c / heads) each
-        heard = F.scaled_dot_product_attention(q, k, v)  # (N, heads, h * w, c / heads)
-        x = x + self.answer(heard.transpose(-1, -2).reshape(n, c, h, w))
-        return x + self.mlp(x)
-
-
 class Upsample(nn.Module):
     """Doubles height and width: 1x1 convolution, pixel shuffle, batch norm, ReLU."""
 
@@ -133,7 +94,6 @@ class Decoder(nn.Module):
             as many, and each doubling of the size halves them.
         cross_connections: read every encoder stage, not the last only.
         dilations: one bottleneck each, at the encoder's last stride.
-        attention: stride -> how many blocks of attention follow the context, or the merging, there.
 
     Raises:
         UsageError: a last stride that doublings cannot bring to the head's stride.
@@ -148,10 +108,8 @@ class Decoder(nn.Module):
         width: int = 64,
         cross_connections: bool = False,
         dilations: Sequence[int] = (1, 2),
-        attention: Mapping[int, int] | None = None,
     ) -> None:
         super().__init__()
-        attention = dict(attention or {})
         steps = round(math.log2(reductions[-1] / stride))
         if steps < 0 or stride * 2**steps != reductions[-1]:
             raise UsageError(
@@ -164,7 +122,6 @@ class Decoder(nn.Module):
         c = max(width, min(channels[-1], 8 * width))
         neck: list[nn.Module] = [] if c == channels[-1] else [ConvBlock(channels[-1], c, kernel=1)]
         neck += [GlobalContext(c), *(Bottleneck(c, d) for d in dilations)]
-        neck += [Attention(c) for _ in range(attention.pop(reductions[-1], 0))]
         self.neck = nn.Sequential(*neck)
         self.up = nn.ModuleList()
         self.cross = nn.ModuleList()  # 1x1 convolutions, of the finest stage first
@@ -185,15 +142,9 @@ class Decoder(nn.Module):
                 joined[place] += c_joined
         for c_out, place in zip(widths, strides, strict=True):
             self.up.append(Upsample(c, c_out))
-            blocks = (Attention(c_out) for _ in range(attention.pop(place, 0)))
-            self.merge.append(nn.Sequential(*ConvBlock(c_out + joined[place], c_out), *blocks))
+            self.merge.append(ConvBlock(c_out + joined[place], c_out))
             c = c_out
         self.out_channels = c
-        if attention:
-            raise UsageError(
-                f"attention at stride {min(attention)}: the decoder has the strides "
-                f"{[reductions[-1], *strides]}"
-            )
 
     def forward(self, features: list[Tensor]) -> Tensor:
         """Shape: features [(N, C_i, H / r_i, W / r_i)] -> (N, out_channels, H / s, W / s)."""

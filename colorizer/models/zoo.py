@@ -25,7 +25,6 @@ def colornet(
     width: int = 64,
     stride: int = 4,
     dilations: tuple[int, ...] = (1, 2),
-    attention: dict[int, int] | None = None,
 ) -> ColorNet:
     """Any timm encoder that gives feature maps, with a decoder and a head.
 
@@ -42,7 +41,6 @@ def colornet(
         width: channels at the head's stride.
         stride: the head's.
         dilations: of the decoder's bottlenecks at the last stride, one each.
-        attention: stride -> blocks of attention in the decoder there, such as `{32: 2, 16: 1}`.
     """
     body = Encoder(
         encoder,
@@ -59,7 +57,6 @@ def colornet(
         width=width,
         cross_connections=cross_connections,
         dilations=dilations,
-        attention=attention,
     )
     return ColorNet(body, decoder, create_head(head, decoder.out_channels, stride))
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from colorizer.errors import UnknownNameError, UsageError
 from colorizer.models import create_model, list_heads, list_models
-from colorizer.models.decoders import Attention, Decoder, Upsample
+from colorizer.models.decoders import Decoder, Upsample
 from tests.device import device
 
 HEADS = list_heads()
@@ -26,7 +26,7 @@ HEAVY = {  # one head and one size in the default run; the rest is slow
 TINY = [  # each kind of decoder on an encoder that is quick
     ("colornet", {"encoder": "test_resnet", "cross_connections": cross, "width": 16})
     for cross in (False, True)
-] + [("colornet", {"encoder": "test_resnet", "width": 16, "attention": ((32, 1), (16, 1))})]
+]
 
 
 def light(name):
@@ -203,22 +203,3 @@ def test_every_encoder_stage_reaches_the_decoder():
     ]
     decoder(features).square().sum().backward()
     assert all(f.grad is not None and f.grad.abs().sum() > 0 for f in features)
-
-
-def test_attention_starts_as_the_identity_and_looks_everywhere():
-    torch.manual_seed(0)
-    block = Attention(16, heads=4)
-    x = torch.randn(2, 16, 5, 7)
-    assert torch.equal(block(x), x)
-    with torch.no_grad():
-        for p in block.parameters():
-            p.normal_(std=0.2)
-    other = x.clone()
-    other[..., 0, 0] += 1
-    moved = (block(other) - block(x)).abs().amax(1)[0]
-    assert (moved > 1e-6).all()  # one corner is heard in every place
-
-
-def test_attention_where_the_decoder_is_not():
-    with pytest.raises(UsageError, match=r"attention at stride 64: .* strides \[32, 16, 8, 4\]"):
-        create_model("colornet", encoder="test_resnet", width=16, attention={64: 1})
