@@ -64,12 +64,15 @@ def claimed(settings: Settings, resume: Path | None) -> Iterator[Path]:
     if resume is not None or rank:  # another process: it hears of the folder later
         yield resume or _unclaimed(settings)
         return
+    output = Path(settings.trainer.output)
+    made = [folder for folder in (output, *output.parents) if not folder.exists()]
     run = _claim(settings)
     try:
         yield run
     except BaseException:
         with suppress(OSError):  # it is not empty
-            run.rmdir()
+            for folder in (run, *made):
+                folder.rmdir()
         raise
 
 

@@ -65,7 +65,8 @@ def data(tmp_path_factory):
 def report(model, data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("report") / "new"
     names = [f"a={model}", f"b={model}", "gray"]
-    result = evaluate(names, str(data), folder, metrics=METRICS, device="cpu")
+    wanted = [*METRICS, "stability"]
+    result = evaluate(names, str(data), folder, metrics=wanted, device="cpu")
     return folder, result
 
 
@@ -210,7 +211,7 @@ def test_what_users_call_things_is_text(model, tmp_path):
 
 
 def test_the_same_again_is_the_same(report, model, data):
-    again = evaluate([f"a={model}"], str(data), metrics=METRICS, device="cpu")
+    again = evaluate([f"a={model}"], str(data), metrics=[*METRICS, "stability"], device="cpu")
     assert again["models"]["a"] == report[1]["models"]["a"]
 
 

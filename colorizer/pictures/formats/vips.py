@@ -4,7 +4,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from colorizer.pictures.formats.format import How
+from colorizer.pictures.formats.frames import How
 from colorizer.pictures.metadata.metadata import Metadata
 from colorizer.pictures.source import vips_path
 
