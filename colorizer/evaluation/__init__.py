@@ -53,8 +53,6 @@ def evaluate(
     if is_film(data, wanted.metrics):
         from colorizer.evaluation.film import evaluate_film
 
-        wanted.only(("metrics", "size", "quality", "limit"), "a film")
-
         return evaluate_film(models, data, None if report is None else _make(Path(report)), wanted)
     protocol = wanted.protocol
     check_protocol(protocol)
@@ -85,10 +83,9 @@ def _blind(
     models: Sequence[str], data: str, report: str | Path | None, wanted: EvaluateOptions
 ) -> dict[str, Any]:
     """The page for people; nothing is measured."""
-    if report is not None or wanted.metrics is not None:
-        raise UsageError(
-            "blind measures nothing: leave out report and metrics, or ask for it apart"
-        )
+    wanted.only(("blind", "protocol", "size", "quality", "limit", "device"), "a blind test")
+    if report is not None:
+        raise UsageError("a blind test measures nothing: leave the report out, or ask for it apart")
     if is_film(data, None):
         raise UsageError(f"blind shows photos, and {data} is a film")
     path = Path(wanted.blind or "")

@@ -64,7 +64,7 @@ def test_wrong_requests(model, data, tmp_path):
     for blind, more, sentence in (
         (there, {}, "exists already"),
         (tmp_path / "page.txt", {}, "ends in .html"),
-        (tmp_path / "page.html", {"metrics": ["psnr"]}, "measures nothing"),
+        (tmp_path / "page.html", {"metrics": ["psnr"]}, "--metrics does not go with a blind test"),
         (tmp_path / "page.html", {"report": tmp_path / "report"}, "measures nothing"),
     ):
         with pytest.raises(UsageError, match=sentence):
