@@ -71,9 +71,9 @@ class Registry(Mapping[str, Callable[..., Any]]):
         constructor = self[name]
         parser = ArgumentParser(exit_on_error=False)
         if isinstance(constructor, type):
-            parser.add_class_arguments(constructor)
-        else:
-            parser.add_function_arguments(constructor)
+            parser.add_class_arguments(constructor, fail_untyped=False)
+        else:  # what a constructor gives no type to takes anything
+            parser.add_function_arguments(constructor, fail_untyped=False)
         try:
             checked = parser.parse_object(options).as_dict()
         except ArgumentError as error:
