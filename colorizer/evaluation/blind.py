@@ -1,20 +1,18 @@
 """A blind test for people: a page of real and colored photos that counts who is fooled."""
 
-import base64
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from PIL import Image
 from tqdm import tqdm
 
 from colorizer.data.photos import Photo
 from colorizer.errors import ColorizerError
 from colorizer.evaluation.contenders import BASELINES, Contender
 from colorizer.evaluation.measure import colored
+from colorizer.evaluation.report.pictures import embedded
 from colorizer.support.files import write_whole
 
 __all__ = ["write_blind"]
@@ -63,8 +61,8 @@ def write_blind(
             {
                 "photo": names[i],
                 "model": model.name,
-                "real": _embedded(made["original"]),
-                "colored": _embedded(made[model.name]),
+                "real": _shown(made["original"]),
+                "colored": _shown(made[model.name]),
             }
         )
     if not trials:
@@ -82,10 +80,6 @@ def write_blind(
     return notes
 
 
-def _embedded(picture: np.ndarray) -> str:
-    """(H, W, 3) uint8, sRGB -> a WebP data URL; real and colored are coded alike."""
-    image = Image.fromarray(picture)
-    image.thumbnail((_LONGEST, _LONGEST), Image.Resampling.LANCZOS)
-    file = io.BytesIO()
-    image.save(file, "webp", quality=92)
-    return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
+def _shown(picture: np.ndarray) -> str:
+    """Real and colored are coded alike."""
+    return embedded(picture, _LONGEST, "webp", 92)

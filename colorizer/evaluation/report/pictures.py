@@ -14,13 +14,15 @@ _SHEET = (160, 120)
 _SHEET_COLUMNS = 6
 
 
-def embedded(picture: np.ndarray) -> str:
-    """(H, W, 3) uint8, sRGB -> a small JPEG as a data URL."""
+def embedded(
+    picture: np.ndarray, side: int = _THUMBNAIL, kind: str = "jpeg", quality: int = 85
+) -> str:
+    """(H, W, 3) uint8, sRGB -> a picture of at most `side` pixels each way, as a data URL."""
     image = Image.fromarray(picture)
-    image.thumbnail((_THUMBNAIL, _THUMBNAIL), Image.Resampling.LANCZOS)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
     file = io.BytesIO()
-    image.save(file, "jpeg", quality=85)
-    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
+    image.save(file, kind, quality=quality)
+    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 def framed(picture: np.ndarray) -> Image.Image:
