@@ -165,7 +165,8 @@ class ColorTask(LightningModule):
     def validation_step(self, rgb: Tensor, batch_index: int) -> None:
         prediction, target = self.predict(rgb)
         # Not by self.log: over processes it would divide the count of photos as a whole number.
-        self.val_loss.update(self.loss(prediction, target), weight=len(rgb))
+        # One value for each photo, as torchmetrics 1.8 drops weights where NaN may pass.
+        self.val_loss.update(self.loss(prediction, target).expand(len(rgb)))
         self.metrics.update(prediction, target)
 
     def on_validation_epoch_end(self) -> None:
