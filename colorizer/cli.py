@@ -363,15 +363,25 @@ def _evaluate_parser() -> Parser:
         "--model",
         nargs="+",
         action="extend",
-        required=True,
-        help="shipped names, model folders, or NAME=FOLDER; `gray` and `original` are added",
+        default=[],
+        help="shipped names, model folders, runs, or NAME=FOLDER; NAME=RUN,RUN,... is the mean of "
+        "several seeds; `gray` and `original` are added",
+    )
+    parser.add_argument(
+        "--results",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="what other methods have made of the photos: pictures of the photos' names",
     )
     parser.add_argument("--data", required=True, help="a folder of photos, tar shards, or a film")
     parser.add_argument(
         "--report",
         type=str | None,
         metavar="DIR",
-        help="folder for report.html, report.json, pictures.csv and sheet.jpg",
+        help="folder for report.html, report.json, summary.csv, summary.tex, pictures.csv and "
+        "sheet.jpg",
     )
     EvaluateOptions.add_flags(parser)
     _add_plugins(parser)
@@ -382,7 +392,10 @@ def _evaluate(args: Namespace) -> int:
     evaluation = training_side("colorizer.evaluation")
     _load_plugins(args)
     options = vars(EvaluateOptions.of_flags(vars(args)))
-    result = evaluation.evaluate(args.model, args.data, args.report, **options)
+    if not (args.model or args.results):
+        raise UsageError("nothing to evaluate: name models by --model, or results by --results")
+    given = (args.model, args.data, args.report)
+    result = evaluation.evaluate(*given, results=args.results, **options)
     _print_notes(result["notes"])
     if options["blind"] is not None:
         print(result["blind"])

@@ -66,7 +66,7 @@ class ModelFolder:
 
     @classmethod
     def find(cls, model: "str | os.PathLike[str] | ModelFolder") -> "ModelFolder":
-        """The folder of a shipped name, or at a path.
+        """The folder of a shipped name, or at a path; of the folder of a run, its `model`.
 
         Raises:
             UnknownNameError: neither a shipped name nor a folder with a `model.onnx`.
@@ -77,8 +77,9 @@ class ModelFolder:
         shipped = shipped_models()
         if str(model) in shipped:
             return cls(SERIALIZED / model)
-        if (Path(model) / GRAPH).is_file():
-            return cls(model)
+        for place in (Path(model), Path(model) / "model"):  # a model folder, or that of a run
+            if (place / GRAPH).is_file():
+                return cls(place)
         known = ", ".join(shipped) or "none in this installation"
         if Path(model).exists():
             raise UnknownNameError(

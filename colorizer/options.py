@@ -286,6 +286,7 @@ class EvaluateOptions(Options):
     )
     quality: str = _quality()
     limit: int | None = _limit(None)
+    keep_gray: bool = option(False, "measure gray and toned photos too, as published sets want")
     blind: str | None = option(
         None,
         "write a page on which people guess which photos are real, in place of measuring",

@@ -26,6 +26,7 @@ def write_blind(
     contenders: Sequence[Contender],
     protocol: str,
     names: Sequence[str],
+    keep_gray: bool = False,
 ) -> list[str]:
     """Write the page: an HTML file that works offline and holds its pictures.
 
@@ -34,7 +35,8 @@ def write_blind(
 
     Args:
         path: the file.
-        photos: to choose from; those that are not in color, or unreadable, are left out.
+        photos: to choose from; those that are unreadable, or not in color unless `keep_gray`, are
+            left out.
         contenders: models, and the baselines, of which the original is shown.
         protocol: the size that is shown, at most 640 pixels a side.
         names: of the photos, for the answers.
@@ -53,7 +55,7 @@ def write_blind(
         model = models[len(trials) % len(models)]
         pair = [contenders[0], model]
         try:
-            (made,) = colored([photos[i]], pair, protocol)
+            (made,) = colored([photos[i]], pair, protocol, keep_gray)
         except ColorizerError as error:
             notes.append(f"left out: {names[i]}: {error}")
             continue

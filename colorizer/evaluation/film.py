@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from colorizer.color.tensors import LabBatch, Target, rgb_to_lab
 from colorizer.errors import ColorizerError, UsageError
+from colorizer.evaluation.contenders import name_and_place
 from colorizer.evaluation.protocol import FILM_METRICS
 from colorizer.evaluation.summary import described, versions
 from colorizer.extras import extra
@@ -26,6 +27,7 @@ from colorizer.film.steady import Steady
 from colorizer.film.tracking import Tracker
 from colorizer.inference.network import working_size
 from colorizer.metrics.base import ColorMetric, ImageMean, Number
+from colorizer.model_folder import ModelFolder
 from colorizer.options import EvaluateOptions, FilmOptions
 from colorizer.registry import METRICS
 
@@ -72,7 +74,7 @@ class _Row:
 
 
 def evaluate_film(
-    models: Sequence[str], data: str, report: Path | None, options: EvaluateOptions
+    models: Sequence[Any], data: str, report: Path | None, options: EvaluateOptions
 ) -> dict[str, Any]:
     """Compare models on a film: each frame alone, and carried along as `colorizer video` does.
 
@@ -91,6 +93,8 @@ def evaluate_film(
             film that cannot be measured.
     """
     _check_options(options)
+    if not all(isinstance(model, str | Path) for model in models):
+        raise UsageError("on a film models are shipped names or model folders, no functions")
     names = list(dict.fromkeys(options.metrics or _DEFAULT))
     weights = {name: path for name in _WEIGHTS if (path := getattr(options, name))}
     made = _metrics(names, weights)
@@ -142,6 +146,8 @@ def evaluate_film(
 
 def _check_options(options: EvaluateOptions) -> None:
     """Refuse what is of photos only."""
+    if options.keep_gray:
+        raise UsageError("keep_gray is of photos: frames of a film are all measured; leave it out")
     if options.protocol != "native":
         raise UsageError(
             f"protocol {options.protocol!r}: frames of a film are measured as they are, the short"
@@ -172,15 +178,9 @@ def _metrics(names: Sequence[str], weights: dict[str, str]) -> Callable[[], dict
 
 
 def _painter(model: str, film: Film, options: EvaluateOptions) -> tuple[str, Painter]:
-    name, equals, place = str(model).partition("=")
-    if not equals or Path(model).exists():
-        name, place = "", str(model)
+    name, place = name_and_place(model)
     chosen = FilmOptions(size=options.size, quality=options.quality)
-    painter = Painter(film, steered(place, chosen))
-    if not name:
-        folder = Path(place)
-        name = folder.resolve().parent.name if folder.name == "model" else folder.name
-    return name, painter
+    return name, Painter(film, steered(ModelFolder.find(place), chosen))
 
 
 def _pairs(film: Film, limit: int | None) -> Iterator[tuple[Any, np.ndarray]]:

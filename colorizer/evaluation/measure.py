@@ -12,7 +12,7 @@ from tqdm import tqdm
 from colorizer.data.photos import Photo
 from colorizer.errors import ColorizerError
 from colorizer.evaluation import stability
-from colorizer.evaluation.contenders import BASELINES, Contender
+from colorizer.evaluation.contenders import Contender
 from colorizer.evaluation.protocol import as_picture, gray_of, read_original
 from colorizer.metrics.base import ColorMetric, ImageMean
 from colorizer.metrics.knowledge import CalibratedNLL
@@ -43,12 +43,13 @@ def measure(
     protocol: str,
     device: str,
     drift: bool = True,
+    keep_gray: bool = False,
 ) -> Measured:
     """Look at all photos, with a progress bar on stderr.
 
     What reads a network's scores is measured of contenders that have any. Photos without colors of
-    their own, and unreadable ones, are left out of everything. Whether
-    colors drift with a photo's size is measured too, as "stability", unless `drift` is False.
+    their own (unless `keep_gray`), and unreadable ones, are left out of everything. Whether colors
+    drift with a photo's size is measured too, as "stability", unless `drift` is False.
 
     Raises: ColorizerError when no photo is left, or a model fails.
     """
@@ -57,11 +58,11 @@ def measure(
         contender.name: {name: [] for name in metrics} for contender in contenders
     }
     for contender in contenders:
-        if drift and contender.name not in BASELINES:
+        if drift and contender.drifts:
             lists[contender.name]["stability"] = []
     for photo in tqdm(photos, unit="photo", disable=None):
         try:
-            original = read_original(photo, protocol)
+            original = read_original(photo, protocol, keep_gray)
         except ColorizerError as error:
             result.excluded.append((photo.name, str(error)))
             continue
@@ -69,7 +70,7 @@ def measure(
         target = as_picture(original, device)
         gray = gray_of(target.L)
         for contender in contenders:
-            prediction = as_picture(contender.color(gray, original), device)
+            prediction = as_picture(contender.picture(photo, gray, original), device)
             found = lists[contender.name]
             for name, metric in metrics.items():
                 with torch.inference_mode():
@@ -102,10 +103,13 @@ def measure(
 
 
 def colored(
-    photos: Sequence[Photo], contenders: Sequence[Contender], protocol: str
+    photos: Sequence[Photo],
+    contenders: Sequence[Contender],
+    protocol: str,
+    keep_gray: bool = False,
 ) -> Iterator[dict[str, np.ndarray]]:
     """For each photo, what each contender makes of it: name -> (H, W, 3) uint8."""
     for photo in photos:
-        original = read_original(photo, protocol)
+        original = read_original(photo, protocol, keep_gray)
         gray = gray_of(as_picture(original).L)
-        yield {contender.name: contender.color(gray, original) for contender in contenders}
+        yield {each.name: each.picture(photo, gray, original) for each in contenders}

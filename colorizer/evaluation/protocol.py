@@ -16,9 +16,11 @@ from colorizer.errors import ColorizerError, UsageError
 
 __all__ = [
     "FILM_METRICS",
+    "OWN_SIZE",
     "PROTOCOLS",
     "SMALLEST",
     "as_picture",
+    "at_protocol",
     "check_protocol",
     "gray_of",
     "is_film",
@@ -46,7 +48,8 @@ SMALLEST = 32
 """Photos with a shorter side, in pixels, are left out: some metrics see nothing in them."""
 
 _SIDE = 256
-_OWN_SIZE = 100_000  # pixels: no photo is larger, and none is enlarged
+OWN_SIZE = 100_000
+"""Pixels: no photo is larger, and none is enlarged."""
 
 
 def is_film(data: str, metrics: Sequence[str] | None) -> bool:
@@ -61,15 +64,27 @@ def check_protocol(name: str) -> None:
         raise UsageError(f"unknown protocol {name!r}; known: {', '.join(PROTOCOLS)}")
 
 
-def read_original(photo: Photo, protocol: str) -> np.ndarray:
+def read_original(photo: Photo, protocol: str, keep_gray: bool = False) -> np.ndarray:
     """A photo as it is measured: (H, W, 3) uint8, sRGB.
+
+    Args:
+        keep_gray: measure gray and toned photos too.
 
     Raises: ColorizerError for a photo that cannot be read, or in which there is nothing to measure.
     """
-    rgb = decode_photo(photo, _OWN_SIZE)
+    rgb = decode_photo(photo, OWN_SIZE)
     height, width = rgb.shape[:2]
     if min(height, width) < SMALLEST:
         raise ColorizerError(f"it has {width}x{height} pixels, fewer than {SMALLEST} one way")
+    rgb = at_protocol(rgb, protocol)
+    if not keep_gray and (reason := _lack_of_color(as_picture(rgb))):
+        raise ColorizerError(reason)
+    return rgb
+
+
+def at_protocol(rgb: np.ndarray, protocol: str) -> np.ndarray:
+    """A picture at the size that is measured: (H, W, 3) uint8 -> likewise."""
+    height, width = rgb.shape[:2]
     if protocol == "squash256":
         rgb = _resize(rgb, _SIDE, _SIDE)
     elif protocol == "center256":
@@ -77,9 +92,6 @@ def read_original(photo: Photo, protocol: str) -> np.ndarray:
         height, width = (max(_SIDE, round(side * scale)) for side in (height, width))
         top, left = (height - _SIDE) // 2, (width - _SIDE) // 2
         rgb = _resize(rgb, width, height)[top : top + _SIDE, left : left + _SIDE]
-    reason = _lack_of_color(as_picture(rgb))
-    if reason:
-        raise ColorizerError(reason)
     return np.ascontiguousarray(rgb)
 
 

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import os
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -13,11 +12,11 @@ import torch
 from torch import Tensor
 
 from colorizer.backbones.frozen import Backbone
-from colorizer.data.photos import Photo
 from colorizer.evaluation import stability
 from colorizer.evaluation.contenders import Contender
 from colorizer.evaluation.measure import Measured
 from colorizer.evaluation.protocol import PROTOCOLS
+from colorizer.evaluation.results import short_names
 from colorizer.evaluation.statistics import REPLICATES, bootstrap, jackknife, sign_test
 from colorizer.metrics.base import ColorMetric, Number
 from colorizer.metrics.perceptual import SetDistance
@@ -28,7 +27,6 @@ __all__ = [
     "described",
     "numbers_of",
     "per_image",
-    "short_names",
     "summarize",
     "versions",
 ]
@@ -53,14 +51,24 @@ def summarize(
 
     Returns:
         `models.<name>.<metric>` has `mean` (what the metric gives for the whole set), `low` and
-        `high` (of its 95 % interval); None where there is none.
+        `high` (of its 95 % interval); None where there is none. `runs.<name>` has the rows that are
+        runs of one training by several seeds, and `seeds.<name>.<metric>` `mean` and `deviation`
+        over them.
     """
-    names = short_names(measured.photos, data)
-    excluded = {name: _shorten(name, data) for name, _ in measured.excluded}
+    left_out = [name for name, _ in measured.excluded]
+    excluded = dict(zip(left_out, short_names(left_out, data), strict=True))
+    models = {
+        name: _numbers(rows, measured.rows["original"], metrics)
+        for name, rows in measured.rows.items()
+    }
+    runs: dict[str, list[str]] = {}
+    for contender in contenders:
+        if contender.group:
+            runs.setdefault(contender.group, []).append(contender.name)
     notes = [*_remarks(measured, metrics), *notes]
     return {
         "data": Path(data).name,
-        "pictures": len(names),
+        "pictures": len(measured.photos),
         "protocol": {"name": protocol, "text": PROTOCOLS[protocol]},
         "excluded": [
             {"photo": excluded[name], "reason": reason.removeprefix(f"{name} ")}
@@ -88,10 +96,9 @@ def summarize(
             for number in numbers_of(metrics, measured)
         },
         "about": {contender.name: contender.about for contender in contenders},
-        "models": {
-            name: _numbers(rows, measured.rows["original"], metrics)
-            for name, rows in measured.rows.items()
-        },
+        "models": models,
+        "runs": runs,
+        "seeds": {name: _over_seeds([models[run] for run in own]) for name, own in runs.items()},
         "pairs": _pairs(measured, metrics),
     }
 
@@ -129,15 +136,15 @@ def per_image(measured: Measured, metrics: Mapping[str, ColorMetric]) -> dict[st
     return tables
 
 
-def short_names(photos: Sequence[Photo], data: str) -> list[str]:
-    """Names without the path of the data."""
-    return [_shorten(photo.name, data) for photo in photos]
-
-
-def _shorten(name: str, data: str) -> str:
-    place = Path(data).expanduser()
-    base = place if place.is_dir() else place.parent
-    return Path(os.path.relpath(name, base)).as_posix()
+def _over_seeds(runs: Sequence[Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[str, float]]:
+    """Mean and sample deviation of each number that all runs have."""
+    found = {}
+    for number in runs[0]:
+        values = [run.get(number, {}).get("mean") for run in runs]
+        if all(value is not None for value in values):
+            mean = {"mean": float(np.mean(values)), "deviation": float(np.std(values, ddof=1))}
+            found[number] = mean
+    return found
 
 
 def _parts(name: str, metrics: Mapping[str, ColorMetric]) -> tuple[Sequence[Number], Any]:

@@ -63,6 +63,11 @@ class SteeredModel:
         return self.options.size or self._network.size
 
     @property
+    def network(self) -> Network:
+        """What looks at pictures."""
+        return self._network
+
+    @property
     def weights_sha256(self) -> str:
         """Of the weights in use."""
         return self._network.weights_sha256

@@ -136,6 +136,7 @@ def test_report_files(report):
     folder, result = report
     assert {path.name for path in folder.iterdir()} == {
         *("report.html", "report.json", "pictures.csv", "sheet.jpg"),
+        *("summary.csv", "summary.tex"),
     }
     assert json.loads((folder / "report.json").read_text(encoding="utf-8")) == result
     with (folder / "pictures.csv").open(newline="") as file:

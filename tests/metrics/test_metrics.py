@@ -190,6 +190,14 @@ def test_channelwise_l2_by_hand():
 
 
 @pytest.mark.usefixtures("small_networks")
+def test_auc_is_the_area_under_the_cumulative_errors():
+    L, ab = torch.full((1, 1, 24, 24), 50.0), torch.rand(1, 2, 24, 24) * 120
+    error = np.linalg.norm(ab.numpy()[0], axis=0).ravel()
+    expected = np.mean([(error <= threshold).mean() for threshold in range(151)])
+    found = scalars("auc", LabBatch(L, ab), LabBatch(L, torch.zeros_like(ab)))
+    assert found["auc"] == pytest.approx(100 * expected, rel=1e-5)
+
+
 @pytest.mark.parametrize("name", METRICS)
 def test_batch_splits_do_not_matter(name):
     prediction, target = pair()

@@ -19,6 +19,7 @@ from colorizer.evaluation.report.tables import (
     heading,
     interval,
     main_numbers,
+    table_rows,
 )
 
 __all__ = ["write_report"]
@@ -55,7 +56,9 @@ def write_report(
     strips, columns = {}, []
     shown = sorted(picked | {*spread})
     for i, pictures in zip(
-        shown, colored([photos[i] for i in shown], contenders, protocol), strict=True
+        shown,
+        colored([photos[i] for i in shown], contenders, protocol, keep_gray=True),
+        strict=True,
     ):
         tiles = [
             {
@@ -80,6 +83,7 @@ def write_report(
     page = environment.get_template("page.html").render(
         result=result,
         numbers=main_numbers(result),
+        rows=table_rows(result),
         best={name: best(result, name) for name in result["metrics"]},
         none=NONE,
         plots=_plots(result, values),
