@@ -53,7 +53,8 @@ class DataSettings:
     Args:
         train: a folder of photos (any depth), a tar shard, a folder of shards, or a pattern such as
             `photos/train_*.tar`; or shards of a store: `s3://bucket/train_{000..999}.tar`. There
-            is no default data set.
+            is no default data set. Or a dataset by name, with keywords of its constructor, such as
+            `{name: mymodule.Photos}` or `{name: hugging_face, path: user/photos, split: train}`.
         validation: likewise; without it `holdout` of the training photos are set aside.
         holdout: share of the training photos to validate on when `validation` is not set.
         size: short side in pixels at which photos are decoded and kept.
@@ -70,6 +71,8 @@ class DataSettings:
             `{0.5: 192, 0.8: 256}`; an epoch has one size. Validation is at the last one.
         scale: smallest and largest side of a training square, as a share of the photo's short side.
         flip: mirror half of the training squares.
+        augment: what changes training squares before anything else, in this order: names, each
+            with keywords of its constructor, such as `{jitter: {saturation: 0.3}}`.
         degrade: keywords of `colorizer.data.degrade.Degradation`: make the lightness that the
             network sees look like that of an old photograph; `{}` is the default recipe, None is
             off.
@@ -77,8 +80,8 @@ class DataSettings:
             found once and noted in the run's settings; elsewhere 64.
     """
 
-    train: str | None = None
-    validation: str | None = None
+    train: str | dict[str, Any] | None = None
+    validation: str | dict[str, Any] | None = None
     holdout: float = 0.05
     size: int = 160
     mode: Literal["auto", "resident", "streaming"] = "auto"
@@ -88,6 +91,7 @@ class DataSettings:
     grow: dict[float, int] = field(default_factory=dict)
     scale: tuple[float, float] = (0.6, 1.0)
     flip: bool = True
+    augment: dict[str, dict[str, Any]] = field(default_factory=dict)
     degrade: dict[str, Any] | None = None
     batch_size: int | Literal["auto"] = 64
 
@@ -97,19 +101,21 @@ class OptimizerSettings:
     """How weights are updated.
 
     Args:
-        name: the algorithm.
+        name: the algorithm: adamw, adam, sgd, another one of torch's or timm's, such as nadam or
+            lion, or `module.Class`.
         learning_rate: its peak, which the schedule scales.
         batch_rule: how it follows the effective batch (squares per step on all devices together):
             "sqrt" or "linear" in its ratio to `rule_batch`, or "none", not at all.
         rule_batch: the effective batch that `learning_rate` was chosen for.
         encoder_factor: the learning rate of a pretrained encoder, relative to the rest.
         weight_decay: of convolution weights; biases and normalisation have none.
-        betas: running averages of adam and adamw.
-        momentum: of sgd.
+        betas: running averages of adam and adamw, and of others that have two.
+        momentum: of sgd, and of others that have it.
         clip: largest norm of the gradient; 0 for no limit.
+        options: more keywords of its constructor.
     """
 
-    name: Literal["adam", "adamw", "sgd"] = "adamw"
+    name: str = "adamw"
     learning_rate: float = 1e-3
     batch_rule: Literal["none", "sqrt", "linear"] = "none"
     rule_batch: int = 64
@@ -118,6 +124,7 @@ class OptimizerSettings:
     betas: tuple[float, float] = (0.9, 0.99)
     momentum: float = 0.9
     clip: float = 1.0
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @_settings
@@ -127,15 +134,17 @@ class ScheduleSettings:
     Args:
         name: the curve.
         warmup_steps: steps from 0 to the full learning rate; at most a tenth of the training.
-        final: cosine: the share of the learning rate that is left at the end.
+        final: cosine and linear: the share of the learning rate that is left at the end.
         step_epochs: step: epochs between two reductions.
-        gamma: step: factor of each reduction.
+        milestones: milestones: the steps at which it is reduced.
+        gamma: step and milestones: factor of each reduction.
     """
 
-    name: Literal["cosine", "step"] = "cosine"
+    name: Literal["cosine", "linear", "constant", "step", "milestones"] = "cosine"
     warmup_steps: int = 300
     final: float = 0.02
     step_epochs: int = 30
+    milestones: list[int] = field(default_factory=list)
     gamma: float = 0.1
 
 
@@ -163,6 +172,13 @@ class TrainerSettings:
         grid: validation photos shown each epoch (original, gray, ours).
         max_steps: end after so many steps, if the epochs are not over by then; None is no limit.
         name: of the run's folder in `output`; None is the time and the model.
+        best: the number of the validation by which the best epoch is kept, as `model-best` beside
+            `model`, the last, unless it is the last itself: "val/loss", "val/psnr", ...; "auto" is
+            "val/calibrated_nll" where the model predicts a distribution, else "val/loss"; None
+            keeps none.
+        loggers: names of what hears the numbers and grids of the run, "tensorboard", "csv",
+            "wandb", "mlflow" or one's own; or name and keywords of each one's constructor, such as
+            `{wandb: {project: colors}}`.
         threads: of the processor, for the network; None takes all cores. While other programs keep
             cores busy, 1 may be many times faster.
     """
@@ -183,6 +199,8 @@ class TrainerSettings:
     grid: int = 8
     max_steps: int | None = None
     name: str | None = None
+    best: str | None = "auto"
+    loggers: list[str] | dict[str, dict[str, Any]] = field(default_factory=lambda: ["tensorboard"])
     threads: int | None = None
 
 
@@ -311,6 +329,18 @@ def size_as_trained(data: DataSettings) -> int:
     return max(32, 32 * round(last_crop(data) / (sum(data.scale) / 2) / 32))
 
 
+_AT_LEAST = {
+    **dict.fromkeys(("data.size", "data.crop"), 32),
+    **dict.fromkeys(("data.workers", "data.batch_size", "optimizer.rule_batch"), 1),
+    **dict.fromkeys(("optimizer.encoder_factor", "optimizer.weight_decay", "optimizer.clip"), 0),
+    "schedule.warmup_steps": 0,
+    **dict.fromkeys(("schedule.step_epochs", "trainer.epochs", "trainer.devices"), 1),
+    **dict.fromkeys(("trainer.num_nodes", "trainer.accumulate", "trainer.grid"), 1),
+    **dict.fromkeys(("trainer.max_steps", "trainer.threads"), 1),
+}
+"""Settings that have a lowest value; None and "auto" pass."""
+
+
 def check(settings: Settings) -> dict[str, Any]:
     """The settings as plain data, every type and range checked; raises UsageError."""
     from jsonargparse import ArgumentError, ArgumentParser
@@ -324,10 +354,9 @@ def check(settings: Settings) -> dict[str, Any]:
     low, high = settings.data.scale
     epochs, freeze = max(1, settings.trainer.epochs), settings.model.get("freeze")
     last = (epochs - 1) / epochs  # when the last epoch begins: later shares would never come
+    milestones = settings.schedule.milestones
     limits = {
         "data.holdout (0 < holdout < 1)": 0 < settings.data.holdout < 1,
-        "data.size (at least 32)": settings.data.size >= 32,
-        "data.crop (at least 32)": settings.data.crop >= 32,
         "data.scale (0 < low <= high <= 1)": 0 < low <= high <= 1,
         f"data.grow (from a share in 0..{last:.4g} of {epochs} epochs on, at least 32)": all(
             0 < start <= last and side >= 32 for start, side in settings.data.grow.items()
@@ -335,34 +364,24 @@ def check(settings: Settings) -> dict[str, Any]:
         f"model.freeze (up to {last:.4g} of {epochs} epochs, or true)": not (
             isinstance(freeze, float) and last < freeze < 1
         ),
-        "data.workers (at least 1)": settings.data.workers is None or settings.data.workers >= 1,
-        "data.batch_size (at least 1)": settings.data.batch_size == "auto"
-        or settings.data.batch_size >= 1,
         "optimizer.learning_rate (above 0)": settings.optimizer.learning_rate > 0,
-        "optimizer.rule_batch (at least 1)": settings.optimizer.rule_batch >= 1,
-        "optimizer.encoder_factor (at least 0)": settings.optimizer.encoder_factor >= 0,
-        "optimizer.weight_decay (at least 0)": settings.optimizer.weight_decay >= 0,
         "optimizer.betas (0 <= each < 1)": all(0 <= b < 1 for b in settings.optimizer.betas),
         "optimizer.momentum (0 <= momentum < 1)": 0 <= settings.optimizer.momentum < 1,
-        "optimizer.clip (at least 0)": settings.optimizer.clip >= 0,
-        "schedule.warmup_steps (at least 0)": settings.schedule.warmup_steps >= 0,
         "schedule.final (0 <= final <= 1)": 0 <= settings.schedule.final <= 1,
         "schedule.gamma (0 < gamma <= 1)": 0 < settings.schedule.gamma <= 1,
-        "schedule.step_epochs (at least 1)": settings.schedule.step_epochs >= 1,
-        "trainer.epochs (at least 1)": settings.trainer.epochs >= 1,
-        "trainer.devices (at least 1)": settings.trainer.devices >= 1,
-        "trainer.num_nodes (at least 1)": settings.trainer.num_nodes >= 1,
+        "schedule.milestones (steps in order, and only with the name milestones)": (
+            milestones == sorted({step for step in milestones if step > 0})
+            and (settings.schedule.name == "milestones") == bool(milestones)
+        ),
         "trainer.checkpoint_minutes (above 0)": settings.trainer.checkpoint_minutes > 0,
         "trainer.ema (0 <= ema < 1)": 0 <= settings.trainer.ema < 1,
-        "trainer.accumulate (at least 1)": settings.trainer.accumulate >= 1,
-        "trainer.grid (at least 1)": settings.trainer.grid >= 1,
-        "trainer.max_steps (at least 1)": settings.trainer.max_steps is None
-        or settings.trainer.max_steps >= 1,
-        "trainer.threads (at least 1)": settings.trainer.threads is None
-        or settings.trainer.threads >= 1,
         "trainer.name (a name, no path)": settings.trainer.name is None
         or re.fullmatch(r"[^/\\\0]*[^/\\\0.][^/\\\0]*", settings.trainer.name) is not None,
     }
+    for name, least in _AT_LEAST.items():
+        group, _, key = name.partition(".")
+        value = getattr(getattr(settings, group), key)
+        limits[f"{name} (at least {least})"] = value in (None, "auto") or value >= least
     wrong = [name for name, holds in limits.items() if not holds]
     if wrong:
         raise UsageError(f"settings out of range: {'; '.join(wrong)}")

@@ -1,4 +1,4 @@
-"""Name -> constructor: the factories of models, heads, losses and metrics."""
+"""Name -> constructor: the factories of models, heads, losses, metrics and all else."""
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
@@ -8,7 +8,16 @@ from colorizer.errors import UnknownNameError, UsageError
 from colorizer.support.nearest import did_you_mean
 from colorizer.support.plugins import load_installed, named
 
-__all__ = ["HEADS", "LOSSES", "METRICS", "MODELS", "Registry"]
+__all__ = [
+    "AUGMENTATIONS",
+    "DATASETS",
+    "HEADS",
+    "LOGGERS",
+    "LOSSES",
+    "METRICS",
+    "MODELS",
+    "Registry",
+]
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -17,7 +26,7 @@ class Registry(Mapping[str, Callable[..., Any]]):
     """A mapping of names to constructors, filled by the decorator `register`.
 
     Args:
-        kind: what it holds, for messages: "model", "head", "loss", "metric".
+        kind: what it holds, for messages: "model", "head", "loss", ...
     """
 
     def __init__(self, kind: str) -> None:
@@ -103,3 +112,6 @@ MODELS = Registry("model")
 HEADS = Registry("head")
 LOSSES = Registry("loss")
 METRICS = Registry("metric")
+DATASETS = Registry("dataset")
+AUGMENTATIONS = Registry("augmentation")
+LOGGERS = Registry("logger")

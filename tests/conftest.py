@@ -49,5 +49,5 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def no_export(monkeypatch: pytest.MonkeyPatch) -> None:
     """For where the model folder is not what is tested: exporting takes longer than training."""
-    monkeypatch.setattr("colorizer.training.run.export", save)
+    monkeypatch.setattr("colorizer.training.finish.export", save)
     monkeypatch.setattr("colorizer.training.run.check_exportable", lambda model: None)

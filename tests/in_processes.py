@@ -9,6 +9,7 @@ import sys
 
 from torch import nn
 
+import colorizer.training.finish as finish
 import colorizer.training.run as run
 from colorizer import Settings
 from colorizer.training.task import ColorTask
@@ -33,7 +34,7 @@ def main(photos: str, out: str, devices: str, batch: str, validation: str = "") 
     settings.trainer.output, settings.trainer.epochs, settings.trainer.ema = out, 4, 0.0
     settings.trainer.accelerator, settings.trainer.devices = "cpu", int(devices)
     settings.trainer.precision = "32-true"
-    run.ColorTask, run.export = FrozenTask, save
+    run.ColorTask, finish.export = FrozenTask, save
     run.check_exportable = lambda model: None
     run.train(settings)
 

@@ -15,6 +15,7 @@ import traceback
 from functools import partial
 from pathlib import Path
 
+import colorizer.training.finish as finish
 import colorizer.training.run as run
 from colorizer import Settings
 from tests.trainings import save
@@ -68,7 +69,7 @@ def attempt(work, patience: float | None) -> bool:
 
 
 def main(photos: str, out: str, case: str, kills: str) -> None:
-    run.export, run.check_exportable = save, lambda model: None
+    finish.export, run.check_exportable = save, lambda model: None
     chance = random.Random(case)
     start = time.monotonic()
     attempt(partial(run.train, settings(photos, f"{out}/whole", case)), None)

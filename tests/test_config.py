@@ -19,7 +19,6 @@ def test_a_misspelt_setting_is_refused_with_the_nearest_name() -> None:
     ("group", "name", "value", "message"),
     [
         ("trainer", "epochs", "many", "epochs"),
-        ("optimizer", "name", "adan", "adam"),
         ("optimizer", "learning_rate", -1.0, "learning_rate .above 0"),
         ("data", "scale", (0.9, 0.5), "scale"),
         ("data", "holdout", 1.0, "holdout"),

@@ -9,11 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from colorizer.color.lab import RGB_TO_XYZ, WHITE
+from colorizer.errors import UsageError
 
 __all__ = [
     "LabBatch",
     "Prediction",
     "Target",
+    "as_batch",
     "lab_to_rgb",
     "lightness_to_gray",
     "luminance_to_lightness",
@@ -114,6 +116,18 @@ class LabBatch:
         """(N, 3, H, W): the same lightness without chroma, sRGB in 0..1."""
         return lightness_to_gray(self.L).expand(-1, 3, -1, -1)
 
+    def __getattr__(self, name: str) -> Tensor:
+        if name == "raw":
+            raise _NoRawError(
+                "this reads the head's output, and got pictures alone: it needs a Prediction, as "
+                "model.predict(L) gives"
+            )
+        raise AttributeError(name)
+
+
+class _NoRawError(UsageError, AttributeError):
+    """For users a sentence, and for `getattr` a missing attribute."""
+
 
 class Target(LabBatch):
     """The color original."""
@@ -138,3 +152,24 @@ class Prediction(LabBatch):
         """(N, 2, H, W), Lab units: bilinearly enlarged to the size of L, in float32."""
         ab = self._decode(self.raw).float()
         return F.interpolate(ab, size=self.L.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def as_batch(pictures: LabBatch | Tensor) -> LabBatch:
+    """A batch as it is, or of a tensor of pictures: (N, 3, H, W), sRGB in 0..1.
+
+    Raises: UsageError for anything else.
+    """
+    if isinstance(pictures, LabBatch):
+        return pictures
+    if isinstance(pictures, Tensor):
+        if pictures.is_floating_point() and pictures.dim() == 4 and pictures.shape[1] == 3:
+            batch = Target(*rgb_to_lab(pictures))
+            batch.rgb = pictures.float()  # exactly, not by way of Lab
+            return batch
+        came = f"a {str(pictures.dtype).removeprefix('torch.')} tensor of {tuple(pictures.shape)}"
+    else:
+        came = type(pictures).__name__
+    raise UsageError(
+        f"losses and metrics got {came}; they take a Prediction, as model.predict(L) gives, a "
+        "Target(L, ab), or sRGB as float (N, 3, H, W) in 0..1"
+    )

@@ -1,6 +1,6 @@
 """Photos of a dataset of one's own: whatever has a length and pictures by index."""
 
-from collections.abc import Sized
+from collections.abc import Mapping, Sized
 from typing import Any, Self, cast
 
 import numpy as np
@@ -9,11 +9,27 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from colorizer.data import hugging_face  # noqa: F401  (registers it)
 from colorizer.data.augment import Where
 from colorizer.data.resident import cut_square
 from colorizer.errors import ColorizerError, UsageError
+from colorizer.registry import DATASETS
 
-__all__ = ["DatasetPhotos"]
+__all__ = ["DatasetPhotos", "create_dataset"]
+
+
+def create_dataset(spec: Mapping[str, Any]) -> Dataset[Any]:
+    """A dataset by name, with keywords of its constructor: `{"name": "module.Photos", ...}`.
+
+    Raises: UsageError for a keyword, or no name; UnknownNameError for a name.
+    """
+    options = dict(spec)
+    if not isinstance(name := options.pop("name", None), str):
+        raise UsageError(
+            f"data {dict(spec)}: it lacks its name, such as {{name: hugging_face, path: "
+            "user/photos}"
+        )
+    return DATASETS.create(name, **options)
 
 
 class DatasetPhotos:

@@ -1,5 +1,6 @@
 """Training and validation photos as batches of squares, for Lightning."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from colorizer.color.tensors import rgb_to_lab
 from colorizer.config import DataSettings, crop_at, last_crop
 from colorizer.data.augment import DRAWS, center_squares, random_squares
 from colorizer.data.cache import cache_folder, decode_all
-from colorizer.data.datasets import DatasetPhotos
+from colorizer.data.datasets import DatasetPhotos, create_dataset
 from colorizer.data.loader import BatchLoader, Photos, default_workers, equal_batches
 from colorizer.data.photos import Photo, decode_photo, find_photos
 from colorizer.data.remote import find_shards
@@ -46,6 +47,9 @@ class PhotoModule(LightningDataModule):
         rank: which of them this one is.
         datasets: in place of `data.train`, or of that and `data.validation`; see `DatasetPhotos`.
 
+    It stands alone, too: `train_dataloader(epoch)` and `val_dataloader()` need no Trainer, and give
+    batches (B, 3, crop, crop) uint8, sRGB.
+
     Attributes:
         train, validation: all photos, whichever process this is; or those of its own shards.
         loader: of the epoch at hand.
@@ -70,6 +74,9 @@ class PhotoModule(LightningDataModule):
         datasets: Dataset[Any] | tuple[Dataset[Any], Dataset[Any]] | None = None,
     ) -> None:
         super().__init__()
+        given = (settings.train, settings.validation)
+        if datasets is None and any(isinstance(place, dict) for place in given):
+            datasets = _named_datasets(*given)
         self._datasets = datasets
         if settings.train is None and datasets is None:
             raise UsageError(
@@ -93,7 +100,7 @@ class PhotoModule(LightningDataModule):
             self._open_both()
         if stage is not None and self.ranks > 1:
             # Where it was found by trials, each process made its own: the least fits everywhere.
-            self.settings.batch_size = int(self._gather(int(self.settings.batch_size)).min())
+            self.settings.batch_size = int(self._gather(self._batch_size).min())
             for which in self._sharded:
                 own = len(getattr(self, which))
                 self._counts[which] = [int(count) for count in self._gather(own)]
@@ -176,38 +183,63 @@ class PhotoModule(LightningDataModule):
 
     def batches(self, which: str) -> int:
         """How many batches a process makes of "train" or "validation"; the same in each."""
-        return equal_batches(self._counts[which], int(self.settings.batch_size))
+        return equal_batches(self._counts[which], self._batch_size)
+
+    @property
+    def held_out(self) -> bool:
+        """Whether the validation photos are some of those that were given for training."""
+        datasets = self._datasets
+        return self.settings.validation is None and not isinstance(datasets, tuple)
+
+    @property
+    def _batch_size(self) -> int:
+        if self.settings.batch_size == "auto":
+            raise UsageError("data.batch_size 'auto' is found by a training; alone, say a number")
+        return int(self.settings.batch_size)
 
     @property
     def epochs(self) -> float:
-        """How many the training takes: fewer than it was told where its steps end it."""
-        trainer = self._trainer
+        """How many the training takes: fewer than it was told where its steps end it.
+
+        Without a Trainer there is no end.
+        """
+        if self.trainer is None:
+            return math.inf
+        trainer = self.trainer
         epochs = trainer.max_epochs or 1
         if trainer.max_steps < 0:
             return epochs
         steps = -(-self.batches("train") // trainer.accumulate_grad_batches)
         return min(epochs, trainer.max_steps / steps)
 
-    def train_dataloader(self) -> BatchLoader:
-        """One epoch: another order and other squares each time, the same for the same seed."""
-        trainer, s = self._trainer, self.settings
+    def train_dataloader(self, epoch: int | None = None) -> BatchLoader:
+        """One epoch: another order and other squares each time, the same for the same seed.
+
+        Args:
+            epoch: from 0 on; None is the Trainer's, or the first.
+        """
+        self.setup()
+        trainer, s = self.trainer, self.settings
+        if epoch is None:
+            epoch = trainer.current_epoch if trainer else 0
         photos = self._share("train")
-        rng = np.random.default_rng([self.seed, trainer.current_epoch, self.rank])
+        rng = np.random.default_rng([self.seed, epoch, self.rank])
         order, draws = rng.permutation(len(photos)), rng.random((len(photos), DRAWS))
         self.loader = self._loader(
             photos,
             order,
             draws,
             partial(random_squares, scale=s.scale, flip=s.flip),
-            crop_at(s, trainer.current_epoch / self.epochs),
+            crop_at(s, epoch / self.epochs),
             self.batches("train"),
             # Of this epoch: the loop counts from its start, or from where it was resumed.
-            done=lambda: trainer.fit_loop.epoch_loop.batch_progress.current.ready,
+            done=lambda: trainer.fit_loop.epoch_loop.batch_progress.current.ready if trainer else 0,
         )
         return self.loader
 
     def val_dataloader(self) -> BatchLoader:
         """The centered squares of the validation photos; of each process those of its share."""
+        self.setup()
         photos = self._share("validation")
         order = np.arange(len(photos))
         return self._centered(photos, order, last_crop(self.settings), self.batches("validation"))
@@ -338,6 +370,20 @@ class PhotoModule(LightningDataModule):
         travels = any(photos is own for own in self._own.values())  # else it is looked at here
         pinned = travels and not at_hand and self.device.type == "cuda"
         return BatchLoader(photos, *about, workers=workers, pinned=pinned, **options)
+
+
+def _named_datasets(
+    train: Any, validation: Any
+) -> Dataset[Any] | tuple[Dataset[Any], Dataset[Any]]:
+    """Of `data.train`, and `data.validation` if it is set: both are to be datasets then."""
+    for which, spec in (("train", train), ("validation", validation)):
+        if not isinstance(spec, dict) and (which == "train" or spec is not None):
+            raise UsageError(
+                f"data.{which} is {spec!r}, and the other a dataset by name: name two, or leave "
+                "data.validation out"
+            )
+    made = create_dataset(train)
+    return made if validation is None else (made, create_dataset(validation))
 
 
 def _bytes(count: float) -> str:

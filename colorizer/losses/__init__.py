@@ -7,7 +7,7 @@ from typing import Any, Protocol, cast
 import torch
 from torch import Tensor, nn
 
-from colorizer.color.tensors import Prediction, Target
+from colorizer.color.tensors import LabBatch, Prediction, Target, as_batch
 from colorizer.errors import UsageError
 from colorizer.losses import (  # noqa: F401  (each registers its losses)
     adversarial,
@@ -85,15 +85,19 @@ class WeightedSum(nn.Module):
         self.members = nn.ModuleDict(members)
         self.weights = dict(weights)
 
-    def terms(self, prediction: Prediction, target: Target) -> dict[str, Tensor]:
-        """Each loss times its weight, by name: float32 scalars that sum to the total."""
-        return {
-            name: self.weights[name] * member(prediction, target)
-            for name, member in self.members.items()
-        }
+    def terms(self, prediction: LabBatch | Tensor, target: LabBatch | Tensor) -> dict[str, Tensor]:
+        """Each loss times its weight, by name: float32 scalars that sum to the total.
 
-    def forward(self, prediction: Prediction, target: Target) -> Tensor:
-        """The total: a float32 scalar."""
+        Args:
+            prediction: as `model.predict(L)` gives; or sRGB, see `as_batch`, for losses that do not
+                read the head's output.
+            target: a `Target`, or sRGB.
+        """
+        pair: Any = as_batch(prediction), as_batch(target)
+        return {name: self.weights[name] * member(*pair) for name, member in self.members.items()}
+
+    def forward(self, prediction: LabBatch | Tensor, target: LabBatch | Tensor) -> Tensor:
+        """The total of `terms`: a float32 scalar."""
         return torch.stack(list(self.terms(prediction, target).values())).sum()
 
     @property

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from colorizer.color.tensors import LabBatch
+from colorizer.color.tensors import LabBatch, as_batch
 from colorizer.errors import UsageError
 
-__all__ = ["ColorMetric", "ImageMean", "Number", "check_pair", "named"]
+__all__ = ["ColorMetric", "ImageMean", "Number", "checked_pair", "named"]
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,21 @@ class Number:
     paired: bool = False
 
 
-def check_pair(prediction: LabBatch, target: LabBatch) -> None:
-    """Raise UsageError unless both sides are as many pictures of the same size."""
+def checked_pair(
+    prediction: LabBatch | Tensor, target: LabBatch | Tensor
+) -> tuple[LabBatch, LabBatch]:
+    """Both sides as batches, see `as_batch`.
+
+    Raises: UsageError unless they are as many pictures of the same size.
+    """
+    prediction, target = as_batch(prediction), as_batch(target)
     came, expected = tuple(prediction.L.shape), tuple(target.L.shape)
     if came != expected:
         raise UsageError(
             f"a metric got predictions of shape {came} for targets of shape {expected}; "
             "it compares pictures of the same number and size: resize one side first"
         )
+    return prediction, target
 
 
 class ColorMetric(Metric):
@@ -104,9 +111,9 @@ class ImageMean(ColorMetric):
         """The numbers that follow from a mean: (..., columns) -> (..., len(numbers))."""
         return mean
 
-    def update(self, prediction: LabBatch, target: LabBatch) -> None:
-        """Add a batch of pictures; raises UsageError where the sizes differ."""
-        check_pair(prediction, target)
+    def update(self, prediction: LabBatch | Tensor, target: LabBatch | Tensor) -> None:
+        """Add a batch of pictures, or sRGB (N, 3, H, W); raises UsageError where sizes differ."""
+        prediction, target = checked_pair(prediction, target)
         values = self.per_image(prediction, target)
         more = values.float().sum(0)
         total = self.total + more

@@ -1,5 +1,6 @@
 """What a distribution knows, whatever its liveliness: calibrated_nll."""
 
+import math
 from collections.abc import Sequence
 from functools import cache
 
@@ -11,7 +12,7 @@ from colorizer.color.binning import Binning
 from colorizer.color.gamut import bins
 from colorizer.color.tensors import LabBatch
 from colorizer.errors import UsageError
-from colorizer.metrics.base import ColorMetric, Number, check_pair, named
+from colorizer.metrics.base import ColorMetric, Number, checked_pair, named
 from colorizer.registry import METRICS
 
 __all__ = ["CalibratedNLL"]
@@ -56,7 +57,7 @@ class CalibratedNLL(ColorMetric):
 
     def __init__(self) -> None:
         super().__init__()
-        self.add_state("points", [], dist_reduce_fx="cat")
+        self.add_state("points", [], dist_reduce_fx=_in_turn)
 
     def features(self, raw: Tensor, target: LabBatch) -> Tensor:
         """What is kept of pictures: logits, nearest bins, their shares of each place.
@@ -68,10 +69,10 @@ class CalibratedNLL(ColorMetric):
         rows = torch.cat([raw.float().cpu(), index.float(), share], dim=1).flatten(2)
         return rows[..., _spread(rows.shape[-1])].transpose(1, 2)  # (N, C, h * w) -> (N, P, C)
 
-    def update(self, prediction: LabBatch, target: LabBatch) -> None:
+    def update(self, prediction: LabBatch | Tensor, target: LabBatch | Tensor) -> None:
         """Add a batch of pictures; raises UsageError for predictions of another head, or
         where the sizes differ."""
-        check_pair(prediction, target)
+        prediction, target = checked_pair(prediction, target)
         raw = getattr(prediction, "raw", None)
         count = len(bins())
         if raw is None or raw.shape[1] != count:
@@ -101,6 +102,8 @@ class CalibratedNLL(ColorMetric):
                 "calibrated_nll needs 2 pictures or more: it is fitted to half of them"
             )
         count = len(bins())
+        if not torch.isfinite(rows).all():
+            return torch.full((len(rows), 2), math.nan)
         found = torch.empty(len(rows), 2)
         for half, other in ((0, 1), (1, 0)):
             bias, scale = _fit(rows[other::2].flatten(0, 1).cpu(), count)
@@ -108,6 +111,12 @@ class CalibratedNLL(ColorMetric):
             found[half::2, 0] = each.reshape(-1, rows.shape[1]).mean(1)
             found[half::2, 1] = 1 / scale
         return found
+
+
+def _in_turn(parts: Sequence[Tensor]) -> Tensor:
+    """The pictures of several processes in the order of one: each had every so many-th."""
+    order = sorted((i, rank) for rank, part in enumerate(parts) for i in range(len(part)))
+    return torch.stack([parts[rank][i] for i, rank in order])
 
 
 @cache

@@ -13,7 +13,7 @@ from colorizer.backbones import vgg
 from colorizer.backbones.frozen import Backbone
 from colorizer.color.tensors import LabBatch
 from colorizer.errors import UsageError
-from colorizer.metrics.base import ColorMetric, ImageMean, Number, check_pair, named
+from colorizer.metrics.base import ColorMetric, ImageMean, Number, checked_pair, named
 from colorizer.registry import METRICS
 
 __all__ = ["FID", "LPIPS", "FrechetVGG16", "SetDistance", "frechet_distance", "kernel_distance"]
@@ -72,9 +72,9 @@ class SetDistance(ColorMetric):
     def features(self, picture: LabBatch) -> Tensor:
         """What is compared: (N, D), float32."""
 
-    def update(self, prediction: LabBatch, target: LabBatch) -> None:
+    def update(self, prediction: LabBatch | Tensor, target: LabBatch | Tensor) -> None:
         """Add a batch of pictures; raises UsageError where the sizes differ."""
-        check_pair(prediction, target)
+        prediction, target = checked_pair(prediction, target)
         self.ours.append(self.features(prediction))
         self.real.append(self.features(target))
 

@@ -1,5 +1,4 @@
-"""Distances between pixels, image by image: mse, psnr, psnr_pooled, ssim, channelwise_l2, auc.
-"""
+"""Distances between pixels, image by image: mse, psnr, psnr_pooled, ssim, channelwise_l2, auc."""
 
 import torch
 from torch import Tensor

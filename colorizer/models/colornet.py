@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from colorizer.color.tensors import Prediction
 from colorizer.errors import UsageError
 from colorizer.models.decoders import Decoder
 from colorizer.models.encoders import Encoder
@@ -39,6 +40,13 @@ class ColorModel(nn.Module):
                 "0..1 it is colorizer.color.tensors.rgb_to_lab(rgb)[0]"
             )
         return self.head(self.features(L))
+
+    def predict(self, L: Tensor) -> Prediction:
+        """What it makes of L: colors for losses and metrics, decoded when they ask for them.
+
+        Shape: L (N, 1, H, W), 0..100, float.
+        """
+        return Prediction(L, self(L), self.decode)
 
     def freeze_at(self, progress: float) -> bool:
         """Be as at this point of a training, 0..1; says whether weights learn that did not before.

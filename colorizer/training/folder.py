@@ -18,11 +18,17 @@ SETTINGS = "settings.yaml"
 
 CHANGEABLE = (
     *("trainer.epochs", "trainer.max_steps", "trainer.checkpoint_minutes", "trainer.nonfinite"),
-    *("trainer.grid", "trainer.precision", "trainer.accelerator", "trainer.compile"),
+    *(
+        "trainer.grid",
+        "trainer.loggers",
+        "trainer.precision",
+        "trainer.accelerator",
+        "trainer.compile",
+    ),
     *("trainer.threads", "optimizer.learning_rate", "optimizer.encoder_factor"),
     *("optimizer.weight_decay", "optimizer.betas", "optimizer.momentum", "optimizer.clip"),
     *("schedule.name", "schedule.warmup_steps", "schedule.final", "schedule.step_epochs"),
-    *("schedule.gamma", "data.workers", "data.mode", "data.cache"),
+    *("schedule.milestones", "schedule.gamma", "data.workers", "data.mode", "data.cache"),
 )
 """What a resumed run may set anew: neither weights, nor which squares come when, depend on it."""
 

@@ -1,13 +1,19 @@
 """The optimizer and the course of its learning rate."""
 
+import inspect
 import math
+from typing import Any
 
+import timm.optim
 import torch
 from torch import nn
 
 from colorizer.config import OptimizerSettings, ScheduleSettings
+from colorizer.errors import UnknownNameError, UsageError
+from colorizer.support.nearest import did_you_mean
+from colorizer.support.plugins import named
 
-__all__ = ["batch_factor", "create_optimizer", "rate"]
+__all__ = ["batch_factor", "create_optimizer", "optimizer_class", "rate"]
 
 
 def create_optimizer(
@@ -22,7 +28,9 @@ def create_optimizer(
         network: its parameters.
         settings: the algorithm.
         factor: on the learning rate.
-        fused: update all weights in one operation.
+        fused: update all weights in one operation, where the algorithm can.
+
+    Raises: UnknownNameError for its name; UsageError for an option that it does not take.
     """
     options = getattr(network, "config", {})
     gentle = bool(options.get("pretrained") or options.get("pretrained_file"))
@@ -40,11 +48,44 @@ def create_optimizer(
         }
         for (slow, decayed), members in groups.items()
     ]
-    if settings.name == "sgd":
-        momentum = settings.momentum
-        return torch.optim.SGD(params, momentum=momentum, nesterov=momentum > 0, fused=fused)
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.name]
-    return kind(params, betas=settings.betas, fused=fused)
+    kind = optimizer_class(settings.name)
+    accepted = inspect.signature(kind).parameters
+    options: dict[str, Any] = {"fused": fused, "momentum": settings.momentum}
+    if kind is torch.optim.SGD:
+        options["nesterov"] = settings.momentum > 0
+    if "betas" in accepted and len(accepted["betas"].default) == 2:
+        options["betas"] = settings.betas
+    options = {key: value for key, value in options.items() if key in accepted} | settings.options
+    if unknown := options.keys() - accepted.keys():
+        takes = ", ".join(accepted)
+        raise UsageError(
+            f"optimizer {settings.name!r} takes no {', '.join(sorted(unknown))} (it takes {takes})"
+        )
+    try:
+        return kind(params, **options)
+    except (TypeError, ValueError, AssertionError) as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(f"optimizer {settings.name!r}: {reason}") from error
+
+
+def optimizer_class(name: str) -> Any:
+    """An optimizer of torch's, of timm's, or `module.Class`, by name.
+
+    Raises: UnknownNameError for a name.
+    """
+    if "." in name:
+        return named(name, "optimizer")
+    torchs = {k.lower(): v for k, v in vars(torch.optim).items() if isinstance(v, type)}
+    for other in ("optimizer", "lbfgs", "sparseadam"):  # these ask for another kind of step
+        torchs.pop(other, None)
+    if name in torchs:
+        return torchs[name]
+    timms = timm.optim.list_optimizers()
+    if name in timms:
+        return timm.optim.get_optimizer_class(name, bind_defaults=False)
+    hint = did_you_mean(name, [*torchs, *timms]) or ";"
+    known = ", ".join(sorted(torchs))
+    raise UnknownNameError(f"unknown optimizer {name!r}{hint} torch's are {known}; and timm's")
 
 
 def batch_factor(settings: OptimizerSettings, effective_batch: int) -> float:
@@ -71,5 +112,10 @@ def rate(settings: ScheduleSettings, step: int, steps: int, epoch_steps: int) ->
         return (step + 1) / warmup
     if settings.name == "step":
         return settings.gamma ** (step // (epoch_steps * settings.step_epochs))
+    if settings.name == "milestones":
+        return settings.gamma ** sum(step >= milestone for milestone in settings.milestones)
+    if settings.name == "constant":
+        return 1.0
     done = min(1.0, (step - warmup) / max(1, steps - warmup))
-    return settings.final + (1 - settings.final) * (1 + math.cos(math.pi * done)) / 2
+    left = 1 - done if settings.name == "linear" else (1 + math.cos(math.pi * done)) / 2
+    return settings.final + (1 - settings.final) * left

@@ -17,19 +17,21 @@ import torch
 import yaml
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import RichProgressBar
-from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.strategies import DDPStrategy
 from torch import nn
 from torch.utils.data import Dataset
 
 from colorizer import config
 from colorizer.config import DataSettings, OptimizerSettings, Settings
+from colorizer.data import jitter  # noqa: F401  (registers it)
 from colorizer.data.degrade import Degradation
 from colorizer.data.module import PhotoModule
 from colorizer.errors import ColorizerError, UsageError
-from colorizer.export import check_exportable, export, save_without_graph
+from colorizer.export import check_exportable
 from colorizer.losses import WeightedSum, create_loss
 from colorizer.models import ColorModel
+from colorizer.registry import AUGMENTATIONS
 from colorizer.support.allocator import keep_freed_memory
 from colorizer.support.files import write_whole
 from colorizer.support.machine import busy_cores, cores
@@ -37,19 +39,21 @@ from colorizer.support.plugins import load_plugins
 from colorizer.training.baseline import gray_baseline
 from colorizer.training.batch_size import fit_batch
 from colorizer.training.callbacks import (
+    BestEpoch,
     ColorPrior,
     EpochLog,
     MovingAverage,
     SampleGrid,
     StepLog,
-    epoch_rows,
 )
 from colorizer.training.callbacks.checkpoints import Checkpoints, StoppedError, newest_checkpoint
+from colorizer.training.finish import STARTS, finish, read_starts
 from colorizer.training.finite import NotFiniteError
 from colorizer.training.folder import SETTINGS, claimed, resumed_settings
-from colorizer.training.optimizer import batch_factor
+from colorizer.training.loggers import create_loggers
+from colorizer.training.optimizer import batch_factor, optimizer_class
 from colorizer.training.precision import resolve_precision
-from colorizer.training.record import card, hardware, provenance
+from colorizer.training.record import hardware, provenance
 from colorizer.training.start import (
     chosen_model,
     create_initial,
@@ -57,11 +61,12 @@ from colorizer.training.start import (
     object_config,
     qualified,
 )
-from colorizer.training.task import ColorTask
+from colorizer.training.task import Augmentation, ColorTask
 
 __all__ = ["train"]
 
-_STARTS = "starts.json"
+HOLDOUT = "holdout.txt"
+"""In each run folder without `data.validation`: the photos that were set aside."""
 
 
 def train(
@@ -92,7 +97,7 @@ def train(
             item an (H, W, 3) uint8 array in sRGB, a picture of Pillow's, or a tuple that begins
             with one.
         callbacks: of Lightning's, beside ours.
-        loggers: of Lightning's, beside TensorBoard's.
+        loggers: of Lightning's, beside those of `settings.trainer.loggers`.
 
     Returns:
         The run folder; `model` inside it is a model folder for `colorizer.Colorizer`.
@@ -120,6 +125,7 @@ def train(
     photos = PhotoModule(settings.data, settings.trainer.seed, datasets=data)
     terms = create_loss(settings.loss) if loss is None else WeightedSum({"own": loss}, {"own": 1.0})
     terms.set_teachers(load_teacher)
+    optimizer_class(settings.optimizer.name)  # an unknown one is told before anything is read
     _check_adversarial(terms, settings)
     with claimed(settings, None if resume is None else Path(resume)) as run:
         checkpoint = newest_checkpoint(run / "checkpoints")
@@ -161,6 +167,7 @@ def _train(
         settings.metrics,
         settings.optimizer,
         settings.schedule,
+        augment=_augmentations(settings.data),
         degradation=_degradation(settings.data),
         seed=settings.trainer.seed,
         compiled=settings.trainer.compile,
@@ -185,7 +192,8 @@ def _train(
     _fit(trainer, task, data, checkpoint)
     gray = gray_baseline(trainer, task, data)
     if trainer.is_global_zero:
-        _finish(run, plain, data, model, gray)
+        best = next((c for c in _callbacks(trainer) if isinstance(c, BestEpoch)), None)
+        finish(run, plain, data, model, gray, best)
     if trainer.world_size > 1:
         # The others stay until the model is exported: a launcher takes the first to leave, or one
         # that leaves its connections open, for a failure of all.
@@ -215,10 +223,13 @@ def _fit(trainer: Trainer, task: ColorTask, data: PhotoModule, checkpoint: Path 
             raise ColorizerError(f"training was stopped at once; {_way_on(trainer)}") from stop
 
 
+def _callbacks(trainer: Trainer) -> list[Callback]:
+    return trainer.callbacks  # ty: ignore[missing-attribute]
+
+
 def _folder(trainer: Trainer) -> Path:
     """The run folder that the first process has made: all agree on it when they have met."""
-    callbacks: list[Callback] = trainer.callbacks  # ty: ignore[missing-attribute]
-    (checkpoints,) = (each for each in callbacks if isinstance(each, Checkpoints))
+    (checkpoints,) = (each for each in _callbacks(trainer) if isinstance(each, Checkpoints))
     return checkpoints.folder.parent
 
 
@@ -258,7 +269,7 @@ def _begin(
         **provenance(),
         "hardware": hardware(trainer.strategy.root_device, ranks),
     }
-    write_whole(run / _STARTS, json.dumps([*_starts(run), start], indent=2) + "\n")
+    write_whole(run / STARTS, json.dumps([*read_starts(run), start], indent=2) + "\n")
     print(
         f"training {plain['model']['name']} on {len(data.train)} photos, validating on "
         f"{len(data.validation)}; run folder: {run}\n{data.place}\n"
@@ -266,6 +277,10 @@ def _begin(
         f"{t['accumulate']} accumulated); learning rate {learning_rate:g}",
         flush=True,
     )
+    if data.held_out and not (run / HOLDOUT).exists():
+        write_whole(run / HOLDOUT, "\n".join([*data.validation.names, ""]))
+    for logger in trainer.loggers:
+        logger.log_hyperparams(plain)
     threads = torch.get_num_threads()
     if trainer.strategy.root_device.type == "cpu" and threads > 1:
         busy, count = busy_cores(), cores()
@@ -279,52 +294,18 @@ def _begin(
         print(f"going on from {checkpoint.name if checkpoint else 'the start'}", flush=True)
 
 
-def _finish(
-    run: Path,
-    plain: dict[str, Any],
-    data: PhotoModule,
-    model: ColorModel,
-    gray: dict[str, float],
-) -> None:
-    """Export the model, with what was measured."""
-    rows, starts = epoch_rows(run / "metrics.csv"), _starts(run)
-    facts = {
-        "metrics": {
-            name.removeprefix("val/"): round(float(value), 6)
-            for name, value in rows[-1].items()
-            if name.startswith("val/")
-        },
-        "gray": {name: round(value, 6) for name, value in gray.items()},
-        "photos": data.count("train"),
-        "validation_photos": data.count("validation"),
-        "seconds": round(sum(float(row["seconds"]) for row in rows)),
-        "resumed": len(starts) > 1,
-        **{name: starts[-1][name] for name in (*provenance(), "hardware", "effective_batch")},
-    }
-    described = plain | {"model": {**model.config, "head": model.head.name}}
-    texts = {
-        "metrics.json": json.dumps(facts, indent=2) + "\n",
-        "card.md": card(described, facts),
-    }
-    about: dict[str, Any] = {
-        "settings": plain,
-        "size": config.size_as_trained(DataSettings(**plain["data"])),
-        "extra_files": texts,
-    }
-    try:
-        export(model, run / "model", **about)
-    except ColorizerError as error:
-        kept = save_without_graph(model, run / "model", **about)
-        raise ColorizerError(
-            f"{error}; the weights and their config are in {kept}: mend the model, then "
-            f"colorizer train --resume {run} exports it"
-        ) from error
-    print(f"model folder: {run / 'model'}", flush=True)
-
-
-def _starts(run: Path) -> list[dict[str, Any]]:
-    path = run / _STARTS
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+def _augmentations(data: DataSettings) -> list[Augmentation]:
+    """Those that the settings name, tried on a picture."""
+    made = [AUGMENTATIONS.create(name, **(options or {})) for name, options in data.augment.items()]
+    rgb, generator = torch.full((1, 3, 32, 32), 0.5), torch.Generator().manual_seed(0)
+    for name, change in zip(data.augment, made, strict=True):
+        found = change(rgb, generator)
+        if getattr(found, "shape", None) != rgb.shape:
+            raise UsageError(
+                f"augmentation {name!r} made {type(found).__name__} of shape "
+                f"{tuple(getattr(found, 'shape', ()))} of (1, 3, 32, 32): it is to keep the shape"
+            )
+    return made
 
 
 def _degradation(data: DataSettings) -> Degradation | None:
@@ -363,6 +344,8 @@ def _trainer(
     t = settings.trainer
     # The grid is drawn before the average gives place to the weights that are trained.
     callbacks: list[Callback] = [*first, EpochLog(run), StepLog(), SampleGrid(run, t.grid)]
+    if t.best is not None:
+        callbacks.append(BestEpoch(t.best))
     if t.ema:
         callbacks.append(MovingAverage(t.ema))
     callbacks.append(Checkpoints(run / "checkpoints", t.checkpoint_minutes))
@@ -384,7 +367,7 @@ def _trainer(
         accumulate_grad_batches=t.accumulate,
         callbacks=callbacks,
         max_steps=t.max_steps or -1,
-        logger=[TensorBoardLogger(run, "", "tensorboard"), *loggers],
+        logger=[*create_loggers(t.loggers, run), *loggers],
         log_every_n_steps=1,
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,18 +13,24 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import MeanMetric, Metric
 
+from colorizer.color.gamut import bins
 from colorizer.color.tensors import Prediction, Target, rgb_to_lab
 from colorizer.config import OptimizerSettings, ScheduleSettings
 from colorizer.data.degrade import Degradation
 from colorizer.data.module import PhotoModule
 from colorizer.losses import WeightedSum
 from colorizer.metrics import create_metrics
+from colorizer.metrics.knowledge import CalibratedNLL
 from colorizer.models import ColorModel
 from colorizer.training.finite import FiniteCheck, NotFiniteError
 from colorizer.training.optimizer import batch_factor, create_optimizer, rate
 
 __all__ = ["ColorTask"]
 
+Augmentation = Callable[[Tensor, torch.Generator], Tensor]
+"""(N, 3, H, W) sRGB in 0..1, and where chance comes from -> likewise."""
+
+_KNOWN = 200  # validation photos, at most, that `calibrated_nll` is measured on
 _PATIENCE = 20  # steps skipped in a row, after which a training is given up
 
 
@@ -60,6 +66,7 @@ class ColorTask(LightningModule):
         metrics: names of metrics on the validation photos, or names with keywords.
         optimizer: settings.
         schedule: settings.
+        augment: change the pictures of a training step, one after the other.
         degradation: of the lightness that the model sees in training.
         seed: of all that is random in a step; with the epoch, the batch and the process it says
             all, so that no random state needs to be kept.
@@ -75,6 +82,7 @@ class ColorTask(LightningModule):
         optimizer: OptimizerSettings,
         schedule: ScheduleSettings,
         *,
+        augment: Sequence[Augmentation] = (),
         degradation: Degradation | None = None,
         seed: int = 0,
         compiled: bool = False,
@@ -85,7 +93,7 @@ class ColorTask(LightningModule):
         self.loss = loss
         self.metrics = create_metrics(metrics)
         self.optimizer_settings, self.schedule_settings = optimizer, schedule
-        self.degradation, self.seed = degradation, seed
+        self.augment, self.degradation, self.seed = augment, degradation, seed
         self.compiled, self.skip_nonfinite = compiled, skip_nonfinite
         # Two optimizers that take turns are more than Lightning's automatic loop does.
         self.automatic_optimization = not loss.adversaries
@@ -96,6 +104,9 @@ class ColorTask(LightningModule):
         self.means = nn.ModuleDict({name: EpochMean() for name in names})
         self.val_loss = MeanMetric(nan_strategy="disable")
         self.last_loss: Tensor | None = None  # of the last step, on the device
+        self.last_norm: Tensor | None = None  # of the model's gradient then, likewise
+        self.knowledge = _knowledge(model, self.metrics)
+        self._known = 0  # validation photos of this epoch that it has been asked about
         self.finite = FiniteCheck()
         self._skipped = [0] * len(self.networks)  # steps in a row, of each
         self._kept: list[list[Tensor]] = []
@@ -112,12 +123,16 @@ class ColorTask(LightningModule):
     def predict(self, rgb: Tensor) -> tuple[Prediction, Target]:
         """Shape: rgb (N, 3, H, W) uint8, sRGB -> what the model makes of it, and the original."""
         rgb = rgb.float() / 255
+        generator = self._generator() if self.training else None
+        if generator is not None:
+            for change in self.augment:
+                rgb = change(rgb, generator)
         L, ab = rgb_to_lab(rgb)
         seen, network = L, self.model.forward  # which is never the compiled one
-        if self.training:
+        if generator is not None:
             network = self.model
             if self.degradation is not None:
-                seen = self.degradation(rgb, self._generator())
+                seen = self.degradation(rgb, generator)
         raw = network(seen.contiguous(memory_format=torch.channels_last))
         return Prediction(L, raw, self.model.decode), Target(L, ab)
 
@@ -168,10 +183,23 @@ class ColorTask(LightningModule):
         # One value for each photo, as torchmetrics 1.8 drops weights where NaN may pass.
         self.val_loss.update(self.loss(prediction, target).expand(len(rgb)))
         self.metrics.update(prediction, target)
+        if self.knowledge is not None:
+            every = -(-self._data.count("validation") // _KNOWN)
+            some = torch.arange(-self._known % every, len(rgb), every, device=rgb.device)
+            self._known += len(rgb)
+            if len(some):
+                part = Prediction(prediction.L[some], prediction.raw[some], self.model.decode)
+                self.knowledge.update(part, Target(target.L[some], target.ab[some]))
 
     def on_validation_epoch_end(self) -> None:
         values = {"val/loss": self.val_loss.compute()}
         values |= {f"val/{name}": value for name, value in self.metrics.compute().items()}
+        if self.knowledge is not None and self._data.count("validation") > 1:
+            measured = self.knowledge.compute()
+            assert isinstance(measured, dict)
+            values |= {f"val/{name}": value.to(self.device) for name, value in measured.items()}
+            self.knowledge.reset()
+            self._known = 0
         # They are of all processes already; Lightning warns where it is not told to see to that.
         self.log_dict(values, sync_dist=True)
         self.val_loss.reset()
@@ -243,6 +271,8 @@ class ColorTask(LightningModule):
         """
         limit = self.optimizer_settings.clip or math.inf
         norm = nn.utils.clip_grad_norm_(self.networks[which].parameters(), limit)
+        if which == 0:
+            self.last_norm = norm.detach()
         if self.trainer.precision == "16-mixed" and not self.skip_nonfinite:
             return  # gradients that overflow are float16's everyday life; its scaler sees to them
         batch = self.trainer.fit_loop.epoch_loop.batch_idx
@@ -350,3 +380,11 @@ class ColorTask(LightningModule):
         self._clip(optimizer, which)
         optimizer.step()
         optimizer.zero_grad()
+
+
+def _knowledge(model: ColorModel, metrics: Mapping[str, Any]) -> CalibratedNLL | None:
+    """What tells trainings apart, whatever was asked for, where the model has a distribution."""
+    prior = model.head.controls().get("prior")
+    if prior is None or len(prior) != len(bins()) or "calibrated_nll" in metrics:
+        return None
+    return CalibratedNLL()

@@ -1,5 +1,6 @@
 """What a training gets to see of its photos."""
 
+import sys
 import warnings
 from pathlib import Path
 
@@ -47,6 +48,35 @@ def test_held_out_photos_are_not_trained_on(photos: Path) -> None:
     assert sorted(data.train.names + data.validation.names) == sorted(
         photo.name for photo in find_photos(photos)
     )
+
+
+def test_loaders_stand_alone(photos: Path) -> None:
+    settings = DataSettings(train=str(photos), holdout=0.25, size=32, crop=32, batch_size=4)
+    data = PhotoModule(settings)
+    epochs = [list(data.train_dataloader(epoch)) for epoch in (0, 1, 0)]
+    assert [tuple(batch.shape) for batch in epochs[0]] == [(3, 3, 32, 32)] * 3
+    assert epochs[0][0].dtype == torch.uint8
+    same = [torch.equal(torch.cat(epochs[0]), torch.cat(other)) for other in epochs[1:]]
+    assert same == [False, True]
+    assert sum(len(batch) for batch in data.val_dataloader()) == 3
+    settings.batch_size = "auto"
+    with pytest.raises(UsageError, match="'auto' is found by a training; alone, say a number"):
+        data.train_dataloader()
+
+
+def test_wrong_datasets_are_one_sentence(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    for train, validation, sentence in (
+        ({"path": "x"}, None, r"it lacks its name, such as \{name: hugging_face"),
+        ({"name": "hugging_fase"}, None, "did you mean 'hugging_face'"),
+        ({"name": "hugging_face", "path": "x"}, None, "pip install datasets"),
+        ({"name": "torch.nn.ReLU"}, None, "ReLU has no length"),
+        (str(photos), {"name": "hugging_face", "path": "x"}, "data.train is .*name two"),
+        ({"name": "hugging_face", "path": "x"}, str(photos), "data.validation is .*name two"),
+    ):
+        settings = DataSettings(train=train, validation=validation, size=32, crop=32)
+        with pytest.raises(UsageError, match=sentence):
+            PhotoModule(settings).setup()
 
 
 def test_the_prior_counts_the_colors_of_the_training_photos(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_other_wrong_results(data, theirs, model, tmp_path):
             evaluate([model], str(data), results=results, **PSNR)
     with pytest.raises(ColorizerError, match="no photos at"):
         evaluate([], str(data), results={"a": tmp_path / "nowhere"}, **PSNR)
-    with pytest.raises(UsageError, match="film.avi is a film"):
+    with pytest.raises(UsageError, match=r"film\.avi is a film"):
         evaluate([], "film.avi", results={"theirs": theirs})
 
 

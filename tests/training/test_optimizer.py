@@ -6,6 +6,7 @@ from torch import nn
 
 from colorizer import create_model
 from colorizer.config import OptimizerSettings, ScheduleSettings
+from colorizer.errors import UsageError
 from colorizer.training.optimizer import batch_factor, create_optimizer, rate
 from colorizer.training.precision import resolve_precision
 
@@ -23,6 +24,19 @@ def test_steps_reduce_the_rate_every_so_many_epochs() -> None:
     settings = ScheduleSettings(name="step", warmup_steps=0, step_epochs=2, gamma=0.1)
     rates = [rate(settings, step, 60, 10) for step in (0, 19, 20, 39, 40)]
     assert rates == pytest.approx([1, 1, 0.1, 0.1, 0.01])
+
+
+def test_milestones_are_steps() -> None:
+    settings = ScheduleSettings(name="milestones", warmup_steps=0, milestones=[20, 40], gamma=0.5)
+    rates = [rate(settings, step, 60, 10) for step in (0, 19, 20, 39, 40)]
+    assert rates == pytest.approx([1, 1, 0.5, 0.5, 0.25])
+
+
+def test_straight_lines() -> None:
+    settings = ScheduleSettings(name="linear", warmup_steps=0, final=0.2)
+    assert [rate(settings, step, 100, 10) for step in (0, 50, 100)] == pytest.approx([1, 0.6, 0.2])
+    settings = ScheduleSettings(name="constant", warmup_steps=0)
+    assert rate(settings, 99, 100, 10) == 1
 
 
 @pytest.mark.parametrize(("rule", "factor"), [("none", 1), ("sqrt", 2), ("linear", 4)])
@@ -45,6 +59,39 @@ def test_optimizers_by_name(name: str) -> None:
         assert all(
             (id(p) in plain or p.ndim == 1) == (group["weight_decay"] == 0) for p in group["params"]
         )
+
+
+@pytest.mark.parametrize(
+    ("name", "about"),
+    [
+        ("nadam", {"betas": (0.9, 0.99)}),
+        ("rmsprop", {"momentum": 0.9}),
+        ("lion", {"betas": (0.9, 0.99)}),
+        ("torch.optim.Adamax", {"betas": (0.9, 0.99)}),
+    ],
+)
+def test_any_optimizer_of_torch_or_timm(name: str, about: dict) -> None:
+    model = create_model("constantnet", head="ab", width=8)
+    optimizer = create_optimizer(model, OptimizerSettings(name=name, options={"foreach": False}))
+    assert name.rpartition(".")[2].lower() == type(optimizer).__name__.lower()
+    assert {key: optimizer.defaults[key] for key in about} == about
+    before = [p.clone() for p in model.parameters()]
+    model(torch.rand(1, 1, 16, 16) * 100).square().mean().backward()
+    optimizer.step()
+    assert all((a != b).any() for a, b in zip(before, model.parameters(), strict=True))
+
+
+def test_optimizers_that_cannot_be_are_one_sentence() -> None:
+    model = create_model("constantnet", head="ab", width=8)
+    for name, options, sentence in (
+        ("adamx", {}, "unknown optimizer 'adamx'; did you mean 'adam"),
+        ("lbfgs", {}, "unknown optimizer 'lbfgs'"),
+        ("torch.optim.Nothing", {}, "torch.optim has no Nothing"),
+        ("nadam", {"beta": 1}, r"optimizer 'nadam' takes no beta \(it takes params, lr, betas"),
+        ("adam", {"eps": -1.0}, "optimizer 'adam': Invalid epsilon"),
+    ):
+        with pytest.raises(UsageError, match=sentence):
+            create_optimizer(model, OptimizerSettings(name=name, options=options))
 
 
 def test_a_pretrained_encoder_learns_slower_and_a_frozen_one_not_at_all() -> None:

@@ -59,7 +59,7 @@ def test_a_killed_and_resumed_run_ends_with_the_same_weights(
 @pytest.fixture(scope="module", autouse=True)
 def _quick_export() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("colorizer.training.run.export", save)
+        patch.setattr("colorizer.training.finish.export", save)
         patch.setattr("colorizer.training.run.check_exportable", lambda model: None)
         yield
 

@@ -74,7 +74,7 @@ def test_init_that_is_nothing(tmp_path: Path) -> None:
 def test_a_loss_learns_from_a_shipped_model(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("colorizer.training.run.export", save)
+    monkeypatch.setattr("colorizer.training.finish.export", save)
     monkeypatch.setattr("colorizer.training.run.check_exportable", lambda model: None)
     settings = quick(photos, tmp_path, last_stride=8)
     settings.loss = {"distillation": {"teacher": "colornet18"}}
@@ -103,7 +103,7 @@ def test_a_frozen_encoder_stays_and_then_learns(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of two epochs the first is frozen: after one nothing has moved, after two everything has."""
-    monkeypatch.setattr("colorizer.training.run.export", save)
+    monkeypatch.setattr("colorizer.training.finish.export", save)
     monkeypatch.setattr("colorizer.training.run.check_exportable", lambda model: None)
     initial = create_model(**TINY)
     save_file(initial.state_dict(), tmp_path / "start.safetensors")

@@ -281,7 +281,7 @@ def test_the_moving_average_is_that_of_its_formula(photos: Path, tmp_path: Path)
                 followed[name] = decay * old + (1 - decay) * new
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("colorizer.training.run.export", save)
+        patch.setattr("colorizer.training.finish.export", save)
         patch.setattr("colorizer.training.run.check_exportable", lambda model: None)
         build = run_module._trainer
         patch.setattr(

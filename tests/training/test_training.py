@@ -210,7 +210,7 @@ RECIPES = sorted((Path(__file__).parents[2] / "colorizer" / "recipes").glob("*.y
 def test_recipes_train(
     recipe: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("colorizer.training.run.export", save)
+    monkeypatch.setattr("colorizer.training.finish.export", save)
     monkeypatch.setattr("colorizer.training.run.check_exportable", lambda model: None)
     fewer = {
         "model.pretrained": "false",  # ImageNet's weights are not here

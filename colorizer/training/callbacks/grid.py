@@ -8,11 +8,15 @@ import torch
 from lightning.pytorch import Callback
 from lightning.pytorch.utilities import rank_zero_only
 
+from colorizer.training.loggers import show_picture
+
 __all__ = ["SampleGrid"]
 
 
 class SampleGrid(Callback):
     """Writes `grids/epoch_NNN.png` into the run: rows of original, gray and colored photos.
+
+    Loggers that can show pictures have it too.
 
     It comes before `MovingAverage` among the callbacks: what is drawn is then what was validated.
 
@@ -36,4 +40,7 @@ class SampleGrid(Callback):
         grid = grid.cpu().numpy()  # sync: once an epoch
         self.folder.mkdir(exist_ok=True)
         path = self.folder / f"epoch_{trainer.current_epoch + 1:03d}.png"
-        Image.fromarray(np.round(grid * 255).astype(np.uint8)).save(path)
+        picture = np.round(grid * 255).astype(np.uint8)
+        Image.fromarray(picture).save(path)
+        for logger in trainer.loggers:
+            show_picture(logger, "grid", picture, trainer.global_step)

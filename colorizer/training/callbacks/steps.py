@@ -1,4 +1,4 @@
-"""What every logger hears between two epochs: the loss of a step, and the learning rate."""
+"""What every logger hears between two epochs: of a step loss, learning rate and gradient."""
 
 from typing import Any
 
@@ -12,7 +12,10 @@ _PAUSE = 50  # steps between two readings, as each waits for the device
 
 
 class StepLog(Callback):
-    """Logs `step/loss` and `step/learning_rate` every 50 steps, at the first one too."""
+    """Logs `step/loss`, `step/learning_rate` and `step/gradient_norm` every 50 steps.
+
+    At the first one too; the norm is the one before it is clipped.
+    """
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -25,5 +28,7 @@ class StepLog(Callback):
             "step/loss": pl_module.last_loss.item(),  # sync: every 50th step
             "step/learning_rate": float(rate),
         }
+        if pl_module.last_norm is not None:
+            values["step/gradient_norm"] = pl_module.last_norm.item()
         for logger in trainer.loggers:
             logger.log_metrics(values, step=trainer.global_step)
