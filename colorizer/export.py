@@ -110,7 +110,7 @@ def _config(model: ColorModel, size: int, settings: Mapping[str, Any]) -> dict[s
     parts = {type(part).__module__ for part in (model, model.head)}
     others = sorted(name for name in parts if name.partition(".")[0] != "colorizer")
     return {
-        "model": model.config,
+        "model": model.described(),
         **({"plugins": others} if others else {}),
         "inference": {"size": size} | model.head.options(),
         "training": dict(settings),

@@ -16,6 +16,7 @@ import numpy as np
 
 from colorizer.errors import ColorizerError, UnknownNameError
 from colorizer.support.files import sha256, whole_folder
+from colorizer.support.hub import HUB, fetched
 from colorizer.support.impostors import what_it_is
 from colorizer.support.nearest import did_you_mean
 
@@ -66,14 +67,16 @@ class ModelFolder:
 
     @classmethod
     def find(cls, model: "str | os.PathLike[str] | ModelFolder") -> "ModelFolder":
-        """The folder of a shipped name, or at a path; of the folder of a run, its `model`.
+        """The folder of a shipped name, or at a path; of a run its `model`; `hf://USER/REPO`.
 
         Raises:
             UnknownNameError: neither a shipped name nor a folder with a `model.onnx`.
-            ColorizerError: as for the constructor.
+            ColorizerError: as for the constructor, and for `fetched`.
         """
         if isinstance(model, ModelFolder):
             return model
+        if str(model).startswith(HUB):
+            return cls(fetched(str(model), (CONFIG, WEIGHTS, GRAPH), _TEXTS))
         shipped = shipped_models()
         if str(model) in shipped:
             return cls(SERIALIZED / model)

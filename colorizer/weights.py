@@ -26,6 +26,7 @@ __all__ = [
     "check_code",
     "export_portable",
     "export_weights",
+    "folder_for_module",
     "folder_for_state_dict",
     "load_model",
     "load_state_dict",
@@ -40,10 +41,16 @@ _FORMAT = 3  # raised when the exported graph changes, so that cached ones are m
 
 
 def load_model(folder: str | Path | ModelFolder) -> ColorModel:
-    """The torch model of a model folder, in evaluation mode, float32.
+    """The torch model of a model folder, in evaluation mode, float32; nothing in it is executed.
+
+    Args:
+        folder: a shipped name, a model folder, a run, or `hf://USER/REPOSITORY` of the Hugging Face
+            hub, `@REVISION` behind it if need be.
 
     Raises:
-        ColorizerError: no model folder, or weights that are not the ones its config.yaml names.
+        ColorizerError: no model folder, or weights that are not the ones its config.yaml names; the
+            hub cannot be reached, or has none of this name. UsageError: its model is of other code,
+            which is to be named first.
     """
     found = ModelFolder.find(folder)
     _ = found.weights_sha256  # checked
@@ -231,14 +238,41 @@ def folder_for_state_dict(
     if not path.is_file():
         raise ColorizerError(f"no weights file at {path}")
     options = untrained(model_settings)
-    key = json.dumps([_FORMAT, sha256(path), options, size], sort_keys=True, default=str)
-    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
-    folder = user_cache() / "exported" / f"{path.stem}-{digest}"
+    folder = _exported(path.stem, sha256(path), options, size)
     if not (folder / CONFIG).is_file():
         model = create_model(**options)
         load_weights(model, load_state_dict(path), str(path))
         export(model, folder, settings={"state_dict": str(path)}, size=size)
     return folder
+
+
+def folder_for_module(model: nn.Module) -> Path:
+    """The model folder of a torch model, exported to the user's cache when it is new there.
+
+    Raises:
+        UsageError: it is no `ColorModel`. ColorizerError: as `export`.
+    """
+    if not isinstance(model, ColorModel):
+        raise UsageError(
+            f"a {type(model).__name__} is no model that colors: make it a ColorModel, with "
+            "features and a head (docs/extending.md)"
+        )
+    digest = hashlib.sha256()
+    for name, value in model.state_dict().items():
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    options = model.described() | model.head.options()
+    folder = _exported(type(model).__name__, digest.hexdigest(), options, 256)
+    if not (folder / CONFIG).is_file():
+        export(model, folder, settings={})
+    return folder
+
+
+def _exported(stem: str, weights: str, options: Mapping[str, Any], size: int) -> Path:
+    """Where in the cache lies what was exported of such weights."""
+    key = json.dumps([_FORMAT, weights, options, size], sort_keys=True, default=str)
+    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+    return user_cache() / "exported" / f"{stem}-{digest}"
 
 
 def load_state_dict(path: str | Path) -> dict[str, Tensor]:

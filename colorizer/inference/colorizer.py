@@ -34,8 +34,9 @@ class Colorizer(SteeredModel):
     """A model, ready to color pictures; it may be pickled, and then loads its folder again.
 
     Args:
-        model: name of a shipped model, or path of a model folder; or a `Network` that is loaded
-            already, such as one that runs elsewhere.
+        model: name of a shipped model, or path of a model folder or a run; `hf://USER/REPOSITORY`
+            of the Hugging Face hub; a torch model, whose graph is made the first time; or a
+            `Network` that is loaded already, such as one that runs elsewhere.
         options: as `ColorizeOptions` has them, by name.
 
     Attributes:

@@ -3,11 +3,12 @@
 import hashlib
 import os
 from functools import partial
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
 from colorizer.errors import UsageError
+from colorizer.extras import training_side
 from colorizer.inference.hints import Hints, read_hints
 from colorizer.inference.network import Network, pad, working_size
 from colorizer.inference.predict import (
@@ -22,6 +23,9 @@ from colorizer.inference.propagate import follow
 from colorizer.model_folder import ModelFolder
 from colorizer.options import DEFAULT_MODEL, ColorizeOptions
 from colorizer.pictures.resize import resize
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["SteeredModel"]
 
@@ -46,10 +50,12 @@ class SteeredModel:
 
     def __init__(
         self,
-        model: str | os.PathLike[str] | ModelFolder | Network = DEFAULT_MODEL,
+        model: "str | os.PathLike[str] | ModelFolder | Network | nn.Module" = DEFAULT_MODEL,
         **options: Any,
     ) -> None:
         chosen = ColorizeOptions.of(options)
+        if callable(getattr(model, "state_dict", None)):  # a torch module, whose graph is made
+            model = training_side("colorizer.weights").folder_for_module(model)
         if not isinstance(model, Network):
             model = Network(model, chosen.threads, chosen.device)
         self._network = model

@@ -1,6 +1,7 @@
 """ColorNet: an encoder, a decoder and a head."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from colorizer.color.tensors import Prediction
 from colorizer.errors import UsageError
+from colorizer.extras import training_side
 from colorizer.models.decoders import Decoder
 from colorizer.models.encoders import Encoder
 from colorizer.models.heads import Head
@@ -47,6 +49,24 @@ class ColorModel(nn.Module):
         Shape: L (N, 1, H, W), 0..100, float.
         """
         return Prediction(L, self(L), self.decode)
+
+    def described(self) -> dict[str, Any]:
+        """Its `config`; of a class that `create_model` has not made, its `module.Class`."""
+        kind = type(self)
+        own = {"name": f"{kind.__module__}.{kind.__qualname__}"}
+        self.config = getattr(self, "config", own)
+        return dict(self.config)
+
+    def save_pretrained(self, folder: str | Path, *, size: int = 256) -> Path:
+        """Write a model folder, which `colorizer.load_model` and all of the tool take.
+
+        Args:
+            folder: where to; it appears whole.
+            size: the working size of inference, in pixels.
+
+        Raises: ColorizerError: weights that are not finite, a graph that ONNX has not, no space.
+        """
+        return training_side("colorizer.export").export(self, folder, settings={}, size=size)
 
     def freeze_at(self, progress: float) -> bool:
         """Be as at this point of a training, 0..1; says whether weights learn that did not before.

@@ -58,8 +58,6 @@ from colorizer.training.start import (
     chosen_model,
     create_initial,
     load_teacher,
-    object_config,
-    qualified,
 )
 from colorizer.training.task import Augmentation, ColorTask
 
@@ -110,9 +108,9 @@ def train(
         settings = resumed_settings(Path(resume), changes or {})
     settings = copy.deepcopy(settings)  # what "auto" comes to is noted in ours
     if model is not None:
-        settings.model = object_config(model)
+        settings.model = model.described()
     if loss is not None:
-        settings.loss = {qualified(loss): 1.0}
+        settings.loss = {f"{type(loss).__module__}.{type(loss).__qualname__}": 1.0}
     plain = config.check(settings)
     load_plugins(settings.plugins)
     if model is None:

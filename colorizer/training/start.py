@@ -24,8 +24,6 @@ __all__ = [
     "create_initial",
     "load_teacher",
     "model_options",
-    "object_config",
-    "qualified",
 ]
 
 
@@ -78,19 +76,6 @@ def create_initial(settings: Settings, resumed: bool) -> ColorModel:
     if not resumed:
         load_weights(model, load_state_dict(source), settings.init)
     return model
-
-
-def object_config(model: ColorModel) -> dict[str, Any]:
-    """What is noted of a model that was given as an object: its `config`, or its class."""
-    known = getattr(model, "config", None)
-    if known is None:
-        model.config = known = {"name": qualified(model)}
-    return dict(known)
-
-
-def qualified(part: object) -> str:
-    """module.Class of an object."""
-    return f"{type(part).__module__}.{type(part).__qualname__}"
 
 
 def load_teacher(source: str) -> ColorModel:
