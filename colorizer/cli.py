@@ -9,10 +9,11 @@ from typing import Any
 
 from jsonargparse import ActionConfigFile, Namespace
 
+from colorizer import registry
 from colorizer.config import Settings, recipe
 from colorizer.errors import UsageError
 from colorizer.extras import training_side
-from colorizer.model_folder import shipped_models
+from colorizer.model_folder import ModelFolder, shipped_models
 from colorizer.options import (
     DEFAULT_MODEL,
     CalibrateOptions,
@@ -421,18 +422,41 @@ def _report(args: Namespace) -> int:
 
 def _list_parser() -> Parser:
     parser = Parser(description="list the names that the factories know")
-    parser.add_argument("what", choices=["models", "heads", "losses", "metrics"])
+    parser.add_argument("what", choices=list(_LISTS))
+    parser.add_argument(
+        "pattern", nargs="?", help="of the names to list, such as '*cross*', or a part of them"
+    )
     _add_plugins(parser)
     return parser
 
 
 def _list(args: Namespace) -> int:
     _load_plugins(args)
-    room = "models" if args.what == "heads" else args.what
-    names = getattr(training_side(f"colorizer.{room}"), f"list_{args.what}")()
+    training_side(_LISTS[args.what])  # which registers them
+    names = vars(registry)[args.what.upper()].names(args.pattern)
     ships = shipped_models() if args.what == "models" else []
-    print("\n".join(f"{name}  (weights ship)" if name in ships else name for name in names))
+    width = max(map(len, names))
+    for name in names:
+        print(f"{name:{width}}  {_shipped(name)}" if name in ships else name)
     return 0
+
+
+def _shipped(name: str) -> str:
+    """What ships under a name, in words."""
+    folder = ModelFolder.find(name)
+    measured = folder.measured()
+    scores = [f"{key} {value:g}" for key, value in measured.get("metrics", {}).items()]
+    on = f" on {measured['validation_photos']} photos" if scores else ""
+    size = folder.weights.stat().st_size / 1e6
+    return f"weights ship: {size:.1f} MB, sees {folder.size} px; {', '.join(scores)}{on}"
+
+
+_LISTS = {
+    "models": "colorizer.models", "heads": "colorizer.models", "losses": "colorizer.losses",
+    "metrics": "colorizer.metrics", "loggers": "colorizer.training.loggers",
+    "datasets": "colorizer.data.datasets", "augmentations": "colorizer.data.jitter",
+}
+"""What can be listed -> the module that registers it."""
 
 
 def _runs_parser() -> Parser:

@@ -34,7 +34,8 @@ SERIALIZED = Path(__file__).resolve().parent / "serialized"
 RENEW = "install the package or export the model again"
 """What mends a damaged folder."""
 
-_TEXTS = ("metrics.json", "card.md")
+METRICS = "metrics.json"
+_TEXTS = (METRICS, "card.md")
 _DTYPES = {"F16": "<f2", "F32": "<f4"}
 
 
@@ -151,6 +152,14 @@ class ModelFolder:
         with self.weights.open("rb") as file:
             file.seek(start + begin)
             return np.frombuffer(file.read(end - begin), _DTYPES[entry["dtype"]])
+
+    def measured(self) -> dict[str, Any]:
+        """What metrics.json says of it; empty where there is none, or none that is read."""
+        try:
+            found = json.loads((self.path / METRICS).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def texts(self) -> dict[str, str]:
         """The texts beside the weights, metrics and card, by name."""

@@ -1,5 +1,6 @@
 """Name -> constructor: the factories of models, heads, losses, metrics and all else."""
 
+import fnmatch
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -69,6 +70,22 @@ class Registry(Mapping[str, Callable[..., Any]]):
         known = sorted(self._constructors)
         hint = did_you_mean(name, known) or ";"
         raise UnknownNameError(f"unknown {self.kind} {name!r}{hint} known: {', '.join(known)}")
+
+    def names(self, pattern: str | None = None) -> list[str]:
+        """The names, sorted: all, or those that match a pattern such as `*cross*` or hold a text.
+
+        Raises: UsageError where none does.
+        """
+        known = list(self)
+        if pattern is None:
+            return known
+        wild = pattern if any(c in pattern for c in "*?[") else f"*{pattern}*"
+        found = fnmatch.filter(known, wild)
+        if not found:
+            raise UsageError(
+                f"no {self.kind}'s name matches {pattern!r}; known: {', '.join(known)}"
+            )
+        return found
 
     def create(self, name: str, **options: Any) -> Any:
         """Call the constructor `name` with `options`, checked against its signature and types.

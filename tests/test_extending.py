@@ -20,14 +20,16 @@ from tests.models import test_models as models
 
 TEXT = (Path(__file__).parents[1] / "docs" / "extending.md").read_text(encoding="utf-8")
 OWN = re.findall(r"^`mymethod\.py`\n\n```python\n(.*?)^```", TEXT, re.M | re.S)
+LOOP = re.findall(r"^## In a loop of your own\n.*?^```python\n(.*?)^```", TEXT, re.M | re.S)
 FILES = dict(re.findall(r"^`(colorizer/\w+/\w+\.py)`\n\n```python\n(.*?)^```", TEXT, re.M | re.S))
 
 
 @pytest.fixture(autouse=True)
 def followed(tmp_path, monkeypatch):
     """The files of the page, imported."""
-    for table in (registry.MODELS, registry.HEADS, registry.LOSSES, registry.METRICS):
-        monkeypatch.setattr(table, "_constructors", dict(table._constructors))
+    for table in vars(registry).values():
+        if isinstance(table, registry.Registry):
+            monkeypatch.setattr(table, "_constructors", dict(table._constructors))
     for name, code in FILES.items():
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -51,6 +53,19 @@ def test_the_file_of_ones_own():
     losses.test_least_at_the_original("absolute")
     losses.test_documents_every_option("absolute")
     metrics.test_its_numbers_are_what_it_computes("chroma")
+
+
+def test_a_loop_of_ones_own(photos, tmp_path, monkeypatch):
+    (code,) = LOOP
+    (tmp_path / "photos").symlink_to(photos)
+    monkeypatch.chdir(tmp_path)
+    space = {}
+    exec(code, space)
+    assert space["again"].config["name"] == "constantnet"
+    for ours, theirs in zip(
+        space["model"].state_dict().values(), space["again"].state_dict().values(), strict=True
+    ):
+        assert torch.allclose(ours.float(), theirs.float(), atol=1e-2)
 
 
 @pytest.mark.parametrize("head", ["distribution", "ab", "bounded"])

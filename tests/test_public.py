@@ -114,7 +114,7 @@ def bad_inputs() -> list[tuple[list[str], int, str]]:
         (["train"], 2, "data.train"),
         (["train", "--data.trian", "x"], 2, "trian"),
         (["train", "--trainer.epochs", "x"], 2, "epochs"),
-        (["train", "--optimizer.name", "adan"], 2, "adamw"),
+        (["train", "--optimizer.name", "adammw"], 2, "'adamw'"),
         (["train", "--data.train", "missing"], 1, "missing"),
         (["train", "--data.train", "nothing"], 1, "no photos"),
         (["train", "--data.train", "text.jpg"], 1, "one photo"),
@@ -129,6 +129,7 @@ def bad_inputs() -> list[tuple[list[str], int, str]]:
         (["average", "colornet18", "colornet_lite_cross", "-o", "out"], 2, "another model"),
         (["average", "colornet18", "nothing", "-o", "out"], 2, "no model folder"),
         (["list", "modles"], 2, "models"),
+        (["list", "models", "*resnet*"], 2, "no model's name matches '*resnet*'; known: colornet"),
         ([], 2, "colorize"),
     ]
 

@@ -22,9 +22,14 @@ from colorizer.registry import LOSSES
 __all__ = ["Adversary", "WeightedSum", "create_loss", "list_losses"]
 
 
-def list_losses() -> list[str]:
-    """The names that `create_loss` knows, sorted."""
-    return list(LOSSES)
+def list_losses(pattern: str | None = None) -> list[str]:
+    """The names that `create_loss` knows, sorted; see `Registry.names`.
+
+    Example:
+        >>> list_losses("dist")
+        ['distillation', 'distribution']
+    """
+    return LOSSES.names(pattern)
 
 
 def create_loss(spec: Mapping[str, float | Mapping[str, Any]]) -> "WeightedSum":

@@ -12,9 +12,14 @@ from colorizer.registry import METRICS
 __all__ = ["create_metrics", "list_metrics", "measured_by_default"]
 
 
-def list_metrics() -> list[str]:
-    """The names that `create_metrics` knows, sorted."""
-    return list(METRICS)
+def list_metrics(pattern: str | None = None) -> list[str]:
+    """The names that `create_metrics` knows, sorted; see `Registry.names`.
+
+    Example:
+        >>> list_metrics("psnr*")
+        ['psnr', 'psnr_pooled']
+    """
+    return METRICS.names(pattern)
 
 
 def measured_by_default() -> list[str]:

@@ -34,6 +34,11 @@ def create_model(name: str, **options: Any) -> ColorModel:
     return model
 
 
-def list_models() -> list[str]:
-    """The names that `create_model` knows."""
-    return list(MODELS)
+def list_models(pattern: str | None = None) -> list[str]:
+    """The names that `create_model` knows, sorted; see `Registry.names`.
+
+    Example:
+        >>> list_models("*18*")
+        ['colornet18', 'colornet18_cross']
+    """
+    return MODELS.names(pattern)

@@ -218,6 +218,6 @@ def create_head(name: HeadName, in_channels: int, stride: int) -> Head:
     return head
 
 
-def list_heads() -> list[str]:
+def list_heads(pattern: str | None = None) -> list[str]:
     """The names that a model's `head` may be, sorted."""
-    return list(HEADS)
+    return HEADS.names(pattern)

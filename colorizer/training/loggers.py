@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger
 
 from colorizer.errors import UsageError
 from colorizer.registry import LOGGERS
@@ -15,9 +15,9 @@ from colorizer.registry import LOGGERS
 __all__ = ["create_loggers", "list_loggers", "show_picture"]
 
 
-def list_loggers() -> list[str]:
+def list_loggers(pattern: str | None = None) -> list[str]:
     """The names that `trainer.loggers` may have, sorted."""
-    return list(LOGGERS)
+    return LOGGERS.names(pattern)
 
 
 def create_loggers(
@@ -51,10 +51,10 @@ def show_picture(logger: Logger, name: str, picture: np.ndarray, step: int) -> N
     """
     if isinstance(logger, TensorBoardLogger):
         logger.experiment.add_image(name, picture, step, dataformats="HWC")
+    elif isinstance(logger, MLFlowLogger):
+        logger.experiment.log_image(logger.run_id, picture, f"{name}_{step}.png")
     elif callable(show := getattr(logger, "log_image", None)):
         show(name, [picture], step)
-    elif callable(show := getattr(logger.experiment, "log_image", None)):  # MLflow's client
-        show(getattr(logger, "run_id", None), picture, f"{name}_{step}.png")
 
 
 @LOGGERS.register("tensorboard")

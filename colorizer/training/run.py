@@ -113,6 +113,7 @@ def train(
         settings.loss = {f"{type(loss).__module__}.{type(loss).__qualname__}": 1.0}
     plain = config.check(settings)
     load_plugins(settings.plugins)
+    optimizer_class(settings.optimizer.name)  # an unknown one is told before anything is read
     if model is None:
         plain["model"] = chosen_model(settings)
     settings = replace(settings, model=plain["model"])
@@ -123,7 +124,6 @@ def train(
     photos = PhotoModule(settings.data, settings.trainer.seed, datasets=data)
     terms = create_loss(settings.loss) if loss is None else WeightedSum({"own": loss}, {"own": 1.0})
     terms.set_teachers(load_teacher)
-    optimizer_class(settings.optimizer.name)  # an unknown one is told before anything is read
     _check_adversarial(terms, settings)
     with claimed(settings, None if resume is None else Path(resume)) as run:
         checkpoint = newest_checkpoint(run / "checkpoints")
