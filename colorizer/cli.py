@@ -452,9 +452,13 @@ def _shipped(name: str) -> str:
 
 
 _LISTS = {
-    "models": "colorizer.models", "heads": "colorizer.models", "losses": "colorizer.losses",
-    "metrics": "colorizer.metrics", "loggers": "colorizer.training.loggers",
-    "datasets": "colorizer.data.datasets", "augmentations": "colorizer.data.jitter",
+    "models": "colorizer.models",
+    "heads": "colorizer.models",
+    "losses": "colorizer.losses",
+    "metrics": "colorizer.metrics",
+    "loggers": "colorizer.training.loggers",
+    "datasets": "colorizer.data.datasets",
+    "augmentations": "colorizer.data.jitter",
 }
 """What can be listed -> the module that registers it."""
 

@@ -298,6 +298,8 @@ def load_weights(model: nn.Module, state_dict: Mapping[str, Tensor], source_name
     Raises:
         ColorizerError: says how many and which keys are missing, unexpected or of another shape.
     """
+    if isinstance(model, ColorModel):
+        state_dict = model.renamed(state_dict)
     wanted = {k: v for k, v in model.state_dict().items() if not k.endswith(COUNTER)}
     given = {k: v for k, v in state_dict.items() if not k.endswith(COUNTER)}
     differences = {

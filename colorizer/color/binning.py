@@ -1,6 +1,7 @@
 """From chroma to the in-gamut ab bins: which are near, and how a color is shared among them."""
 
 from functools import cache
+from typing import Literal
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ _LIMIT = 128.0  # the table covers -128..128 in a and in b; no sRGB color lies o
 
 
 @cache
-def _candidates(count: int) -> np.ndarray:
+def _candidates(count: int, kind: Literal["gamut", "zhang"]) -> np.ndarray:
     """For each square cell of the ab plane, the bins that can be among the `count` nearest.
 
     A bin is left out only if `count` others are nearer to every point of the cell, so searching
@@ -26,7 +27,7 @@ def _candidates(count: int) -> np.ndarray:
     """
     low = np.arange(-_LIMIT, _LIMIT, _CELL)[:, None]
     near, far = [], []
-    for center in bins().astype(np.float64).T:  # a, then b
+    for center in bins(kind).astype(np.float64).T:  # a, then b
         below, above = low - center, center - (low + _CELL)
         near.append(np.maximum(np.maximum(below, above), 0) ** 2)  # (cells, Q)
         far.append(np.maximum(np.abs(below), np.abs(above)) ** 2)
@@ -34,7 +35,7 @@ def _candidates(count: int) -> np.ndarray:
     farthest = far[0][:, None] + far[1][None]
     keep = nearest <= np.partition(farthest, count - 1)[..., count - 1 : count]
     order = np.argsort(~keep, axis=-1, kind="stable")[..., : keep.sum(-1).max()]
-    return np.where(np.take_along_axis(keep, order, -1), order, len(bins()))
+    return np.where(np.take_along_axis(keep, order, -1), order, len(bins(kind)))
 
 
 class Binning(nn.Module):
@@ -43,6 +44,7 @@ class Binning(nn.Module):
     Args:
         neighbors: how many bins share a color.
         sigma: width of the Gaussian, in Lab units.
+        kind: of the bins, see `gamut.bins`.
 
     Source: Zhang, Isola and Efros, "Colorful Image Colorization" (2016).
     """
@@ -50,14 +52,16 @@ class Binning(nn.Module):
     centers: Tensor
     candidates: Tensor
 
-    def __init__(self, neighbors: int = 5, sigma: float = 5.0) -> None:
+    def __init__(
+        self, neighbors: int = 5, sigma: float = 5.0, kind: Literal["gamut", "zhang"] = "gamut"
+    ) -> None:
         super().__init__()
         self.neighbors, self.sigma = neighbors, sigma
         nowhere = np.full((1, 2), 1e4, np.float32)  # the bin Q, never near
-        centers = torch.from_numpy(np.concatenate([bins(), nowhere]))
+        centers = torch.from_numpy(np.concatenate([bins(kind), nowhere]))
         self.register_buffer("centers", centers, persistent=False)
         self.register_buffer(
-            "candidates", torch.from_numpy(_candidates(neighbors)), persistent=False
+            "candidates", torch.from_numpy(_candidates(neighbors, kind)), persistent=False
         )
 
     @torch.no_grad()

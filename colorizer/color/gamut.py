@@ -1,24 +1,58 @@
 """The in-gamut ab bins, and priors over them: shared by heads, losses and palettes (numpy only)."""
 
 from functools import cache
+from typing import Literal
 
 import numpy as np
 
 from colorizer.color.lab import light_to_lab, srgb_to_light
 
-__all__ = ["GRID", "bins", "class_weights", "histogram", "smooth_prior"]
+__all__ = ["GRID", "bins", "class_weights", "histogram", "prior_over", "smooth_prior"]
 
 GRID = 10
 """Spacing of the bins in Lab units, as in Zhang et al., "Colorful Image Colorization" (2016)."""
 
 
+_ZHANG = {  # a -> the least and the largest b, Lab units
+    -90: (50, 90),
+    -80: (20, 90),
+    -70: (0, 90),
+    -60: (-20, 90),
+    -50: (-30, 100),
+    -40: (-40, 100),
+    -30: (-50, 100),
+    -20: (-50, 100),
+    -10: (-60, 100),
+    0: (-70, 100),
+    10: (-80, 90),
+    20: (-80, 90),
+    30: (-90, 90),
+    40: (-100, 90),
+    50: (-100, 80),
+    60: (-110, 80),
+    70: (-110, 80),
+    80: (-110, 70),
+    90: (-110, 70),
+    100: (-90, 0),
+}
+
+
 @cache
-def bins() -> np.ndarray:
+def bins(kind: Literal["gamut", "zhang"] = "gamut") -> np.ndarray:
     """Centres of the ab bins that some sRGB colour falls into, at any lightness.
+
+    Args:
+        kind: "zhang" are the 313 of the paper, in its order, some of which no sRGB color falls
+            into; what the tool steers by (hints, palettes, priors) is "gamut".
 
     Returns:
         (Q, 2) float32, Lab units, sorted by a, then b; read-only.
     """
+    if kind == "zhang":
+        rows = [(a, b) for a, (low, high) in _ZHANG.items() for b in range(low, high + 1, GRID)]
+        centres = np.array(rows, np.float32)
+        centres.setflags(write=False)
+        return centres
     steps = np.arange(0, 256, 3) / 255  # 0 and 255 included; fine enough to hit every bin
     # The faces of the cube suffice: made lighter, any color inside meets one with its own ab.
     u, v = (side.ravel() for side in np.meshgrid(steps, steps))
@@ -66,6 +100,16 @@ def smooth_prior(histogram: np.ndarray, sigma: float = 5.0) -> np.ndarray:
     kernel /= kernel.sum(0)
     prior = kernel @ np.asarray(histogram, np.float64)
     return (prior / prior.sum()).astype(np.float32)
+
+
+def prior_over(kind: Literal["gamut", "zhang"], prior: np.ndarray) -> np.ndarray:
+    """A prior over `bins()` as one over bins of another kind: each goes to the nearest.
+
+    Shape: prior (Q,), sums to 1 -> (bins of that kind,) float32, likewise.
+    """
+    centres = bins(kind)
+    nearest = ((bins()[:, None] - centres[None]) ** 2).sum(-1).argmin(1)
+    return np.bincount(nearest, prior, len(centres)).astype(np.float32)
 
 
 def class_weights(prior: np.ndarray, mix: float = 0.5) -> np.ndarray:

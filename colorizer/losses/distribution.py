@@ -1,11 +1,13 @@
 """Cross entropy over the in-gamut ab bins, rare colors weighted up."""
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from colorizer.color import gamut
 from colorizer.color.binning import Binning
-from colorizer.color.gamut import bins, class_weights
 from colorizer.color.tensors import Prediction, Target
 from colorizer.errors import UsageError
 from colorizer.registry import LOSSES
@@ -44,6 +46,7 @@ class DistributionLoss(nn.Module):
         sigma: width of the Gaussian, in Lab units.
         mix: share of the uniform distribution in the prior that is inverted (lambda in the
             paper), above 0 and up to 1; 1 weights all bins alike.
+        bins: the head's: "gamut", or "zhang", the paper's 313.
         thin: in training, look at one place of `thin` by `thin`, at a random offset each step:
             neighbors tell nearly the same, and at 2 the loss costs a quarter.
 
@@ -55,23 +58,29 @@ class DistributionLoss(nn.Module):
     weights: Tensor
 
     def __init__(
-        self, neighbors: int = 5, sigma: float = 5.0, mix: float = 0.5, thin: int = 1
+        self,
+        neighbors: int = 5,
+        sigma: float = 5.0,
+        mix: float = 0.5,
+        thin: int = 1,
+        bins: Literal["gamut", "zhang"] = "gamut",
     ) -> None:
         super().__init__()
-        count = len(bins())
+        count = len(gamut.bins(bins))
         if not (1 <= neighbors <= count and sigma > 0 and 0 < mix <= 1 and thin >= 1):
             raise UsageError(
                 f"loss 'distribution': neighbors {neighbors}, sigma {sigma}, mix {mix}, thin "
                 f"{thin}; accepted are neighbors in 1..{count}, sigma above 0, mix above 0 and up "
                 "to 1, thin from 1 on"
             )
-        self.mix, self.thin = mix, thin
-        self.binning = Binning(neighbors, sigma)
+        self.mix, self.thin, self.kind = mix, thin, bins
+        self.binning = Binning(neighbors, sigma, bins)
         self.register_buffer("weights", torch.ones(count))
 
     def set_prior(self, prior: Tensor) -> None:
         """Weight the bins against `prior`: (Q,), the training photos' smoothed histogram."""
-        weights = class_weights(prior.detach().cpu().numpy(), self.mix)
+        own = gamut.prior_over(self.kind, prior.detach().cpu().numpy())
+        weights = gamut.class_weights(own, self.mix)
         self.weights.copy_(torch.from_numpy(weights))
 
     def forward(self, prediction: Prediction, target: Target) -> Tensor:

@@ -1,6 +1,6 @@
 """ColorNet: an encoder, a decoder and a head."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,10 @@ class ColorModel(nn.Module):
         For models that keep a part frozen for a share of the training; others have nothing to do.
         """
         return False
+
+    def renamed(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """A state dict in the model's own names, where its authors' released one has others."""
+        return state
 
     def unfold(self) -> None:
         """Drop what `freeze_at` made for speed, before weights are changed, copied or exported."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -104,6 +104,8 @@ class DistributionHead(Head):
             with the uniform one, that multiplies the probabilities. 0 decodes as in the paper, 1
             takes the default rebalancing of the loss `distribution` back (logit adjustment,
             Menon et al. 2021).
+        bins: the colors: "gamut", all that sRGB has, or "zhang", the paper's 313; hints, palettes
+            and `calibrated_nll` are for the first alone.
         gain: above 0, what the mean is multiplied by: a mean is paler than the colors that it is
             of, and the more so, the less sure they are.
 
@@ -124,16 +126,22 @@ class DistributionHead(Head):
         temperature: float = 0.38,
         moderation: float = 0.5,
         gain: float = 1.0,
+        bins: Literal["gamut", "zhang"] = "gamut",
     ) -> None:
-        bins = torch.tensor(gamut.bins())
-        super().__init__(in_channels, len(bins), stride)
+        centers = torch.tensor(gamut.bins(bins))
+        super().__init__(in_channels, len(centers), stride)
         self.temperature, self.moderation, self.gain = temperature, moderation, gain
-        self.register_buffer("bins", bins, persistent=False)
-        self.register_buffer("training_prior", torch.full((len(bins),), 1 / len(bins)))
+        self.kind: Literal["gamut", "zhang"] = bins
+        self.register_buffer("bins", centers, persistent=False)
+        self.register_buffer("training_prior", torch.full((len(centers),), 1 / len(centers)))
 
     def controls(self) -> dict[str, Tensor]:
-        """`temperature` () and `prior` (Q,), as in `decode`; a prior of ones changes nothing."""
-        return {"temperature": torch.tensor(self.temperature), "prior": torch.ones(len(self.bins))}
+        """`temperature` () and `prior` (Q,), as in `decode`; a prior of ones changes nothing.
+
+        There is no prior over the paper's bins: what steers by it knows the others.
+        """
+        temperature = {"temperature": torch.tensor(self.temperature)}
+        return temperature | ({"prior": torch.ones(len(self.bins))} if self.kind == "gamut" else {})
 
     def outputs(self, raw: Tensor, **controls: Tensor) -> dict[str, Tensor]:
         """`ab`, `uncertainty` (N, 1, h, w) in 0..1, and `logits` (N, Q, h, w), raw itself."""
@@ -159,7 +167,8 @@ class DistributionHead(Head):
     @torch.no_grad()
     def set_prior(self, prior: Tensor) -> None:
         """Keep it as `training_prior`."""
-        self.training_prior.copy_(prior)
+        own = gamut.prior_over(self.kind, prior.detach().cpu().numpy())
+        self.training_prior.copy_(torch.from_numpy(own))
 
     def decode(
         self, raw: Tensor, temperature: float | Tensor | None = None, prior: Tensor | None = None

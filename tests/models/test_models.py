@@ -22,11 +22,13 @@ HEAVY = {  # one head and one size in the default run; the rest is slow
     "colornet121",
     "colornet121_cross",
     "colornet_vgg16_cross",
+    "cic",
+    "ddcolor",
 }
 TINY = [  # each kind of decoder on an encoder that is quick
     ("colornet", {"encoder": "test_resnet", "cross_connections": cross, "width": 16})
     for cross in (False, True)
-]
+] + [("cic", {"width": 4})]
 
 
 def light(name):
