@@ -263,6 +263,10 @@ class Settings:
 
         Raises:
             UsageError: no such file, no YAML, a setting that is unknown or of another type.
+
+        Example:
+            >>> Settings.load("flagship", trainer={"epochs": 3}).trainer.epochs
+            3
         """
         import yaml
         from jsonargparse import ArgumentError, ArgumentParser

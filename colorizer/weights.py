@@ -51,6 +51,10 @@ def load_model(folder: str | Path | ModelFolder) -> ColorModel:
         ColorizerError: no model folder, or weights that are not the ones its config.yaml names; the
             hub cannot be reached, or has none of this name. UsageError: its model is of other code,
             which is to be named first.
+
+    Example:
+        >>> load_model("colornet18").head.name
+        'distribution'
     """
     found = ModelFolder.find(folder)
     _ = found.weights_sha256  # checked

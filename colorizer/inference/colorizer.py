@@ -245,14 +245,25 @@ class Colorizer(SteeredModel):
 def colorize(
     source: Source, model: str | os.PathLike[str] = DEFAULT_MODEL, **options: Any
 ) -> np.ndarray:
-    """Color one picture: `Colorizer(model, **options).colorize(source)`."""
+    """Color one picture: `Colorizer(model, **options).colorize(source)`.
+
+    Example:
+        >>> colorize("old.png", "colornet18", vividness=1.2).shape  # or of an array, or of bytes
+        (60, 80, 3)
+    """
     return Colorizer(model, **options).colorize(source)
 
 
 def colorize_bytes(
     data: bytes, extension: str, model: str | os.PathLike[str] = DEFAULT_MODEL, **options: Any
 ) -> tuple[bytes, tuple[str, ...]]:
-    """Color the bytes of a file: `Colorizer(model, **options).colorize_bytes(data, extension)`."""
+    """Color the bytes of a file: `Colorizer(model, **options).colorize_bytes(data, extension)`.
+
+    Example:
+        >>> data, notes = colorize_bytes(open("old.png", "rb").read(), ".jpg", "colornet18")
+        >>> data[:3], notes
+        (b'\\xff\\xd8\\xff', ())
+    """
     return Colorizer(model, **options).colorize_bytes(data, extension)
 
 
@@ -262,7 +273,12 @@ def colorize_file(
     model: str | os.PathLike[str] = DEFAULT_MODEL,
     **options: Any,
 ) -> tuple[str, ...]:
-    """Color one file: `Colorizer(model, **options).colorize_file(source, destination)`."""
+    """Color one file: `Colorizer(model, **options).colorize_file(source, destination)`.
+
+    Example:
+        >>> colorize_file("old.png", "new.png", "colornet18")  # sentences that you should read
+        ()
+    """
     return Colorizer(model, **options).colorize_file(source, destination)
 
 

@@ -42,6 +42,11 @@ def create_loss(spec: Mapping[str, float | Mapping[str, Any]]) -> "WeightedSum":
 
     Raises: UsageError for an empty spec, a weight that is no number of 0 or more, an option
         that the loss does not take; UnknownNameError for a name.
+
+    Example:
+        >>> loss = create_loss({"mse": 1.0, "distribution": {"weight": 0.5, "thin": 2}})
+        >>> loss.weights
+        {'mse': 1.0, 'distribution': 0.5}
     """
     members, weights = {}, {}
     for name, value in spec.items():

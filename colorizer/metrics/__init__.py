@@ -39,6 +39,13 @@ def create_metrics(names: Iterable[str] | Mapping[str, Mapping[str, Any]]) -> Me
 
     Raises: UnknownNameError for a name; UsageError for a string in place of a list, and for an
     option or weights that are not there.
+
+    Example:
+        >>> rgb = torch.rand(2, 3, 32, 32)
+        >>> metrics = create_metrics(["psnr", "ssim"])
+        >>> metrics.update(rgb, rgb)  # or a Prediction and a Target
+        >>> {name: round(value.item(), 2) for name, value in metrics.compute().items()}
+        {'psnr': 100.0, 'ssim': 1.0}
     """
     if isinstance(names, str):
         raise UsageError(f"metrics is {names!r}; give a list of names: [{names!r}]")

@@ -3,7 +3,7 @@
 import inspect
 from typing import Any
 
-from colorizer.models import cic, constantnet, zoo  # noqa: F401  (each import registers its models)
+from colorizer.models import cic, constantnet, ddcolor, zoo  # noqa: F401  (each import registers its models)
 from colorizer.models.colornet import ColorModel
 from colorizer.models.heads import list_heads
 from colorizer.registry import MODELS
@@ -27,6 +27,11 @@ def create_model(name: str, **options: Any) -> ColorModel:
 
     Raises:
         UnknownNameError: with the nearest known name. UsageError: an option that it does not take.
+
+    Example:
+        >>> model = create_model("constantnet", head={"name": "distribution", "temperature": 0.5})
+        >>> model.head.temperature
+        0.5
     """
     model = MODELS.create(name, **options)
     parameters = inspect.signature(MODELS[name]).parameters.values()

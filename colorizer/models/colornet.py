@@ -14,7 +14,7 @@ from colorizer.models.decoders import Decoder
 from colorizer.models.encoders import Encoder
 from colorizer.models.heads import Head
 
-__all__ = ["ColorModel", "ColorNet"]
+__all__ = ["ColorModel", "ColorNet", "extended"]
 
 
 class ColorModel(nn.Module):
@@ -116,12 +116,12 @@ class ColorNet(ColorModel):
     def features(self, L: Tensor) -> Tensor:
         """Shape: L (N, 1, H, W), 0..100 -> (N, C, ceil(H / stride), ceil(W / stride))."""
         h, w = L.shape[-2:]
-        x = self.decoder(self.encoder(_extend(L, self.encoder.multiple)))
+        x = self.decoder(self.encoder(extended(L, self.encoder.multiple)))
         s = self.head.stride
         return x[:, :, : (h + s - 1) // s, : (w + s - 1) // s]
 
 
-def _extend(L: Tensor, multiple: int) -> Tensor:
+def extended(L: Tensor, multiple: int) -> Tensor:
     """Repeat the last row and column until height and width are multiples of `multiple`."""
     for dim in (2, 3):
         size = L.shape[dim]

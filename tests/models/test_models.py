@@ -28,7 +28,10 @@ HEAVY = {  # one head and one size in the default run; the rest is slow
 TINY = [  # each kind of decoder on an encoder that is quick
     ("colornet", {"encoder": "test_resnet", "cross_connections": cross, "width": 16})
     for cross in (False, True)
-] + [("cic", {"width": 4})]
+] + [
+    ("cic", {"width": 4}),
+    ("ddcolor", {"encoder": "test_resnet", "width": 16, "queries": 5, "layers": 3}),
+]
 
 
 def light(name):

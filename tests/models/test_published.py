@@ -99,6 +99,6 @@ def test_its_loss_is_over_its_bins():
         create_loss({"distribution": 1.0})(model.predict(L), Target(L, ab))
 
 
-@pytest.mark.parametrize("name", ["cic"])
+@pytest.mark.parametrize("name", ["cic", "ddcolor"])
 def test_their_recipes_are_settings(name):
     assert Settings.load(name).model["name"] == name
