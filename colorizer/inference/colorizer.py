@@ -260,7 +260,7 @@ def colorize_bytes(
     """Color the bytes of a file: `Colorizer(model, **options).colorize_bytes(data, extension)`.
 
     Example:
-        >>> data, notes = colorize_bytes(open("old.png", "rb").read(), ".jpg", "colornet18")
+        >>> data, notes = colorize_bytes(Path("old.png").read_bytes(), ".jpg", "colornet18")
         >>> data[:3], notes
         (b'\\xff\\xd8\\xff', ())
     """
