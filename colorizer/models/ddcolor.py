@@ -125,8 +125,8 @@ class DDColor(ColorModel):
             scale.flatten(2).transpose(1, 2) + self.scales[i] for i, scale in enumerate(scales)
         ]
         where = [_waves(scale) for scale in scales]
-        colors = self.colors.expand(len(L), -1, -1)
-        places = self.places.expand(len(L), -1, -1)
+        colors = self.colors.expand(L.shape[0], -1, -1)
+        places = self.places.expand(L.shape[0], -1, -1)
         for i, layer in enumerate(self.layers):
             colors = layer(colors, places, memories[i % 3], where[i % 3])
         found = torch.einsum("nqc,nchw->nqhw", self.shape(colors), x) / math.sqrt(x.shape[1])
