@@ -94,9 +94,9 @@ class SteeringOptions(Options):
     variant: int = _variant(flag=False)  # folders have `--variants`
     quality: str = _quality()
     device: str = option(
-        "auto",
-        "where the network runs; auto is cpu. Others need a build of ONNX Runtime of their own",
-        choices=("auto", "cpu", "cuda", "coreml", "directml", "openvino"),
+        "cpu",
+        "where the network runs; others than cpu need a build of ONNX Runtime of their own",
+        choices=("cpu", "cuda", "coreml", "directml", "openvino"),
     )
 
 
