@@ -26,8 +26,7 @@ CODECS = {".mkv": "ffv1", ".mp4": "libx264", ".ts": "mpeg2video", ".avi": "mpeg4
 SLOW = 60  # seconds that no film of this size may take
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("count", [50])
+@pytest.mark.parametrize("count", [4, pytest.param(100, marks=pytest.mark.slow)])
 def test_mutated_films_give_an_error_or_the_frames_that_are_told(tmp_path, count):
     model = write_model_folder(tmp_path / "tiny", "distribution", size=64)
     (tmp_path / "work").mkdir()
