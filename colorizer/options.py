@@ -325,5 +325,9 @@ class ServeOptions(Options):
         " (default: this machine alone)",
     )
     no_browser: bool = option(False, "only print the address")
+    api_only: bool = option(
+        False,
+        "no page, but what answers programs; with a token of your own in COLORIZER_TOKEN",
+    )
     threads: int | None = option(None, "of the network and of libvips (default: all cores)", low=1)
     max_pixels: int = _max_pixels()
