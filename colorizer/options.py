@@ -217,6 +217,22 @@ class FilmOptions(SteeringOptions):
 
 
 @dataclass(frozen=True)
+class FilmFolderOptions(Options):
+    """How a folder of films is worked through."""
+
+    format: str | None = option(
+        None,
+        "extension of the results, such as mkv (default: that of each film)",
+        metavar="EXT",
+    )
+    shard: str | None = option(
+        None,
+        "color the I-th of N shares of a folder (default: as torchrun, Slurm or Kubernetes tell)",
+        metavar="I/N",
+    )
+
+
+@dataclass(frozen=True)
 class ClusterOptions(Options):
     """Where photos are listed, and who colors them; see docs/cluster.md."""
 
