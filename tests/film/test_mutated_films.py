@@ -67,7 +67,7 @@ def check(film: Path, out: Path, model: str) -> str:
 def frames_of(path: Path) -> int | None:
     """How many frames PyAV reads; None where it stops in between."""
     try:
-        with av.open(path) as container:
+        with av.open(path, metadata_errors="replace") as container:
             return sum(1 for _ in container.decode(video=0))
     except (av.FFmpegError, IndexError, ValueError):
         return None
