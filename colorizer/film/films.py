@@ -22,7 +22,8 @@ av: Any = extra("av", "video")
 
 # Containers that can be written and hold our mark, which transport streams cannot.
 _KEPT = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
-_READ = (*_KEPT, ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".vob", ".mxf", ".wmv", ".asf", ".flv", ".ogv", ".3gp", ".dv")
+_READ = (*_KEPT, ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".vob", ".mxf", ".wmv", ".asf", ".flv")
+_READ = (*_READ, ".ogv", ".3gp", ".dv")
 
 
 def holds_films(folder: Path) -> bool:
