@@ -278,7 +278,7 @@ class PhotoModule(LightningDataModule):
         kept = self.settings.cache
         cache = None if kept in (None, "auto") else Path(kept).expanduser() / "shards"
         place, held_out = str(self.settings.train), self.settings.validation
-        if held_out is not None:
+        if isinstance(held_out, str):
             return self._find_own("train", place, cache), self._find_own(
                 "validation", held_out, cache
             )

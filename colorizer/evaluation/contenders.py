@@ -91,7 +91,9 @@ def contenders(
         Contender("original", lambda gray, original: original),
         Contender("gray", lambda gray, original: np.repeat(gray[..., None], 3, axis=2)),
     ]
-    named = models.items() if isinstance(models, Mapping) else ((None, each) for each in models)
+    named: list[tuple[str | None, Any]] = [(None, model) for model in models]
+    if isinstance(models, Mapping):
+        named = [(str(name), model) for name, model in models.items()]
     seen: list[Any] = []
     for name, model in named:
         if (name is None and model in BASELINES) or (name, model) in seen:

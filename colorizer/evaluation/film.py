@@ -3,7 +3,7 @@
 import inspect
 import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,6 @@ from colorizer.film.steady import Steady
 from colorizer.film.tracking import Tracker
 from colorizer.inference.network import working_size
 from colorizer.metrics.base import ColorMetric, ImageMean, Number
-from colorizer.model_folder import ModelFolder
 from colorizer.options import EvaluateOptions, FilmOptions
 from colorizer.registry import METRICS
 
@@ -74,7 +73,10 @@ class _Row:
 
 
 def evaluate_film(
-    models: Sequence[Any], data: str, report: Path | None, options: EvaluateOptions
+    models: Sequence[Any] | Mapping[str, Any],
+    data: str,
+    report: Path | None,
+    options: EvaluateOptions,
 ) -> dict[str, Any]:
     """Compare models on a film: each frame alone, and carried along as `colorizer video` does.
 
@@ -93,8 +95,11 @@ def evaluate_film(
             film that cannot be measured.
     """
     _check_options(options)
-    if not all(isinstance(model, str | Path) for model in models):
-        raise UsageError("on a film models are shipped names or model folders, no functions")
+    if isinstance(models, Mapping) or not all(isinstance(model, str | Path) for model in models):
+        raise UsageError(
+            "on a film models are a list of shipped names, model folders or NAME=FOLDER, and no "
+            "functions"
+        )
     names = list(dict.fromkeys(options.metrics or _DEFAULT))
     weights = {name: path for name in _WEIGHTS if (path := getattr(options, name))}
     made = _metrics(names, weights)
@@ -180,7 +185,7 @@ def _metrics(names: Sequence[str], weights: dict[str, str]) -> Callable[[], dict
 def _painter(model: str, film: Film, options: EvaluateOptions) -> tuple[str, Painter]:
     name, place = name_and_place(model)
     chosen = FilmOptions(size=options.size, quality=options.quality)
-    return name, Painter(film, steered(ModelFolder.find(place), chosen))
+    return name, Painter(film, steered(place, chosen))
 
 
 def _pairs(film: Film, limit: int | None) -> Iterator[tuple[Any, np.ndarray]]:

@@ -140,10 +140,10 @@ def _over_seeds(runs: Sequence[Mapping[str, Mapping[str, Any]]]) -> dict[str, di
     """Mean and sample deviation of each number that all runs have."""
     found = {}
     for number in runs[0]:
-        values = [run.get(number, {}).get("mean") for run in runs]
-        if all(value is not None for value in values):
-            mean = {"mean": float(np.mean(values)), "deviation": float(np.std(values, ddof=1))}
-            found[number] = mean
+        means = [run.get(number, {}).get("mean") for run in runs]
+        if all(mean is not None for mean in means):
+            values = np.array(means, np.float64)
+            found[number] = {"mean": values.mean().item(), "deviation": values.std(ddof=1).item()}
     return found
 
 

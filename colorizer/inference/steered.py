@@ -54,10 +54,11 @@ class SteeredModel:
         **options: Any,
     ) -> None:
         chosen = ColorizeOptions.of(options)
-        if callable(getattr(model, "state_dict", None)):  # a torch module, whose graph is made
-            model = training_side("colorizer.weights").folder_for_module(model)
         if not isinstance(model, Network):
-            model = Network(model, chosen.threads, chosen.device)
+            place: Any = model
+            if hasattr(model, "state_dict"):  # a torch module, whose graph is made
+                place = training_side("colorizer.weights").folder_for_module(model)
+            model = Network(place, chosen.threads, chosen.device)
         self._network = model
         self._palette: np.ndarray | None = None
         self._palette_key = b""

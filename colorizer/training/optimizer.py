@@ -80,7 +80,7 @@ def optimizer_class(name: str) -> Any:
         torchs.pop(other, None)
     if name in torchs:
         return torchs[name]
-    timms = timm.optim.list_optimizers()
+    timms = [str(each) for each in timm.optim.list_optimizers()]
     if name in timms:
         return timm.optim.get_optimizer_class(name, bind_defaults=False)
     hint = did_you_mean(name, [*torchs, *timms]) or ";"

@@ -11,7 +11,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
-from torchmetrics import MeanMetric, Metric
+from torchmetrics import MeanMetric, Metric, MetricCollection
 
 from colorizer.color.gamut import bins
 from colorizer.color.tensors import Prediction, Target, rgb_to_lab
@@ -382,7 +382,7 @@ class ColorTask(LightningModule):
         optimizer.zero_grad()
 
 
-def _knowledge(model: ColorModel, metrics: Mapping[str, Any]) -> CalibratedNLL | None:
+def _knowledge(model: ColorModel, metrics: MetricCollection) -> CalibratedNLL | None:
     """What tells trainings apart, whatever was asked for, where the model has a distribution."""
     prior = model.head.controls().get("prior")
     if prior is None or len(prior) != len(bins()) or "calibrated_nll" in metrics:

@@ -65,11 +65,12 @@ def main_numbers(result: Mapping[str, Any]) -> list[str]:
 def best(result: Mapping[str, Any], number: str) -> set[str]:
     """The model with the best mean, the original aside."""
     higher = result["metrics"][number]["higher_is_better"]
-    means = {
-        model: values[number]["mean"]
+    found = {
+        model: values.get(number, {}).get("mean")
         for model, values in table_rows(result).items()
-        if model != "original" and values.get(number, {}).get("mean") is not None
+        if model != "original"
     }
+    means = {model: mean for model, mean in found.items() if mean is not None}
     if higher is None or len(means) < 2:
         return set()
     top = (max if higher else min)(means.values())
