@@ -145,7 +145,9 @@ def _video(args: Namespace) -> int:
 def _train_parser() -> Parser:
     parser = Parser(description="train a model on a folder of photos or tar shards")
     parser.add_argument(
-        "--config", action=_Recipe, help="a YAML file of settings, or a recipe: base, cic, ddcolor, flagship"
+        "--config",
+        action=_Recipe,
+        help="a YAML file of settings, or a recipe: base, cic, ddcolor, flagship",
     )
     parser.add_argument(
         "--resume",
