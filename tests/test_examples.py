@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import inspect
+from pathlib import Path
 
 import pytest
 import torch
@@ -25,7 +26,7 @@ def test_the_example(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = getattr(colorizer, name)
     module = importlib.import_module(found.__module__)
-    space = vars(module) | {"torch": torch}
+    space = vars(module) | {"torch": torch, "Path": Path}
     examples = [
         test for test in doctest.DocTestFinder().find(found, name, module, space) if test.examples
     ]
