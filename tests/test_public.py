@@ -129,7 +129,7 @@ def bad_inputs() -> list[tuple[list[str], int, str]]:
         (["average", "colornet18", "colornet_lite_cross", "-o", "out"], 2, "another model"),
         (["average", "colornet18", "nothing", "-o", "out"], 2, "no model folder"),
         (["list", "modles"], 2, "models"),
-        (["list", "models", "*resnet*"], 2, "no model's name matches '*resnet*'; known: colornet"),
+        (["list", "models", "*resnet*"], 2, "no model's name matches '*resnet*'; known: cic"),
         ([], 2, "colorize"),
     ]
 
