@@ -1,7 +1,7 @@
 """The model folder, the one currency: found, read, checked and written here only.
 
 It holds `weights.safetensors`, `model.onnx` (whose weights lie in that file), `config.yaml` (with
-its sha256), and where they are known `metrics.json` and `card.md`.
+its sha256), and where they are known `likeness.safetensors`, `metrics.json` and `card.md`.
 """
 
 import json
@@ -19,10 +19,22 @@ from colorizer.support.files import sha256, whole_folder
 from colorizer.support.impostors import what_it_is
 from colorizer.support.nearest import did_you_mean
 
-__all__ = ["BAKED", "CONFIG", "GRAPH", "SERIALIZED", "WEIGHTS", "ModelFolder", "shipped_models"]
+__all__ = [
+    "BAKED",
+    "CONFIG",
+    "GRAPH",
+    "LIKENESS",
+    "SERIALIZED",
+    "WEIGHTS",
+    "ModelFolder",
+    "shipped_models",
+]
 
 WEIGHTS, GRAPH, CONFIG = "weights.safetensors", "model.onnx", "config.yaml"
 """Names in a model folder."""
+
+LIKENESS = "likeness.safetensors"
+"""What hints follow, learnt for the weights whose sha256 its metadata name `WEIGHTS`."""
 
 BAKED = "colorizer.inference"
 """The graph's metadata of what is fixed in it: those settings of `inference`, as JSON."""
@@ -147,6 +159,34 @@ class ModelFolder:
         with self.weights.open("rb") as file:
             file.seek(start + begin)
             return np.frombuffer(file.read(end - begin), _DTYPES[entry["dtype"]])
+
+    def likeness(self) -> dict[str, np.ndarray] | None:
+        """The tensors of learnt likeness, by name; None where the folder has none.
+
+        Raises: ColorizerError: it is damaged, or was learnt for other weights.
+        """
+        path = self.path / LIKENESS
+        if not path.is_file():
+            return None
+        try:
+            start, entries = layout(path)
+            learnt_for = entries.pop("__metadata__")[WEIGHTS]
+            data = path.read_bytes()[start:]
+            found = {
+                name: np.frombuffer(
+                    data[slice(*entry["data_offsets"])], _DTYPES[entry["dtype"]]
+                ).reshape(entry["shape"])
+                for name, entry in entries.items()
+            }
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ColorizerError(f"damaged model folder: {path} cannot be read; {RENEW}") from error
+        if learnt_for != self.weights_sha256:
+            raise ColorizerError(
+                f"{path} was learnt for the weights {str(learnt_for)[:12]}..., but the folder holds"
+                f" {self.weights_sha256[:12]}...: learn it anew with `colorizer likeness"
+                f" {self.path} --data PHOTOS`, or remove the file"
+            )
+        return found
 
     def texts(self) -> dict[str, str]:
         """The texts beside the weights, metrics and card, by name."""

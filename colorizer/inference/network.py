@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -13,6 +14,7 @@ import numpy as np
 from colorizer.color import gamut
 from colorizer.errors import ColorizerError
 from colorizer.inference import devices
+from colorizer.inference.likeness import Likeness
 from colorizer.model_folder import BAKED, CONFIG, RENEW, ModelFolder
 from colorizer.support.forked import check_not_forked
 
@@ -100,6 +102,15 @@ class Network:
     def has_features(self) -> bool:
         """Whether the graph tells what hints and suggestions need; older exports do not."""
         return {"features", "logits"} <= self._outputs
+
+    @cached_property
+    def likeness(self) -> Likeness | None:
+        """What hints follow, where it was learnt.
+
+        Raises: ColorizerError: it is damaged, or of other weights.
+        """
+        tensors = self.folder.likeness()
+        return None if tensors is None else Likeness(tensors)
 
     def training_prior(self) -> np.ndarray:
         """The share of each of `gamut.bins` in the training photos; (Q,), sums to 1.

@@ -1,12 +1,13 @@
 """From a few hints to chroma everywhere: to places alike, and along the edges of the picture.
 
-First each hint's difference from the prediction is carried to places alike in lightness, in the
-decoder's features, in predicted color and in position. Then an edge-aware least-squares problem on
-the grid spreads it (as Levin et al., "Colorization using Optimization", 2004), and is solved
-directly, row by row, so that the result does not hang on a tolerance. Nothing is trained for it.
+Which places are alike is learnt (`inference/likeness.py`), where the model folder has it. Where it
+has not, each hint's difference from the prediction is carried by fixed kernels to places alike in
+lightness, in the decoder's features, in predicted color and in position; then an edge-aware
+least-squares problem on the grid spreads it (as Levin et al., "Colorization using Optimization",
+2004), solved directly, row by row, so that the result does not hang on a tolerance.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,9 +15,10 @@ import numpy as np
 
 from colorizer.inference.compose import fit_chroma
 from colorizer.inference.hints import Hints
+from colorizer.inference.likeness import Alike, Likeness
 from colorizer.pictures.resize import resize
 
-__all__ = ["Marks", "follow", "mark", "solve", "spread"]
+__all__ = ["Marks", "Spread", "by_hand", "by_likeness", "follow", "grid", "mark", "solve"]
 
 LIGHTNESS, COLOR, DISTANCE = 25.0, 15.0, 0.5  # differences that count as 1: L, ab, long sides
 REACH = 0.7  # of likeness, in those units
@@ -29,6 +31,7 @@ BRUSH = 1 / 32  # of the short side: how far a hint holds around it, where it is
 DAB = 2.0  # pixels of the working size, of the hint itself
 UNLIKE, ALIKE = 3e-3, 0.1  # likeness to the nearest hint below which nothing, above which all
 FINEST = 64  # cells of the short side, at most, on which the problem is solved
+MOST_ASKED = 128  # cells that learnt likeness carries
 MOST_CARRIED = 256  # cells whose difference is carried; the others of long strokes only hold
 
 
@@ -47,6 +50,17 @@ class Marks:
     ab: np.ndarray
     change: np.ndarray
     color: np.ndarray
+
+
+Spread = Callable[[np.ndarray, np.ndarray, Marks], np.ndarray]
+"""From L (h, w), predicted ab (h, w, 2) and marks on a grid to the change of ab (h, w, 2)."""
+
+
+def grid(features: np.ndarray) -> tuple[int, int]:
+    """Height and width of the grid on which hints spread, of a picture with these features."""
+    scale = min(1.0, FINEST / min(features.shape[:2]))
+    height, width = (max(1, round(side * scale)) for side in features.shape[:2])
+    return height, width
 
 
 def mark(hints: Hints, height: int, width: int) -> Marks:
@@ -70,18 +84,17 @@ def mark(hints: Hints, height: int, width: int) -> Marks:
     return Marks(hold, ab, keep["predicted"] * keep["gray"], keep["gray"])
 
 
-def spread(L: np.ndarray, ab: np.ndarray, features: np.ndarray, marks: Marks) -> np.ndarray:
-    """By how much to change a prediction so that it follows the hints.
+def by_hand(features: np.ndarray, L: np.ndarray, ab: np.ndarray, marks: Marks) -> np.ndarray:
+    """A `Spread` where nothing is learnt; exactly 0 where no hint is alike.
 
     Args:
-        L: (h, w), 0..100, on the grid of `marks`.
-        ab: (h, w, 2), predicted, Lab units.
-        features: (h, w, C), of the decoder.
-
-    Returns:
-        (h, w, 2), Lab units; exactly 0 where no hint is alike.
+        features: (H, W, C), of the decoder.
+        L, ab, marks: as of every `Spread`.
     """
     height, width = L.shape
+    features = features / np.maximum(np.linalg.norm(features, axis=-1, keepdims=True), 1e-6)
+    if features.shape[:2] != L.shape:
+        features = resize(features, height, width)
     said = np.flatnonzero(marks.hold)
     if not len(said):
         return np.zeros((height, width, 2))
@@ -108,29 +121,54 @@ def spread(L: np.ndarray, ab: np.ndarray, features: np.ndarray, marks: Marks) ->
     return solved * (fade * fade * (3 - 2 * fade))[..., None]
 
 
+def by_likeness(
+    likeness: Likeness, alike: Alike, L: np.ndarray, ab: np.ndarray, marks: Marks
+) -> np.ndarray:
+    """A `Spread` by what was learnt: `likeness` of the model, `alike` of the picture."""
+    rows, columns = _spokesmen(marks)
+    if not len(rows):
+        return np.zeros_like(ab)
+    return likeness.carry(alike, L, ab, rows, columns, marks.ab[rows, columns])
+
+
+def _spokesmen(marks: Marks) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of at most `MOST_ASKED` cells that speak for all on which something is said.
+
+    Neighbors of about one color have one of them, so that no lone hint goes unheard.
+    """
+    rows, columns = np.nonzero(marks.hold)
+    chosen, block = np.arange(len(rows)), 1
+    while len(chosen) > MOST_ASKED:
+        block *= 2
+        keys = np.column_stack([rows // block, columns // block, marks.ab[rows, columns] // 20])
+        chosen = np.unique(keys, axis=0, return_index=True)[1]
+    return rows[chosen], columns[chosen]
+
+
 def follow(
-    L: np.ndarray, slope: np.ndarray, offset: np.ndarray, features: np.ndarray, hints: Hints
+    L: np.ndarray,
+    slope: np.ndarray,
+    offset: np.ndarray,
+    cells: tuple[int, int],
+    hints: Hints,
+    spread: Spread,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Change a coloring so that it follows hints.
 
     Args:
         L: (H, W), 0..100, at the working size.
         slope, offset: (H, W, 2) each, the coloring, see `fit_chroma`.
-        features: (h, w, C), of the decoder, over the same area.
+        cells: height and width of the grid to spread on, see `grid`.
         hints: what is said.
+        spread: how.
 
     Returns:
         slope and offset: as they came in, changed.
     """
-    scale = min(1.0, FINEST / min(features.shape[:2]))
-    height, width = (max(1, round(side * scale)) for side in features.shape[:2])
-    marks = mark(hints, height, width)
-    small_L = resize(L, height, width)[..., 0].astype(np.float64)
-    now = resize(slope * L[..., None] + offset, height, width).astype(np.float64)
-    kinds = features / np.maximum(np.linalg.norm(features, axis=-1, keepdims=True), 1e-6)
-    if scale < 1:
-        kinds = resize(kinds, height, width)
-    change = spread(small_L, now, kinds, marks) * marks.change[..., None]
+    marks = mark(hints, *cells)
+    small_L = resize(L, *cells)[..., 0].astype(np.float64)
+    now = resize(slope * L[..., None] + offset, *cells).astype(np.float64)
+    change = spread(small_L, now, marks) * marks.change[..., None]
     more_slope, more_offset = fit_chroma(L, change.transpose(2, 0, 1))
     slope, offset = slope + more_slope, offset + more_offset
     slope, offset = _exactly(L, slope, offset, hints)

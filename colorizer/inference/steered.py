@@ -18,7 +18,7 @@ from colorizer.inference.predict import (
     predict_steadily,
 )
 from colorizer.inference.priors import palette_prior, shares, variant_prior
-from colorizer.inference.propagate import follow
+from colorizer.inference.propagate import by_hand, by_likeness, follow, grid
 from colorizer.model_folder import ModelFolder
 from colorizer.options import DEFAULT_MODEL, ColorizeOptions
 from colorizer.pictures.resize import resize
@@ -177,15 +177,24 @@ class SteeredModel:
             small = resize(small, *size[::-1])[..., 0]
         if not with_features:
             return Seen(small, slope, offset)
-        features = self._network.features(pad(small))
-        return Seen(small, slope, offset, over_picture(features, small))
+        features = over_picture(self._network.features(pad(small)), small)
+        alike = None
+        if (likeness := self._network.likeness) is not None:
+            cells = grid(features)
+            alike = likeness.look(resize(small, *cells)[..., 0], resize(features, *cells))
+        return Seen(small, slope, offset, features, alike)
 
     def steer(self, seen: Seen, hints: Hints) -> tuple[np.ndarray, np.ndarray]:
         """Slope and offset as they are composed: as vivid as asked for, and as hints say."""
         slope, offset = (values * self.options.vividness for values in (seen.slope, seen.offset))
         if not hints or seen.features is None:
             return slope, offset
-        return follow(seen.L, slope, offset, seen.features, hints)
+        likeness, alike = self._network.likeness, seen.alike
+        if likeness is None or alike is None:
+            spread = partial(by_hand, seen.features)
+        else:
+            spread = partial(by_likeness, likeness, alike)
+        return follow(seen.L, slope, offset, grid(seen.features), hints, spread)
 
     def typical(self) -> np.ndarray | None:
         """Shares of the color bins in the training photos: (Q,); None without a distribution."""
@@ -220,6 +229,7 @@ class SteeredModel:
     def require_features(self, what: str) -> None:
         """Raise UsageError if the model's graph does not tell what hints and suggestions need."""
         self._require(self._network.has_prior, what)
+        _ = self._network.likeness  # which must be of these weights
         if not self._network.has_features:
             raise UsageError(
                 f"the model folder {self._network.folder.path} is older than {what}: make it anew"
