@@ -169,9 +169,10 @@ class ModelFolder:
         if not path.is_file():
             return None
         try:
-            start, entries = layout(path)
+            data = path.read_bytes()
+            start = 8 + int.from_bytes(data[:8], "little")
+            entries, data = json.loads(data[8:start]), data[start:]
             learnt_for = entries.pop("__metadata__")[WEIGHTS]
-            data = path.read_bytes()[start:]
             found = {
                 name: np.frombuffer(
                     data[slice(*entry["data_offsets"])], _DTYPES[entry["dtype"]]

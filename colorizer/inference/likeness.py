@@ -69,6 +69,7 @@ class Likeness:
         rows: np.ndarray,
         columns: np.ndarray,
         wanted: np.ndarray,
+        within: np.ndarray | float = 1.0,
     ) -> np.ndarray:
         """By how much to change a prediction so that places alike follow the hints.
 
@@ -77,6 +78,7 @@ class Likeness:
             L, ab: (h, w) and (h, w, 2): lightness, and the predicted chroma, Lab units.
             rows, columns: (M,) each, the cells of the hints.
             wanted: (M, 2), what they say, Lab units.
+            within: (M, h, w), 0..1: 0 where a hint may change nothing; or what broadcasts to it.
 
         Returns:
             (h, w, 2), Lab units.
@@ -84,6 +86,7 @@ class Likeness:
         height, width = L.shape
         at = rows * width + columns
         difference = wanted - ab[rows, columns]
+        allowed = np.broadcast_to(within, (len(at), height, width)).reshape(len(at), -1).T
         scores, gates = [alike.none[:, None]], []
         for some in np.array_split(np.arange(len(at)), -(-len(at) // TOGETHER)):
             ways = eases(L, alike.kinds, rows[some], columns[some])
@@ -98,7 +101,7 @@ class Likeness:
         score = np.concatenate(scores, 1)
         share = np.exp(score - score.max(1, keepdims=True))
         share /= share.sum(1, keepdims=True)
-        followed = share[:, 1:] * np.concatenate(gates, 1)
+        followed = share[:, 1:] * np.concatenate(gates, 1) * allowed
         return (followed @ difference).reshape(height, width, 2)
 
     def _linear(self, name: str, values: np.ndarray) -> np.ndarray:

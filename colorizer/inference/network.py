@@ -143,6 +143,13 @@ class Network:
         """
         return self._run(["ab"], L, temperature, prior)[0]
 
+    def chroma_and_features(
+        self, L: np.ndarray, *, temperature: float | None = None, prior: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """What the call and `features` give, by one look."""
+        ab, features = self._run(["ab", "features"], L, temperature, prior)
+        return ab, features
+
     def features(self, L: np.ndarray) -> np.ndarray:
         """What the decoder saw, its last map: (C, h, w) float32.
 

@@ -30,6 +30,7 @@ HOLD = 100.0  # of a hint on its own cell
 BRUSH = 1 / 32  # of the short side: how far a hint holds around it, where it is as light, a little
 DAB = 2.0  # pixels of the working size, of the hint itself
 UNLIKE, ALIKE = 3e-3, 0.1  # likeness to the nearest hint below which nothing, above which all
+RIM = 0.2  # of a reach, over which it ends
 FINEST = 64  # cells of the short side, at most, on which the problem is solved
 MOST_ASKED = 128  # cells that learnt likeness carries
 MOST_CARRIED = 256  # cells whose difference is carried; the others of long strokes only hold
@@ -44,12 +45,24 @@ class Marks:
         ab: (h, w, 2), what is said, Lab units.
         change: (h, w), 0..1: 0 where the prediction is kept.
         color: (h, w), 0..1: 0 where it stays gray.
+        reach: (h, w), how far what is said may change anything, in cells; inf for no limit.
     """
 
     hold: np.ndarray
     ab: np.ndarray
     change: np.ndarray
     color: np.ndarray
+    reach: np.ndarray
+
+    def within(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Whether each place lies within the reach of some of the cells: (M, h, w), 0..1."""
+        reach = self.reach[rows, columns]
+        if np.isinf(reach).all():
+            return np.ones((len(rows), 1, 1))
+        y, x = np.mgrid[: self.hold.shape[0], : self.hold.shape[1]]
+        far = np.hypot(y - rows[:, None, None], x - columns[:, None, None])
+        left = (1 - far / reach[:, None, None]) / RIM
+        return np.minimum(left, 1).clip(0)
 
 
 Spread = Callable[[np.ndarray, np.ndarray, Marks], np.ndarray]
@@ -66,6 +79,7 @@ def grid(features: np.ndarray) -> tuple[int, int]:
 def mark(hints: Hints, height: int, width: int) -> Marks:
     """Draw hints on a grid of cells that covers the picture; later ones lie over earlier ones."""
     hold, ab = np.zeros((height, width)), np.zeros((height, width, 2))
+    reach = np.full((height, width), np.inf)
     if hints.layer is not None:
         opaque = hints.layer.opaque[..., None]
         small = resize(np.concatenate([hints.layer.ab * opaque, opaque], -1), height, width)
@@ -78,10 +92,11 @@ def mark(hints: Hints, height: int, width: int) -> Marks:
         x, y = _along(places * (width, height)).T
         at = np.minimum(y.astype(int), height - 1), np.minimum(x.astype(int), width - 1)
         hold[at], ab[at] = 1, hint.ab
+        reach[at] = np.inf if hint.reach is None else hint.reach * min(height, width)
     keep = {kind: np.ones((height, width)) for kind in ("gray", "predicted")}
     for region in hints.regions:
         keep[region.keep] *= 1 - _inside(np.array(region.corners), height, width)
-    return Marks(hold, ab, keep["predicted"] * keep["gray"], keep["gray"])
+    return Marks(hold, ab, keep["predicted"] * keep["gray"], keep["gray"], reach)
 
 
 def by_hand(features: np.ndarray, L: np.ndarray, ab: np.ndarray, marks: Marks) -> np.ndarray:
@@ -102,9 +117,10 @@ def by_hand(features: np.ndarray, L: np.ndarray, ab: np.ndarray, marks: Marks) -
     difference = (marks.ab - ab).reshape(-1, 2)
     some = said[:: -(-len(said) // MOST_CARRIED)]
     likeness = _likeness(places, places[some])  # (h * w, hints)
+    within = marks.within(*np.divmod(some, width)).reshape(len(some), -1).T
     weights = np.linalg.solve(likeness[some] + RIDGE * np.eye(len(some)), difference[some])
-    carried = (likeness @ weights).reshape(height, width, 2)
-    nearest = likeness.max(1).reshape(height, width)
+    carried = (likeness * within @ weights).reshape(height, width, 2)
+    nearest = (likeness * within).max(1).reshape(height, width)
 
     weight, pulled = _brush(L, marks.hold, marks.ab - ab)
     hold = PULL + weight
@@ -128,7 +144,8 @@ def by_likeness(
     rows, columns = _spokesmen(marks)
     if not len(rows):
         return np.zeros_like(ab)
-    return likeness.carry(alike, L, ab, rows, columns, marks.ab[rows, columns])
+    within = marks.within(rows, columns)
+    return likeness.carry(alike, L, ab, rows, columns, marks.ab[rows, columns], within)
 
 
 def _spokesmen(marks: Marks) -> tuple[np.ndarray, np.ndarray]:

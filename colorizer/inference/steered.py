@@ -168,8 +168,12 @@ class SteeredModel:
         prior = self._prior()
         if lean is not None:
             prior = lean if prior is None else prior * lean
-        predict = partial(self._network, temperature=self.options.temperature, prior=prior)
-        if self.options.quality == "fast":
+        told = {"temperature": self.options.temperature, "prior": prior}
+        predict, features = partial(self._network, **told), None
+        if self.options.quality == "fast" and with_features:
+            ab, features = self._network.chroma_and_features(pad(small), **told)
+            slope, offset = predict_chroma(small, lambda _: ab)
+        elif self.options.quality == "fast":
             slope, offset = predict_chroma(small, predict)
         else:
             size = working_size(sides.width, sides.height, self.size)
@@ -177,7 +181,9 @@ class SteeredModel:
             small = resize(small, *size[::-1])[..., 0]
         if not with_features:
             return Seen(small, slope, offset)
-        features = over_picture(self._network.features(pad(small)), small)
+        if features is None:
+            features = self._network.features(pad(small))
+        features = over_picture(features, small)
         alike = None
         if (likeness := self._network.likeness) is not None:
             cells = grid(features)

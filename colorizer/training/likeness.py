@@ -141,10 +141,9 @@ def _look(
         lab = light_to_lab(resize(light, side, side).reshape(-1, 3), RGB_WHITE)
         lab = lab.reshape(side, side, 3).astype(np.float32)
         L = lab[..., 0].clip(0, 100)
-        features = network.features(L).transpose(1, 2, 0)
+        predicted, features = (v.transpose(1, 2, 0) for v in network.chroma_and_features(L))
         height, width = features.shape[:2]
-        small = resize(lab, height, width)
-        predicted = resize(network(L).transpose(1, 2, 0), height, width)
+        small, predicted = (resize(values, height, width) for values in (lab, predicted))
         squares.append(
             Square(features.astype(np.float16), small[..., 0], predicted, small[..., 1:])
         )
