@@ -6,6 +6,7 @@ its sha256), and where they are known `likeness.safetensors`, `metrics.json` and
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -197,7 +198,10 @@ class ModelFolder:
 
 @contextmanager
 def writing(
-    folder: Path, config: Mapping[str, Any], texts: Mapping[str, str] | None = None
+    folder: Path,
+    config: Mapping[str, Any],
+    texts: Mapping[str, str] | None = None,
+    likeness: Path | None = None,
 ) -> Iterator[Path]:
     """Gives a folder to write weights and graph to, which then becomes `folder`, with its config.
 
@@ -208,6 +212,7 @@ def writing(
         folder: where to.
         config: for config.yaml, beside the sha256: model, inference, training.
         texts: name -> text of more files.
+        likeness: a file of learnt likeness, which is taken over if it is of these weights.
 
     Raises:
         OSError: no space, no permission.
@@ -222,6 +227,19 @@ def writing(
         plain = json.loads(json.dumps(full, default=str))  # tuples and paths, for YAML
         text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
         (work / CONFIG).write_text(text, encoding="utf-8")
+        if likeness is not None and learnt_for(likeness) == full["weights_sha256"]:
+            shutil.copyfile(likeness, work / LIKENESS)
+    stale = folder / LIKENESS
+    if stale.is_file() and learnt_for(stale) != full["weights_sha256"]:
+        stale.unlink()
+
+
+def learnt_for(likeness: Path) -> str | None:
+    """The sha256 of the weights that a file of learnt likeness is of; None if it cannot be read."""
+    try:
+        return str(layout(likeness)[1]["__metadata__"][WEIGHTS])
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError):
+        return None
 
 
 def layout(weights: Path) -> tuple[int, dict[str, Any]]:

@@ -7,8 +7,8 @@ import pyvips
 
 __all__ = ["Lesson", "draw_lesson"]
 
-PEOPLE = 0.75  # of the lessons are hints on things, the others on random places
-FAITHFUL, GRAY = 0.3, 0.1  # of the things keep their own color, become gray; the others another one
+PEOPLE = 0.55  # of the lessons are hints on things, the others on random places
+FAITHFUL, GRAY = 0.4, 0.1  # of the things keep their own color, become gray; the others another one
 FURTHEST = 60.0  # Lab units, of a color that a thing never had
 SMALLEST, LARGEST = 0.015, 0.45  # share of the picture that counts as a thing
 MOST = 48  # hints at random places
@@ -56,11 +56,13 @@ def draw_lesson(
     places, said = [], []
     things = rng.choice([1, 2, 3], p=[0.6, 0.25, 0.15])
     for _ in range(8):
+        if not things:
+            break
         seeds = rng.integers(0, L.shape, (4, 2))
         worst = seeds[np.argmax(wrong[tuple(seeds.T)])]
         thing, alike = _thing(L, ab, worst if rng.random() < 0.6 else seeds[0], rng)
         thing &= ~taken
-        if not things or not SMALLEST <= thing.mean() <= LARGEST:
+        if not SMALLEST <= thing.mean() <= LARGEST:
             continue
         things -= 1
         taken |= thing

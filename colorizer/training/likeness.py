@@ -35,7 +35,7 @@ __all__ = ["LikenessNet", "learn_likeness"]
 BATCH = 8  # squares of a step
 PLACES = 500  # of a square, which are asked whom they follow
 RATE, DECAY, AVERAGE = 3e-3, 1e-3, 0.998
-ROBUST = 5.0  # Lab units, from which on an error counts by its size, below by its square
+ROBUST = 12.0  # Lab units, from which on an error counts by its size, below by its square
 
 
 class LikenessNet(nn.Module):

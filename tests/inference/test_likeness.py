@@ -189,13 +189,13 @@ def test_no_lone_hint_goes_unheard_among_many():
 
     stroke = [[x, 0.2 + 0.3 * x] for x in np.linspace(0, 0.9, 500).tolist()]
     hints = [{"at": [0.5, 0.9], "color": "#a02020"}, {"stroke": stroke, "color": "#2020a0"}]
-    marks = mark(read_hints(hints), 60, 300)
+    marks = mark(read_hints(hints), 20, 300)
     likeness, rng = Listening(weights), np.random.default_rng(0)
-    L, features = 100 * rng.random((60, 300)), rng.random((60, 300, 2))
-    by_likeness(likeness, likeness.look(L, features), L, np.zeros((60, 300, 2)), marks)
+    L, features = 100 * rng.random((20, 300)), rng.random((20, 300, 2))
+    by_likeness(likeness, likeness.look(L, features), L, np.zeros((20, 300, 2)), marks)
     rows, columns, wanted = heard[0]
     assert 50 < len(rows) <= MOST_ASKED < (marks.hold > 0).sum()
-    lone = (rows == 54) & (columns == 150)
+    lone = (rows == 18) & (columns == 150)
     assert lone.sum() == 1
     assert wanted[lone][0, 0] > 40  # red
 
