@@ -9,7 +9,7 @@ trains it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -32,12 +32,14 @@ class Alike:
         query, key: (h * w, heads, d), of length 1.
         none: (h * w,), the score of "none of them".
         kinds: (h, w, C), the features, of length 1.
+        kept: what was found of the last hints.
     """
 
     query: np.ndarray
     key: np.ndarray
     none: np.ndarray
     kinds: np.ndarray
+    kept: dict[tuple, np.ndarray] = field(default_factory=dict)
 
 
 class Likeness:
@@ -84,25 +86,54 @@ class Likeness:
             (h, w, 2), Lab units.
         """
         height, width = L.shape
-        at = rows * width + columns
         difference = wanted - ab[rows, columns]
-        allowed = np.broadcast_to(within, (len(at), height, width)).reshape(len(at), -1).T
-        scores, gates = [alike.none[:, None]], []
-        for some in np.array_split(np.arange(len(at)), -(-len(at) // TOGETHER)):
-            ways = eases(L, alike.kinds, rows[some], columns[some])
-            products = np.einsum("nhd,mhd->mnh", alike.query, alike.key[at[some]], optimize=True)
-            about = pairs(L, ab, rows[some], columns[some], difference[some], ways)
-            told = np.concatenate([4 * products, about.reshape(*products.shape[:2], -1)], -1)
-            for name in ("pair.0", "pair.2"):
-                told = np.maximum(self._linear(name, told), 0)
-            score, gate = np.moveaxis(self._linear("pair.4", told), -1, 0)  # (M, h * w) each
-            scores.append(3 * score.T)
-            gates.append(1 / (1 + np.exp(-gate.T - 2)))
-        score = np.concatenate(scores, 1)
-        share = np.exp(score - score.max(1, keepdims=True))
+        scores, gates = self._judge(alike, L, ab, rows, columns, difference)
+        scores = np.concatenate([alike.none[:, None], scores], 1)
+        share = np.exp(scores - scores.max(1, keepdims=True))
         share /= share.sum(1, keepdims=True)
-        followed = share[:, 1:] * np.concatenate(gates, 1) * allowed
-        return (followed @ difference).reshape(height, width, 2)
+        allowed = np.broadcast_to(within, (len(rows), height, width)).reshape(len(rows), -1).T
+        return (share[:, 1:] * gates * allowed @ difference).reshape(height, width, 2)
+
+    def _judge(
+        self,
+        alike: Alike,
+        L: np.ndarray,
+        ab: np.ndarray,
+        rows: np.ndarray,
+        columns: np.ndarray,
+        difference: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Score and gate of each place for each hint, (h * w, M) both.
+
+        Those of hints that were there the last time are kept: while a person sets one hint after
+        another, only the new one is judged.
+        """
+        picture = ab.tobytes()
+        keys = [(picture, *key) for key in zip(rows, columns, *difference.T, strict=True)]
+        kept = {key: alike.kept[key] for key in keys if key in alike.kept}
+        new = np.array([i for i, key in enumerate(keys) if key not in kept], int)
+        for some in np.array_split(new, -(-len(new) // TOGETHER)) if len(new) else ():
+            about = rows[some], columns[some]
+            ways = eases(L, alike.kinds, *about)
+            products = np.einsum(
+                "nhd,mhd->mnh",
+                alike.query,
+                alike.key[about[0] * L.shape[1] + about[1]],
+                optimize=True,
+            )
+            told = pairs(L, ab, *about, difference[some], ways)
+            told = np.concatenate([4 * products, told.reshape(*products.shape[:2], -1)], -1)
+            for name in ("pair.0", "pair.2"):
+                told = self._linear(name, told)
+                np.maximum(told, 0, out=told)
+            judged = self._linear("pair.4", told)  # (some, h * w, 2)
+            judged[..., 0] *= 3
+            judged[..., 1] = 1 / (1 + np.exp(-judged[..., 1] - 2))
+            kept |= {keys[i]: one for i, one in zip(some, judged, strict=True)}
+        alike.kept.clear()
+        alike.kept.update(kept)
+        score, gate = np.moveaxis(np.stack([kept[key] for key in keys], 1), -1, 0)
+        return score, gate
 
     def _linear(self, name: str, values: np.ndarray) -> np.ndarray:
         return values @ self._of[f"{name}.weight"].T + self._of[f"{name}.bias"]
@@ -130,14 +161,21 @@ def pairs(
         ways: as of `eases`.
     """
     height, width = L.shape
-    y, x = np.mgrid[:height, :width]
-    down, right = y - rows[:, None, None], x - columns[:, None, None]
+    L, ab, difference = (np.asarray(values, np.float32) for values in (L, ab, difference))
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    down = y - rows[:, None, None].astype(np.float32)
+    right = x - columns[:, None, None].astype(np.float32)
     far = np.sqrt(down**2 + right**2) / min(height, width)
     lighter = (L - L[rows, columns][:, None, None]) / 25
-    unlike = np.linalg.norm(ab - ab[rows, columns][:, None, None], axis=-1) / 25
+    apart = ab - ab[rows, columns][:, None, None]
+    unlike = np.hypot(apart[..., 0], apart[..., 1]) / 25
     change = np.broadcast_to(np.linalg.norm(difference, axis=-1)[:, None, None] / 40, far.shape)
     told = [far, np.exp(-40 * far * far), lighter, np.abs(lighter), unlike, change]
-    return np.concatenate([np.stack(told, -1), 2 * ways], -1).astype(np.float32)
+    found = np.empty((*far.shape, PAIR), np.float32)
+    for i, values in enumerate(told):
+        found[..., i] = values
+    found[..., len(told) :] = 2 * ways
+    return found
 
 
 def eases(L: np.ndarray, kinds: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:

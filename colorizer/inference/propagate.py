@@ -28,6 +28,7 @@ OWN_EDGES = 0.5  # trust in the prediction's own differences of chroma, where hi
 PULL = 1e-3  # towards what likeness says, beside 1 between neighbors
 HOLD = 100.0  # of a hint on its own cell
 BRUSH = 1 / 32  # of the short side: how far a hint holds around it, where it is as light, a little
+THIN = 2  # pixels of the working size, within which one place of a stroke is enough
 DAB = 2.0  # pixels of the working size, of the hint itself
 UNLIKE, ALIKE = 3e-3, 0.1  # likeness to the nearest hint below which nothing, above which all
 RIM = 0.2  # of a reach, over which it ends
@@ -286,11 +287,14 @@ def _exactly(
     height, width = L.shape
     places, wanted = [np.empty((0, 2))], [np.empty((0, 2))]
     for hint in hints.points:
-        found = _along(np.array(hint.places) * (width, height)) - 0.5
+        found = THIN * _along(np.array(hint.places) * (width, height) / THIN) - 0.5
         places.append(found)
         wanted.append(np.broadcast_to(hint.ab, found.shape))
     x, y = np.concatenate(places).clip(0, (width - 1, height - 1)).T
-    target = np.concatenate(wanted)
+    last = np.full((height // THIN + 1, width // THIN + 1), -1)
+    last[(y // THIN).astype(int), (x // THIN).astype(int)] = np.arange(len(x))
+    seen = np.unique(last[last >= 0])  # of places that nearly coincide, what was said last
+    x, y, target = x[seen], y[seen], np.concatenate(wanted)[seen]
     left, top = x.astype(int), y.astype(int)
     right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
     at = np.stack([top, top, bottom, bottom]), np.stack([left, right, left, right])  # (4, hints)
