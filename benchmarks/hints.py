@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--segments", type=Path, help="a tar of photos and labels of their things")
     parser.add_argument("--model", default="colornet_lite_cross")
     parser.add_argument("--draws", type=int, default=2)
-    parser.add_argument("--every", type=int, default=1, help="take each so many-th photo of a tar")
+    parser.add_argument("--limit", type=int, default=50, help="photos of a tar, evenly spread")
     parser.add_argument("--plot", type=Path)
     args = parser.parse_args()
     colorizer = Colorizer(args.model, threads=1)
@@ -60,7 +60,7 @@ def main() -> None:
     }
     if args.segments:
         people(colorizer, args.segments, steers)
-    found = {tar: at_random(colorizer, tar, steers, args.draws, args.every) for tar in args.photos}
+    found = {tar: at_random(colorizer, tar, steers, args.draws, args.limit) for tar in args.photos}
     if args.plot:
         plot(found, args.plot)
 
@@ -99,12 +99,12 @@ def people(colorizer: Colorizer, tar: Path, steers: dict[str, Steer]) -> None:
 
 
 def at_random(
-    colorizer: Colorizer, tar: Path, steers: dict[str, Steer], draws: int, every: int
+    colorizer: Colorizer, tar: Path, steers: dict[str, Steer], draws: int, limit: int
 ) -> dict[str, list[float]]:
     """PSNR for each method and number of hints at random places."""
     found: dict[tuple[str, int], list[float]] = {}
     seconds: list[float] = []
-    for number, rgb in enumerate(photos(tar, every)):
+    for number, rgb in enumerate(photos(tar, limit)):
         lab, seen, L = look(colorizer, rgb)
         for draw in range(draws):
             places = np.random.default_rng([number, draw]).random((max(COUNTS), 2))
@@ -171,10 +171,10 @@ def furthest_off(
     return thing, (int(row), int(column)), true_hint(lab, place, PERSON)
 
 
-def photos(tar: Path, every: int = 1) -> Iterator[np.ndarray]:
+def photos(tar: Path, limit: int) -> Iterator[np.ndarray]:
     with tarfile.open(tar) as archive:
         files = [one for one in archive if one.isfile()]
-        for one in files[::every]:
+        for one in files[:: -(-len(files) // limit)]:
             yield decoded(archive.extractfile(one).read())
 
 
