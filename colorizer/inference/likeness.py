@@ -13,10 +13,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ["PAIR", "Alike", "Likeness", "eases", "pairs", "unit"]
+__all__ = ["EVEN", "PAIR", "Alike", "Likeness", "eases", "pairs", "unit"]
 
 PAIR = 10
 """Numbers about a place and a hint, see `pairs`, beside the products of query and key."""
+
+EVEN = 0.6
+"""Of the prediction's differences within a thing, the share that a hint evens out."""
 
 STEP = np.array([0.3, 0.02], np.float32)  # what a step of a way costs at least: lightness, features
 FAR = np.array([[8.0, 30.0], [0.6, 2.0]], np.float32)  # costs of ways that count as 1, of each
@@ -92,7 +95,11 @@ class Likeness:
         share = np.exp(scores - scores.max(1, keepdims=True))
         share /= share.sum(1, keepdims=True)
         allowed = np.broadcast_to(within, (len(rows), height, width)).reshape(len(rows), -1).T
-        return (share[:, 1:] * gates * allowed @ difference).reshape(height, width, 2)
+        followed = share[:, 1:] * gates * allowed
+        own = ab.reshape(-1, 2)
+        change = followed @ (difference + EVEN * ab[rows, columns])
+        change -= EVEN * followed.sum(1, keepdims=True) * own
+        return change.reshape(height, width, 2)
 
     def _judge(
         self,

@@ -27,6 +27,7 @@ EDGE = 5.0  # of lightness, over which a difference of chroma costs little
 OWN_EDGES = 0.5  # trust in the prediction's own differences of chroma, where hints reach
 PULL = 1e-3  # towards what likeness says, beside 1 between neighbors
 HOLD = 100.0  # of a hint on its own cell
+MANY = 2000  # places of hints
 BRUSH = 1 / 32  # of the short side: how far a hint holds around it, where it is as light, a little
 THIN = 2  # pixels of the working size, within which one place of a stroke is enough
 DAB = 2.0  # pixels of the working size, of the hint itself
@@ -326,7 +327,8 @@ def _dab(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A soft dab of each hint's own color on the pixels around it that are as light."""
     most, total, sums = np.zeros(L.shape), np.zeros(L.shape), np.zeros_like(offset)
-    for at, own, share in _around(L, rows, columns, DAB, int(3 * DAB)):
+    reach = 3 * DAB if len(rows) < MANY else DAB  # many lie so near each other that they overlap
+    for at, own, share in _around(L, rows, columns, DAB, int(reach)):
         np.maximum.at(most, at, share)
         np.add.at(total, at, share)
         np.add.at(sums, at, share[:, None] * target[own])

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from colorizer.color.lab import RGB_WHITE, light_to_lab, srgb_to_light
 from colorizer.data.photos import Photo, decode_in_color, evenly_spread, find_photos
 from colorizer.errors import ColorizerError, UsageError
-from colorizer.inference.likeness import PAIR, eases, pairs, unit
+from colorizer.inference.likeness import EVEN, PAIR, eases, pairs, unit
 from colorizer.inference.network import MULTIPLE, Network
 from colorizer.model_folder import LIKENESS, WEIGHTS
 from colorizer.options import LikenessOptions
@@ -65,13 +65,28 @@ class LikenessNet(nn.Module):
         return query, key, self.none(inner)
 
     def carry(
-        self, query: Tensor, none: Tensor, key: Tensor, about: Tensor, change: Tensor
+        self,
+        query: Tensor,
+        none: Tensor,
+        key: Tensor,
+        about: Tensor,
+        change: Tensor,
+        ab: tuple[Tensor, Tensor],
     ) -> Tensor:
-        """Of N places and M hints, with pairs (M, N, PAIR) and change (M, 2): (N, 2), Lab units."""
+        """By how much places change: (N, 2), Lab units.
+
+        Args:
+            query, none: of N places. key: of M hints.
+            about: (M, N, PAIR), see `pairs`.
+            change: (M, 2), of the hints.
+            ab: as predicted, of the places (N, 2) and of the hints (M, 2).
+        """
         products = torch.einsum("nhd,mhd->mnh", query, key)
         score, gate = self.pair(torch.cat([4 * products, about], -1)).unbind(-1)  # (M, N)
         share = torch.cat([3 * score.T, none], 1).softmax(1)[:, :-1]
-        return (share * torch.sigmoid(gate.T + 2)) @ change
+        followed = share * torch.sigmoid(gate.T + 2)
+        own, of_hints = ab
+        return followed @ (change + EVEN * of_hints) - EVEN * followed.sum(1, keepdim=True) * own
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,8 +218,10 @@ def _errors(net: LikenessNet, square: Square, rng: np.random.Generator) -> tuple
     both = np.concatenate([y, rows]), np.concatenate([x, columns])
     query, key, none = net.look(told(features[both]), told(L[both]))
     count = len(at)
-    moved = net.carry(query[:count], none[:count], key[count:], told(about[:, y, x]), told(change))
     now, wanted = told(predicted[y, x]), told(lesson.wanted[y, x])
+    both = now, told(predicted[rows, columns])
+    judged = told(about[:, y, x])
+    moved = net.carry(query[:count], none[:count], key[count:], judged, told(change), both)
     weight = told(lesson.weight[y, x])[:, None]
     with_it, without = (
         (F.smooth_l1_loss(one, wanted, beta=ROBUST, reduction="none") * weight).mean()

@@ -107,7 +107,8 @@ def test_the_shares_by_hand():
         score, gate = linear("pair.4", x)
         none = linear("none", inner[place])[0]
         share = np.exp(3 * score) / (np.exp(3 * score) + np.exp(none)) / (1 + np.exp(-gate - 2))
-        np.testing.assert_allclose(found[0, place], [10 * share, 0], atol=1e-3)
+        even = 0.6 * (ab[0, 0] - ab[0, place])
+        np.testing.assert_allclose(found[0, place], share * (even + np.array([10, 0])), atol=1e-3)
 
 
 def test_hints_are_honored_with_it(folder):

@@ -48,11 +48,12 @@ def test_numpy_says_what_was_learnt() -> None:
     ours = likeness.carry(likeness.look(L, features), L, ab, rows, columns, wanted)
     change = wanted - ab[rows, columns]
     about = pairs(L, ab, rows, columns, change, eases(L, unit(features), rows, columns))
-    told = [torch.tensor(v, dtype=torch.float32) for v in (features, L, about, change)]
+    told = [torch.tensor(v, dtype=torch.float32) for v in (features, L, about, change, ab)]
     with torch.no_grad():
         query, key, none = net.look(told[0].view(42, 5), told[1].view(42))
         at = torch.tensor(rows * 7 + columns)
-        theirs = net.carry(query, none, key[at], told[2].view(3, 42, -1), told[3])
+        both = told[4].view(42, 2), told[4].view(42, 2)[at]
+        theirs = net.carry(query, none, key[at], told[2].view(3, 42, -1), told[3], both)
     np.testing.assert_allclose(ours.reshape(42, 2), theirs.numpy(), atol=1e-3)
 
 
