@@ -87,8 +87,8 @@ def people(colorizer: Colorizer, tar: Path, steers: dict[str, Steer]) -> None:
             gain = 10 * np.log10((errors[0] ** 2).mean() / (errors[1] ** 2).mean())
             rows[method].append([*inside, *outside, much[thing].mean(), leak, gain])
     print(f"One hint where a person would set it, {len(rows['ours'])} photos of {tar.name}\n")
-    print("| | inside before | inside | outside before | outside | fill | leak | chroma dB, worst")
-    print("| tenth |\n|---|---:|---:|---:|---:|---:|---:|---:|")
+    print("| | inside before | inside | outside before | outside | fill | leak | worst tenth, dB |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for method, values in rows.items():
         mean = np.mean(values, 0)
         gains = np.sort([value[6] for value in values])
