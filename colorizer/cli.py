@@ -23,6 +23,7 @@ from colorizer.options import (
     FilmFolderOptions,
     FilmOptions,
     FolderOptions,
+    LikenessOptions,
     PrepareOptions,
     ServeOptions,
 )
@@ -349,6 +350,28 @@ def _calibrate(args: Namespace) -> int:
     return 0
 
 
+def _likeness_parser() -> Parser:
+    parser = Parser(
+        description="learn from photos in color what follows a hint, and write it into a model's "
+        "folder; its other weights stay what they are"
+    )
+    parser.add_argument("model", metavar="MODEL", help="a model folder, or a shipped model's name")
+    parser.add_argument("--data", required=True, help="photos, as for training")
+    LikenessOptions.add_flags(parser)
+    _add_plugins(parser)
+    return parser
+
+
+def _likeness(args: Namespace) -> int:
+    training = training_side("colorizer.training.likeness")
+    _load_plugins(args)
+    options = vars(LikenessOptions.of_flags(vars(args)))
+    path, notes = training.learn_likeness(args.model, args.data, **options)
+    _print_notes(notes)
+    print(path)
+    return 0
+
+
 def _evaluate_parser() -> Parser:
     parser = Parser(description="compare models on photos in color")
     parser.add_argument(
@@ -485,6 +508,7 @@ _VERBS: dict[str, tuple[Callable[[], Parser], Callable[..., int]]] = {
     "evaluate": (_evaluate_parser, _evaluate),
     "prepare": (_prepare_parser, _prepare),
     "calibrate": (_calibrate_parser, _calibrate),
+    "likeness": (_likeness_parser, _likeness),
     "export": (_export_parser, _export),
     "average": (_average_parser, _average),
     "runs": (_runs_parser, _runs),

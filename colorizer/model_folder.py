@@ -1,11 +1,12 @@
 """The model folder, the one currency: found, read, checked and written here only.
 
 It holds `weights.safetensors`, `model.onnx` (whose weights lie in that file), `config.yaml` (with
-its sha256), and where they are known `metrics.json` and `card.md`.
+its sha256), and where they are known `likeness.safetensors`, `metrics.json` and `card.md`.
 """
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -20,10 +21,22 @@ from colorizer.support.hub import HUB, fetched
 from colorizer.support.impostors import what_it_is
 from colorizer.support.nearest import did_you_mean
 
-__all__ = ["BAKED", "CONFIG", "GRAPH", "SERIALIZED", "WEIGHTS", "ModelFolder", "shipped_models"]
+__all__ = [
+    "BAKED",
+    "CONFIG",
+    "GRAPH",
+    "LIKENESS",
+    "SERIALIZED",
+    "WEIGHTS",
+    "ModelFolder",
+    "shipped_models",
+]
 
 WEIGHTS, GRAPH, CONFIG = "weights.safetensors", "model.onnx", "config.yaml"
 """Names in a model folder."""
+
+LIKENESS = "likeness.safetensors"
+"""What hints follow, learnt for the weights whose sha256 its metadata name `WEIGHTS`."""
 
 BAKED = "colorizer.inference"
 """The graph's metadata of what is fixed in it: those settings of `inference`, as JSON."""
@@ -161,6 +174,35 @@ class ModelFolder:
             return {}
         return found if isinstance(found, dict) else {}
 
+    def likeness(self) -> dict[str, np.ndarray] | None:
+        """The tensors of learnt likeness, by name; None where the folder has none.
+
+        Raises: ColorizerError: it is damaged, or was learnt for other weights.
+        """
+        path = self.path / LIKENESS
+        if not path.is_file():
+            return None
+        try:
+            data = path.read_bytes()
+            start = 8 + int.from_bytes(data[:8], "little")
+            entries, data = json.loads(data[8:start]), data[start:]
+            learnt_for = entries.pop("__metadata__")[WEIGHTS]
+            found = {
+                name: np.frombuffer(
+                    data[slice(*entry["data_offsets"])], _DTYPES[entry["dtype"]]
+                ).reshape(entry["shape"])
+                for name, entry in entries.items()
+            }
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ColorizerError(f"damaged model folder: {path} cannot be read; {RENEW}") from error
+        if learnt_for != self.weights_sha256:
+            raise ColorizerError(
+                f"{path} was learnt for the weights {str(learnt_for)[:12]}..., but the folder holds"
+                f" {self.weights_sha256[:12]}...: learn it anew with `colorizer likeness"
+                f" {self.path} --data PHOTOS`, or remove the file"
+            )
+        return found
+
     def texts(self) -> dict[str, str]:
         """The texts beside the weights, metrics and card, by name."""
         paths = [self.path / name for name in _TEXTS]
@@ -169,7 +211,10 @@ class ModelFolder:
 
 @contextmanager
 def writing(
-    folder: Path, config: Mapping[str, Any], texts: Mapping[str, str] | None = None
+    folder: Path,
+    config: Mapping[str, Any],
+    texts: Mapping[str, str] | None = None,
+    likeness: Path | None = None,
 ) -> Iterator[Path]:
     """Gives a folder to write weights and graph to, which then becomes `folder`, with its config.
 
@@ -180,6 +225,7 @@ def writing(
         folder: where to.
         config: for config.yaml, beside the sha256: model, inference, training.
         texts: name -> text of more files.
+        likeness: a file of learnt likeness, which is taken over if it is of these weights.
 
     Raises:
         OSError: no space, no permission.
@@ -194,6 +240,19 @@ def writing(
         plain = json.loads(json.dumps(full, default=str))  # tuples and paths, for YAML
         text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
         (work / CONFIG).write_text(text, encoding="utf-8")
+        if likeness is not None and learnt_for(likeness) == full["weights_sha256"]:
+            shutil.copyfile(likeness, work / LIKENESS)
+    stale = folder / LIKENESS
+    if stale.is_file() and learnt_for(stale) != full["weights_sha256"]:
+        stale.unlink()
+
+
+def learnt_for(likeness: Path) -> str | None:
+    """The sha256 of the weights that a file of learnt likeness is of; None if it cannot be read."""
+    try:
+        return str(layout(likeness)[1]["__metadata__"][WEIGHTS])
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError):
+        return None
 
 
 def layout(weights: Path) -> tuple[int, dict[str, Any]]:

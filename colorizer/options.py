@@ -18,6 +18,7 @@ __all__ = [
     "EvaluateOptions",
     "FilmOptions",
     "FolderOptions",
+    "LikenessOptions",
     "PrepareOptions",
     "ServeOptions",
     "SteeringOptions",
@@ -329,6 +330,18 @@ class CalibrateOptions(Options):
     gains: tuple[float, ...] = option((1.0, 1.2), "to try", above=0, high=10, metavar="[X,...]")
     alexnet: str | None = _alexnet()
     limit: int = _limit(150)
+
+
+@dataclass(frozen=True)
+class LikenessOptions(Options):
+    """How long is learnt what follows a hint, and on how many photos."""
+
+    photos: int = option(
+        3000, "look at only so many photos, evenly spread; half a megabyte of memory each", low=1
+    )
+    steps: int = option(2500, "of learning, on 8 squares each", low=1)
+    seed: int = option(0, "of squares, hints and weights", low=0)
+    threads: int | None = option(None, "of the network (default: all cores)", low=1)
 
 
 @dataclass(frozen=True)

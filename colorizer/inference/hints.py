@@ -28,6 +28,7 @@ VERSION = 1
 """Of the JSON that `read_hints` reads."""
 
 MOST_PLACES = 20_000  # of all hints and regions together
+FURTHEST = 10.0  # short sides, of a reach
 _LAYER_SIDE = 1024  # pixels; a larger layer is shrunk to it
 _ASPECT = 0.02  # by which a layer may differ from the picture
 
@@ -42,11 +43,14 @@ class Hint:
         places: (x, y) each, 0..1; one is a point.
         ab: chroma, Lab units; (0, 0) keeps the place neutral.
         page: of a file of several, from 1 on.
+        reach: how far around its places it may change anything, as a share of the short side; None
+            leaves that to likeness.
     """
 
     places: tuple[Place, ...]
     ab: tuple[float, float]
     page: int = 1
+    reach: float | None = None
 
 
 @dataclass(frozen=True)
@@ -131,10 +135,10 @@ def read_hints(source: Any) -> Hints:
 
     Args:
         source: `Hints`; a list of hints, each a mapping with `at: [x, y]` or `stroke: [[x, y],
-            ...]` and `color: "#rrggbb"`, or with `region: [[x, y], ...]` and `keep: "gray"` or
-            `"predicted"`, and either with `page: n`; a mapping `{"version": 1, "hints": [...]}`;
-            the path of a JSON file of such a mapping; or the path of a picture with transparency,
-            whose fully opaque pixels are hints.
+            ...]` and `color: "#rrggbb"`, and perhaps `reach: 0.2`, or with `region: [[x, y], ...]`
+            and `keep: "gray"` or `"predicted"`, and either with `page: n`; a mapping
+            `{"version": 1, "hints": [...]}`; the path of a JSON file of such a mapping; or the path
+            of a picture with transparency, whose fully opaque pixels are hints.
 
     Raises:
         UsageError: something else, or a wrong value; the message says which hint.
@@ -193,11 +197,12 @@ def _of_mapping(found: Any, name: str) -> Hints:
 
 
 def _hint(entry: Mapping[str, Any], where: str) -> Hint:
-    _check_names(entry, ("at", "stroke", "color", "page"), where)
+    _check_names(entry, ("at", "stroke", "color", "page", "reach"), where)
     if ("at" in entry) == ("stroke" in entry) or "color" not in entry:
         raise UsageError(f"{where}: needs `color`, and either `at` or `stroke`")
     places = [entry["at"]] if "at" in entry else entry["stroke"]
-    return Hint(_places(places, 1, where), _ab(entry["color"], where), _page(entry, where))
+    color, page = _ab(entry["color"], where), _page(entry, where)
+    return Hint(_places(places, 1, where), color, page, _reach(entry, where))
 
 
 def _region(entry: Mapping[str, Any], where: str) -> Region:
@@ -206,6 +211,18 @@ def _region(entry: Mapping[str, Any], where: str) -> Region:
     if keep not in ("gray", "predicted"):
         raise UsageError(f"{where}: keep is {shown(keep)}; accepted are gray and predicted")
     return Region(_places(entry["region"], 3, where), keep, _page(entry, where))
+
+
+def _reach(entry: Mapping[str, Any], where: str) -> float | None:
+    reach = entry.get("reach")
+    if reach is None:
+        return None
+    if not _is_number(reach) or not 0 < reach <= FURTHEST:
+        raise UsageError(
+            f"{where}: reach is {shown(reach)}; accepted are shares of the short side, above 0 and"
+            f" up to {FURTHEST:g}, or null"
+        )
+    return float(reach)
 
 
 def _page(entry: Mapping[str, Any], where: str) -> int:

@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, cast
@@ -14,6 +15,7 @@ import numpy as np
 from colorizer.color import gamut
 from colorizer.errors import ColorizerError
 from colorizer.inference import devices
+from colorizer.inference.likeness import Likeness
 from colorizer.model_folder import BAKED, CONFIG, RENEW, ModelFolder
 from colorizer.support.forked import check_not_forked
 
@@ -104,6 +106,15 @@ class Network:
         """Whether the graph tells what hints and suggestions need; older exports do not."""
         return {"features", "logits"} <= self._outputs
 
+    @cached_property
+    def likeness(self) -> Likeness | None:
+        """What hints follow, where it was learnt.
+
+        Raises: ColorizerError: it is damaged, or of other weights.
+        """
+        tensors = self.folder.likeness()
+        return None if tensors is None else Likeness(tensors)
+
     def training_prior(self) -> np.ndarray:
         """The share of each of `gamut.bins` in the training photos; (Q,), sums to 1.
 
@@ -134,6 +145,13 @@ class Network:
             ColorizerError: ONNX Runtime failed, or the result is not finite.
         """
         return self._run(["ab"], L, temperature, prior)[0]
+
+    def chroma_and_features(
+        self, L: np.ndarray, *, temperature: float | None = None, prior: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """What the call and `features` give, by one look."""
+        ab, features = self._run(["ab", "features"], L, temperature, prior)
+        return ab, features
 
     def features(self, L: np.ndarray) -> np.ndarray:
         """What the decoder saw, its last map: (C, h, w) float32.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from colorizer.inference.compose import fit_chroma
+from colorizer.inference.likeness import Alike
 from colorizer.inference.network import MULTIPLE, Network, pad
 from colorizer.pictures.resize import resize
 
@@ -33,12 +34,14 @@ class Seen:
         L: (H, W), 0..100.
         slope, offset: (H, W, 2) each: the coloring, see `fit_chroma`.
         features: (h, w, C), of the decoder, where hints need them.
+        alike: what learnt likeness asks of it, where hints need it and the model has it.
     """
 
     L: np.ndarray
     slope: np.ndarray
     offset: np.ndarray
     features: np.ndarray | None = None
+    alike: Alike | None = None
 
 
 def predict_chroma(L: np.ndarray, predict: Predict) -> tuple[np.ndarray, np.ndarray]:

@@ -1,12 +1,13 @@
 """From a few hints to chroma everywhere: to places alike, and along the edges of the picture.
 
-First each hint's difference from the prediction is carried to places alike in lightness, in the
-decoder's features, in predicted color and in position. Then an edge-aware least-squares problem on
-the grid spreads it (as Levin et al., "Colorization using Optimization", 2004), and is solved
-directly, row by row, so that the result does not hang on a tolerance. Nothing is trained for it.
+Which places are alike is learnt (`inference/likeness.py`), where the model folder has it. Where it
+has not, each hint's difference from the prediction is carried by fixed kernels to places alike in
+lightness, in the decoder's features, in predicted color and in position; then an edge-aware
+least-squares problem on the grid spreads it (as Levin et al., "Colorization using Optimization",
+2004), solved directly, row by row, so that the result does not hang on a tolerance.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,9 +15,10 @@ import numpy as np
 
 from colorizer.inference.compose import fit_chroma
 from colorizer.inference.hints import Hints
+from colorizer.inference.likeness import Alike, Likeness
 from colorizer.pictures.resize import resize
 
-__all__ = ["Marks", "follow", "mark", "solve", "spread"]
+__all__ = ["Marks", "Spread", "by_hand", "by_likeness", "follow", "grid", "mark", "solve"]
 
 LIGHTNESS, COLOR, DISTANCE = 25.0, 15.0, 0.5  # differences that count as 1: L, ab, long sides
 REACH = 0.7  # of likeness, in those units
@@ -25,10 +27,14 @@ EDGE = 5.0  # of lightness, over which a difference of chroma costs little
 OWN_EDGES = 0.5  # trust in the prediction's own differences of chroma, where hints reach
 PULL = 1e-3  # towards what likeness says, beside 1 between neighbors
 HOLD = 100.0  # of a hint on its own cell
+MANY = 2000  # places of hints
 BRUSH = 1 / 32  # of the short side: how far a hint holds around it, where it is as light, a little
+THIN = 2  # pixels of the working size, within which one place of a stroke is enough
 DAB = 2.0  # pixels of the working size, of the hint itself
 UNLIKE, ALIKE = 3e-3, 0.1  # likeness to the nearest hint below which nothing, above which all
+RIM = 0.2  # of a reach, over which it ends
 FINEST = 64  # cells of the short side, at most, on which the problem is solved
+MOST_ASKED = 128  # cells that learnt likeness carries
 MOST_CARRIED = 256  # cells whose difference is carried; the others of long strokes only hold
 
 
@@ -41,17 +47,41 @@ class Marks:
         ab: (h, w, 2), what is said, Lab units.
         change: (h, w), 0..1: 0 where the prediction is kept.
         color: (h, w), 0..1: 0 where it stays gray.
+        reach: (h, w), how far what is said may change anything, in cells; inf for no limit.
     """
 
     hold: np.ndarray
     ab: np.ndarray
     change: np.ndarray
     color: np.ndarray
+    reach: np.ndarray
+
+    def within(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Whether each place lies within the reach of some of the cells: (M, h, w), 0..1."""
+        reach = self.reach[rows, columns]
+        if np.isinf(reach).all():
+            return np.ones((len(rows), 1, 1))
+        y, x = np.mgrid[: self.hold.shape[0], : self.hold.shape[1]]
+        far = np.hypot(y - rows[:, None, None], x - columns[:, None, None])
+        left = (1 - far / reach[:, None, None]) / RIM
+        return np.minimum(left, 1).clip(0)
+
+
+Spread = Callable[[np.ndarray, np.ndarray, Marks], np.ndarray]
+"""From L (h, w), predicted ab (h, w, 2) and marks on a grid to the change of ab (h, w, 2)."""
+
+
+def grid(features: np.ndarray) -> tuple[int, int]:
+    """Height and width of the grid on which hints spread, of a picture with these features."""
+    scale = min(1.0, FINEST / min(features.shape[:2]))
+    height, width = (max(1, round(side * scale)) for side in features.shape[:2])
+    return height, width
 
 
 def mark(hints: Hints, height: int, width: int) -> Marks:
     """Draw hints on a grid of cells that covers the picture; later ones lie over earlier ones."""
     hold, ab = np.zeros((height, width)), np.zeros((height, width, 2))
+    reach = np.full((height, width), np.inf)
     if hints.layer is not None:
         opaque = hints.layer.opaque[..., None]
         small = resize(np.concatenate([hints.layer.ab * opaque, opaque], -1), height, width)
@@ -64,24 +94,24 @@ def mark(hints: Hints, height: int, width: int) -> Marks:
         x, y = _along(places * (width, height)).T
         at = np.minimum(y.astype(int), height - 1), np.minimum(x.astype(int), width - 1)
         hold[at], ab[at] = 1, hint.ab
+        reach[at] = np.inf if hint.reach is None else hint.reach * min(height, width)
     keep = {kind: np.ones((height, width)) for kind in ("gray", "predicted")}
     for region in hints.regions:
         keep[region.keep] *= 1 - _inside(np.array(region.corners), height, width)
-    return Marks(hold, ab, keep["predicted"] * keep["gray"], keep["gray"])
+    return Marks(hold, ab, keep["predicted"] * keep["gray"], keep["gray"], reach)
 
 
-def spread(L: np.ndarray, ab: np.ndarray, features: np.ndarray, marks: Marks) -> np.ndarray:
-    """By how much to change a prediction so that it follows the hints.
+def by_hand(features: np.ndarray, L: np.ndarray, ab: np.ndarray, marks: Marks) -> np.ndarray:
+    """A `Spread` where nothing is learnt; exactly 0 where no hint is alike.
 
     Args:
-        L: (h, w), 0..100, on the grid of `marks`.
-        ab: (h, w, 2), predicted, Lab units.
-        features: (h, w, C), of the decoder.
-
-    Returns:
-        (h, w, 2), Lab units; exactly 0 where no hint is alike.
+        features: (H, W, C), of the decoder.
+        L, ab, marks: as of every `Spread`.
     """
     height, width = L.shape
+    features = features / np.maximum(np.linalg.norm(features, axis=-1, keepdims=True), 1e-6)
+    if features.shape[:2] != L.shape:
+        features = resize(features, height, width)
     said = np.flatnonzero(marks.hold)
     if not len(said):
         return np.zeros((height, width, 2))
@@ -89,9 +119,10 @@ def spread(L: np.ndarray, ab: np.ndarray, features: np.ndarray, marks: Marks) ->
     difference = (marks.ab - ab).reshape(-1, 2)
     some = said[:: -(-len(said) // MOST_CARRIED)]
     likeness = _likeness(places, places[some])  # (h * w, hints)
+    within = marks.within(*np.divmod(some, width)).reshape(len(some), -1).T
     weights = np.linalg.solve(likeness[some] + RIDGE * np.eye(len(some)), difference[some])
-    carried = (likeness @ weights).reshape(height, width, 2)
-    nearest = likeness.max(1).reshape(height, width)
+    carried = (likeness * within @ weights).reshape(height, width, 2)
+    nearest = (likeness * within).max(1).reshape(height, width)
 
     weight, pulled = _brush(L, marks.hold, marks.ab - ab)
     hold = PULL + weight
@@ -108,29 +139,55 @@ def spread(L: np.ndarray, ab: np.ndarray, features: np.ndarray, marks: Marks) ->
     return solved * (fade * fade * (3 - 2 * fade))[..., None]
 
 
+def by_likeness(
+    likeness: Likeness, alike: Alike, L: np.ndarray, ab: np.ndarray, marks: Marks
+) -> np.ndarray:
+    """A `Spread` by what was learnt: `likeness` of the model, `alike` of the picture."""
+    rows, columns = _spokesmen(marks)
+    if not len(rows):
+        return np.zeros_like(ab)
+    within = marks.within(rows, columns)
+    return likeness.carry(alike, L, ab, rows, columns, marks.ab[rows, columns], within)
+
+
+def _spokesmen(marks: Marks) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of at most `MOST_ASKED` cells that speak for all on which something is said.
+
+    Neighbors of about one color have one of them, so that no lone hint goes unheard.
+    """
+    rows, columns = np.nonzero(marks.hold)
+    chosen, block = np.arange(len(rows)), 1
+    while len(chosen) > MOST_ASKED:
+        block *= 2
+        keys = np.column_stack([rows // block, columns // block, marks.ab[rows, columns] // 20])
+        chosen = np.unique(keys, axis=0, return_index=True)[1]
+    return rows[chosen], columns[chosen]
+
+
 def follow(
-    L: np.ndarray, slope: np.ndarray, offset: np.ndarray, features: np.ndarray, hints: Hints
+    L: np.ndarray,
+    slope: np.ndarray,
+    offset: np.ndarray,
+    cells: tuple[int, int],
+    hints: Hints,
+    spread: Spread,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Change a coloring so that it follows hints.
 
     Args:
         L: (H, W), 0..100, at the working size.
         slope, offset: (H, W, 2) each, the coloring, see `fit_chroma`.
-        features: (h, w, C), of the decoder, over the same area.
+        cells: height and width of the grid to spread on, see `grid`.
         hints: what is said.
+        spread: how.
 
     Returns:
         slope and offset: as they came in, changed.
     """
-    scale = min(1.0, FINEST / min(features.shape[:2]))
-    height, width = (max(1, round(side * scale)) for side in features.shape[:2])
-    marks = mark(hints, height, width)
-    small_L = resize(L, height, width)[..., 0].astype(np.float64)
-    now = resize(slope * L[..., None] + offset, height, width).astype(np.float64)
-    kinds = features / np.maximum(np.linalg.norm(features, axis=-1, keepdims=True), 1e-6)
-    if scale < 1:
-        kinds = resize(kinds, height, width)
-    change = spread(small_L, now, kinds, marks) * marks.change[..., None]
+    marks = mark(hints, *cells)
+    small_L = resize(L, *cells)[..., 0].astype(np.float64)
+    now = resize(slope * L[..., None] + offset, *cells).astype(np.float64)
+    change = spread(small_L, now, marks) * marks.change[..., None]
     more_slope, more_offset = fit_chroma(L, change.transpose(2, 0, 1))
     slope, offset = slope + more_slope, offset + more_offset
     slope, offset = _exactly(L, slope, offset, hints)
@@ -231,11 +288,14 @@ def _exactly(
     height, width = L.shape
     places, wanted = [np.empty((0, 2))], [np.empty((0, 2))]
     for hint in hints.points:
-        found = _along(np.array(hint.places) * (width, height)) - 0.5
+        found = THIN * _along(np.array(hint.places) * (width, height) / THIN) - 0.5
         places.append(found)
         wanted.append(np.broadcast_to(hint.ab, found.shape))
     x, y = np.concatenate(places).clip(0, (width - 1, height - 1)).T
-    target = np.concatenate(wanted)
+    last = np.full((height // THIN + 1, width // THIN + 1), -1)
+    last[(y // THIN).astype(int), (x // THIN).astype(int)] = np.arange(len(x))
+    seen = np.unique(last[last >= 0])  # of places that nearly coincide, what was said last
+    x, y, target = x[seen], y[seen], np.concatenate(wanted)[seen]
     left, top = x.astype(int), y.astype(int)
     right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
     at = np.stack([top, top, bottom, bottom]), np.stack([left, right, left, right])  # (4, hints)
@@ -267,7 +327,8 @@ def _dab(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A soft dab of each hint's own color on the pixels around it that are as light."""
     most, total, sums = np.zeros(L.shape), np.zeros(L.shape), np.zeros_like(offset)
-    for at, own, share in _around(L, rows, columns, DAB, int(3 * DAB)):
+    reach = 3 * DAB if len(rows) < MANY else DAB  # many lie so near each other that they overlap
+    for at, own, share in _around(L, rows, columns, DAB, int(reach)):
         np.maximum.at(most, at, share)
         np.add.at(total, at, share)
         np.add.at(sums, at, share[:, None] * target[own])

@@ -19,7 +19,7 @@ from colorizer.inference.predict import (
     predict_steadily,
 )
 from colorizer.inference.priors import palette_prior, shares, variant_prior
-from colorizer.inference.propagate import follow
+from colorizer.inference.propagate import by_hand, by_likeness, follow, grid
 from colorizer.model_folder import ModelFolder
 from colorizer.options import DEFAULT_MODEL, ColorizeOptions
 from colorizer.pictures.resize import resize
@@ -180,8 +180,12 @@ class SteeredModel:
         prior = self._prior()
         if lean is not None:
             prior = lean if prior is None else prior * lean
-        predict = partial(self._network, temperature=self.options.temperature, prior=prior)
-        if self.options.quality == "fast":
+        told = {"temperature": self.options.temperature, "prior": prior}
+        predict, features = partial(self._network, **told), None
+        if self.options.quality == "fast" and with_features:
+            ab, features = self._network.chroma_and_features(pad(small), **told)
+            slope, offset = predict_chroma(small, lambda _: ab)
+        elif self.options.quality == "fast":
             slope, offset = predict_chroma(small, predict)
         else:
             size = working_size(sides.width, sides.height, self.size)
@@ -189,15 +193,26 @@ class SteeredModel:
             small = resize(small, *size[::-1])[..., 0]
         if not with_features:
             return Seen(small, slope, offset)
-        features = self._network.features(pad(small))
-        return Seen(small, slope, offset, over_picture(features, small))
+        if features is None:
+            features = self._network.features(pad(small))
+        features = over_picture(features, small)
+        alike = None
+        if (likeness := self._network.likeness) is not None:
+            cells = grid(features)
+            alike = likeness.look(resize(small, *cells)[..., 0], resize(features, *cells))
+        return Seen(small, slope, offset, features, alike)
 
     def steer(self, seen: Seen, hints: Hints) -> tuple[np.ndarray, np.ndarray]:
         """Slope and offset as they are composed: as vivid as asked for, and as hints say."""
         slope, offset = (values * self.options.vividness for values in (seen.slope, seen.offset))
         if not hints or seen.features is None:
             return slope, offset
-        return follow(seen.L, slope, offset, seen.features, hints)
+        likeness, alike = self._network.likeness, seen.alike
+        if likeness is None or alike is None:
+            spread = partial(by_hand, seen.features)
+        else:
+            spread = partial(by_likeness, likeness, alike)
+        return follow(seen.L, slope, offset, grid(seen.features), hints, spread)
 
     def typical(self) -> np.ndarray | None:
         """Shares of the color bins in the training photos: (Q,); None without a distribution."""
@@ -232,6 +247,7 @@ class SteeredModel:
     def require_features(self, what: str) -> None:
         """Raise UsageError if the model's graph does not tell what hints and suggestions need."""
         self._require(self._network.has_prior, what)
+        _ = self._network.likeness  # which must be of these weights
         if not self._network.has_features:
             raise UsageError(
                 f"the model folder {self._network.folder.path} is older than {what}: make it anew"
