@@ -19,7 +19,7 @@ LAYERS = [
     {"model_folder", "backbones"},
     {"inference", "models", "losses", "metrics", "data"},
     {"film", "page", "places", "preparation", "export"},
-    {"portable"},
+    {"portable", "site"},
     {"weights"},
     {"training", "evaluation"},
     {"cli"},
@@ -29,7 +29,7 @@ LAYERS = [
 
 LIGHT = {
     *("errors", "version", "extras", "support", "registry", "options", "config", "pictures"),
-    *("model_folder", "parser", "inference", "film", "page", "places", "preparation"),
+    *("model_folder", "parser", "inference", "film", "page", "places", "preparation", "site"),
     *("cli", "historic", "__init__"),
 }
 HEAVY = {"torch", "torchvision", "torchmetrics", "lightning", "timm", "onnx", "matplotlib"}
