@@ -113,7 +113,9 @@ def _serve(args: Namespace) -> int:
 
 def _site_parser() -> Parser:
     parser = Parser(description="write the page as static files, which color in the browser")
-    parser.add_argument("out", metavar="OUT", help="a new folder, or one that was written so before")
+    parser.add_argument(
+        "out", metavar="OUT", help="a new folder, or one that was written so before"
+    )
     parser.add_argument(
         "--model", default=DEFAULT_MODEL, help="a shipped model's name, or a model folder"
     )

@@ -15,6 +15,7 @@ let worker = null;
 let calls = 0;
 const open = new Map(); // number of a call -> {done, failed, tell}
 const held = new Map(); // id of a photo -> what the page knows of it, and its file's XMP
+const palettes = new Map(); // id -> name
 
 function ask(name, args = [], tell = () => {}) {
   return new Promise((done, failed) => {
@@ -103,7 +104,8 @@ export async function upload(file, purpose = "") {
   const id = crypto.randomUUID();
   const { xmp, ...found } = await ask("add", [id, file, purpose === "palette"]);
   const told = { id, state: "", revision: 0, ...found };
-  if (purpose !== "palette") held.set(id, { told, xmp, isRemoved: false });
+  if (purpose === "palette") palettes.set(id, file.name);
+  else held.set(id, { told, xmp, isRemoved: false });
   return told;
 }
 
@@ -148,7 +150,7 @@ export async function download(wanted, format, progress, stop) {
     };
     try {
       const mark = marked(xmp, `${model.system}, ${noted(one.settings).join(", ")}`, model.version, model.xmp);
-      const made = await ask("render", [one.id, { settings: one.settings, format: one.format, xmp: mark.xmp, job }, ], tell);
+      const made = await ask("render", [one.id, { settings: one.settings, format: one.format, xmp: mark.xmp, job }], tell);
       if (mark.isLost) notes.push(`${told.name}: a damaged XMP packet cannot be kept`);
       notes.push(...made.notes);
       files.push({ name: `${told.name.replace(/\.[^.]*$/, "")}-colored${one.format}`, blob: made.blob });
@@ -170,7 +172,7 @@ export async function download(wanted, format, progress, stop) {
 function noted({ vividness, temperature, variant, quality, palette }) {
   const told = [`vividness ${Number(vividness.toPrecision(6))}`];
   if (temperature) told.push(`temperature ${Number(temperature.toPrecision(6))}`);
-  if (palette) told.push("palette given as pixels");
+  if (palette) told.push(`palette ${palettes.get(palette)}`);
   if (variant > 1) told.push(`variant ${variant}`);
   if (quality === "best") told.push("quality best");
   return told;

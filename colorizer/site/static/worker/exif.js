@@ -14,58 +14,7 @@ const CODING = new Set([
   334, 336, 338, ...range(339, 348), 351, ...range(512, 522), 529, 530, 531, 532, 559, 32995, 32996, 32997, 32998, 34232, 34675, 37724, 52545,
 ]);
 
-// How the picture is turned, 1 to 8; 1 where nothing says.
-export function orientation(block) {
-  try {
-    const tags = new Tags(block);
-    const entry = tags.directory(tags.first).entries.find(({ tag }) => tag === ORIENTATION);
-    const value = entry ? tags.number(entry) : 1;
-    return value >= 1 && value <= 8 ? value : 1;
-  } catch {
-    return 1;
-  }
-}
-
-// A copy for the colored picture: upright, sRGB, of this size, without thumbnail; throws if damaged.
-export function tidied(block, width, height) {
-  const tags = new Tags(block.slice());
-  const main = tags.directory(tags.first);
-  if (main.next) tags.eraseThumbnail(main.next);
-  const turned = orientation(block) >= 5;
-  for (const entry of main.entries) if (entry.tag === ORIENTATION) tags.set(entry, 1);
-  if (turned) tags.exchange(main.entries, ACROSS, DOWN);
-  const inner = tags.below(main, EXIF);
-  if (inner) {
-    for (const entry of inner.entries) {
-      if (entry.tag === 0xa001) tags.set(entry, 1);
-      if (entry.tag === 0xa002) tags.set(entry, width);
-      if (entry.tag === 0xa003) tags.set(entry, height);
-    }
-    const interop = tags.below(inner, INTEROP);
-    for (const entry of interop?.entries || []) if (entry.tag === 1) tags.text(entry, "R98\0");
-    tags.keep(inner, (tag) => tag !== 0x9102 && tag !== 0xa500);
-  }
-  tags.keep(main, (tag) => !CODING.has(tag), 0);
-  return tags.bytes;
-}
-
-// {across, down} in dots per inch; null where the block does not say.
-export function resolution(block) {
-  try {
-    const tags = new Tags(block);
-    const { entries } = tags.directory(tags.first);
-    const [across, down, unit] = [ACROSS, DOWN, UNIT].map((wanted) => {
-      const entry = entries.find(({ tag }) => tag === wanted);
-      return entry ? tags.number(entry) : 0;
-    });
-    if (!(across > 0) || !(down > 0) || unit === 1) return null;
-    const scale = unit === 3 ? 2.54 : 1;
-    return { across: across * scale, down: down * scale };
-  } catch {
-    return null;
-  }
-}
-
+// The directories of a block, read and changed in place.
 class Tags {
   constructor(bytes) {
     this.bytes = bytes;
@@ -156,5 +105,57 @@ class Tags {
     } catch {
       // there is none
     }
+  }
+}
+
+// How the picture is turned, 1 to 8; 1 where nothing says.
+export function orientation(block) {
+  try {
+    const tags = new Tags(block);
+    const entry = tags.directory(tags.first).entries.find(({ tag }) => tag === ORIENTATION);
+    const value = entry ? tags.number(entry) : 1;
+    return value >= 1 && value <= 8 ? value : 1;
+  } catch {
+    return 1;
+  }
+}
+
+// A copy for the colored picture: upright, sRGB, of this size, without thumbnail; throws if damaged.
+export function tidied(block, width, height) {
+  const tags = new Tags(block.slice());
+  const main = tags.directory(tags.first);
+  if (main.next) tags.eraseThumbnail(main.next);
+  const turned = orientation(block) >= 5;
+  for (const entry of main.entries) if (entry.tag === ORIENTATION) tags.set(entry, 1);
+  if (turned) tags.exchange(main.entries, ACROSS, DOWN);
+  const inner = tags.below(main, EXIF);
+  if (inner) {
+    for (const entry of inner.entries) {
+      if (entry.tag === 0xa001) tags.set(entry, 1);
+      if (entry.tag === 0xa002) tags.set(entry, width);
+      if (entry.tag === 0xa003) tags.set(entry, height);
+    }
+    const interop = tags.below(inner, INTEROP);
+    for (const entry of interop?.entries || []) if (entry.tag === 1) tags.text(entry, "R98\0");
+    tags.keep(inner, (tag) => tag !== 0x9102 && tag !== 0xa500);
+  }
+  tags.keep(main, (tag) => !CODING.has(tag), 0);
+  return tags.bytes;
+}
+
+// {across, down} in dots per inch; null where the block does not say.
+export function resolution(block) {
+  try {
+    const tags = new Tags(block);
+    const { entries } = tags.directory(tags.first);
+    const [across, down, unit] = [ACROSS, DOWN, UNIT].map((wanted) => {
+      const entry = entries.find(({ tag }) => tag === wanted);
+      return entry ? tags.number(entry) : 0;
+    });
+    if (!(across > 0) || !(down > 0) || unit === 1) return null;
+    const scale = unit === 3 ? 2.54 : 1;
+    return { across: across * scale, down: down * scale };
+  } catch {
+    return null;
   }
 }

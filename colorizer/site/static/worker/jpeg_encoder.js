@@ -200,7 +200,7 @@ function transform(plane, from, across) {
     const t5 = plane[at + 2] - plane[at + 5];
     const t3 = plane[at + 3] + plane[at + 4];
     const t4 = plane[at + 3] - plane[at + 4];
-    step(8 * row, 1, t0 - 256, t1 - 256, t2 - 256, t3 - 256, t4, t5, t6, t7, 11, true);
+    line(8 * row, 1, t0 - 256, t1 - 256, t2 - 256, t3 - 256, t4, t5, t6, t7, 11, true);
   }
   for (let column = 0; column < 8; column++) {
     const s = SPACE;
@@ -212,12 +212,12 @@ function transform(plane, from, across) {
     const t5 = s[column + 16] - s[column + 40];
     const t3 = s[column + 24] + s[column + 32];
     const t4 = s[column + 24] - s[column + 32];
-    step(column, 8, t0, t1, t2, t3, t4, t5, t6, t7, 15, false);
+    line(column, 8, t0, t1, t2, t3, t4, t5, t6, t7, 15, false);
   }
 }
 
 // One line of eight: sums t0..t3 and differences t4..t7 of opposite ends.
-function step(at, by, t0, t1, t2, t3, t4, t5, t6, t7, shift, isFirst) {
+function line(at, by, t0, t1, t2, t3, t4, t5, t6, t7, shift, isFirst) {
   const half = 1 << (shift - 1);
   const t10 = t0 + t3;
   const t13 = t0 - t3;

@@ -62,7 +62,7 @@ export function read(bytes) {
     else if (marker === 0xed && begins(content, PHOTOSHOP)) found.photoshop.push(content.slice(PHOTOSHOP.length));
     else if (marker === 0xfe) found.comments.push(content.slice());
     else if (marker === 0xe0 && begins(content, "JFIF\0")) found.density = content.slice(7, 12);
-    else if (marker > 0xe0 && marker <= 0xef && !["Adobe", "Ducky", "JFXX\0"].some((head) => begins(content, head)))
+    else if (marker > 0xe0 && marker <= 0xef && !["Adobe", "Ducky", "JFXX\0"].some((name) => begins(content, name)))
       left.add(begins(content, "JP") ? "content credentials (C2PA)" : `application data APP${marker - 0xe0}`);
     const isMeta = (marker === 0xe1 && begins(content, EXIF)) || (marker === 0xe2 && begins(content, ICC));
     if (!isMeta) kept.push(bytes.subarray(start, end));

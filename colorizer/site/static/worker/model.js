@@ -32,9 +32,12 @@ export async function load(about, tell) {
       graphOptimizationLevel: "all",
     });
   } catch (error) {
-    throw new Error(`The network does not start here (${String(error.message || error).split("\n")[0]}); this browser may be too old, or short of memory.`);
+    throw new Error(`The network does not start here (${String(error.message || error).split("\n")[0]}); this browser may be too old, or short of memory.`, { cause: error });
   }
-  return { threads: ort.env.wasm.numThreads, look: looker(session, about) };
+  const look = looker(session, about);
+  const side = 64;
+  await look({ values: new Float32Array(side * side).fill(50), height: side, width: side }); // what is compiled late, now
+  return { threads: ort.env.wasm.numThreads, look };
 }
 
 // One look at a time: {values, height, width} of lightness -> {ab, height, width}.
@@ -73,7 +76,7 @@ async function fetchAll({ name, size }, tell) {
       tell((at += value.length));
     }
   } catch (error) {
-    if (!(error instanceof RangeError)) throw new Error(`${failed}: the network broke off; reload the page.`);
+    if (!(error instanceof RangeError)) throw new Error(`${failed}: the network broke off; reload the page.`, { cause: error });
     at = -1;
   }
   if (at !== size) throw new Error(`${failed} whole: reload the page, or ask who runs it to write it anew.`);

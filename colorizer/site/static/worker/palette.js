@@ -67,6 +67,8 @@ export function colorsOf(source, pixels, name) {
   return ab;
 }
 
+const within = (value) => (value > 0 ? (value < 1 ? value : 1) : 0);
+
 // Linear sRGB of a small copy, (h, w, 3).
 function smallLight(source, pixels) {
   const { width: W, height: H } = source;
@@ -82,16 +84,21 @@ function smallLight(source, pixels) {
     const data = pixels(0, first, W, count);
     for (let y = 0; y < Math.ceil(count / down); y++)
       for (let x = 0; x < w; x++) {
-        const to = 3 * ((first / down + y) * w + x);
+        let [sumR, sumG, sumB] = [0, 0, 0];
         for (let v = 0; v < down; v++)
           for (let u = 0; u < across; u++) {
             const at = 4 * (Math.min(count - 1, y * down + v) * W + Math.min(W - 1, x * across + u));
-            const own = [0, 1, 2].map((c) => light[c][data[at + c]]);
-            for (let c = 0; c < 3; c++) {
-              const value = toSrgb[c][0] * own[0] + toSrgb[c][1] * own[1] + toSrgb[c][2] * own[2];
-              out[to + c] += Math.min(1, Math.max(0, value)) / (across * down);
-            }
+            const r = light[0][data[at]];
+            const g = light[1][data[at + 1]];
+            const b = light[2][data[at + 2]];
+            sumR += within(toSrgb[0][0] * r + toSrgb[0][1] * g + toSrgb[0][2] * b);
+            sumG += within(toSrgb[1][0] * r + toSrgb[1][1] * g + toSrgb[1][2] * b);
+            sumB += within(toSrgb[2][0] * r + toSrgb[2][1] * g + toSrgb[2][2] * b);
           }
+        const to = 3 * ((first / down + y) * w + x);
+        out[to] = sumR / (across * down);
+        out[to + 1] = sumG / (across * down);
+        out[to + 2] = sumB / (across * down);
       }
   }
   return resize(out, [h, w, 3], height, width, [H, W]);

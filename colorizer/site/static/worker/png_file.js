@@ -29,8 +29,8 @@ async function packed(bytes) {
 export async function read(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const found = { exif: null, xmp: null, icc: null, texts: [], density: null, photoshop: [], comments: [] };
-  const [kept, left, space] = [[bytes.subarray(0, 8)], new Set(), new Map()];
-  let isWhole = false;
+  const [kept, left, space] = [[], new Set(), new Map()];
+  let [isWhole, isSrgbTold] = [false, false];
   for (let at = 8; at + 12 <= bytes.length; ) {
     const size = view.getUint32(at);
     const kind = latin(bytes.subarray(at + 4, at + 8));
@@ -43,6 +43,7 @@ export async function read(bytes) {
     } else if (kind === "tRNS") found.hasAlpha = true;
     else if (kind === "eXIf") found.exif = content.slice();
     else if (kind === "pHYs" && content[8] === 1) found.density = content.slice(0, 8);
+    else if (kind === "sRGB") isSrgbTold = true;
     else if (SPACE.includes(kind)) space.set(kind, content);
     else if (TEXTS.includes(kind)) {
       const keyword = latin(content.subarray(0, content.indexOf(0)));
@@ -50,10 +51,12 @@ export async function read(bytes) {
       else if (/^Raw profile type/.test(keyword)) left.add(`a text "${keyword}"`);
       else found.texts.push({ kind, content: content.slice() });
     } else if (!CODING.includes(kind)) left.add(kind === "caBX" ? "content credentials (C2PA)" : `a chunk ${kind}`);
-    if (kind === "IEND") isWhole = true;
-    if (kind !== "eXIf" && !(SPACE.includes(kind) && kind === "iCCP")) kept.push(bytes.subarray(at, end));
+    if (kind !== "eXIf") kept.push({ kind, bytes: bytes.subarray(at, end) });
     at = end;
-    if (isWhole) break;
+    if (kind === "IEND") {
+      isWhole = true;
+      break;
+    }
   }
   if (space.has("iCCP")) {
     const content = space.get("iCCP");
@@ -63,27 +66,20 @@ export async function read(bytes) {
       left.add("a damaged color profile");
     }
   }
-  const isKnown = !found.icc || readProfile(found.icc) || colorSpace(found.icc) !== "RGB";
-  const isPlain = isKnown && !(space.size && !space.has("iCCP")); // without a profile, but with another word on colors
+  const gamma = space.get("gAMA");
+  const isUsual = gamma && space.size === 1 && Math.abs(new DataView(gamma.buffer, gamma.byteOffset).getUint32(0) / 1e5 - 1 / 2.2) < 0.02;
+  if (!found.icc && !space.has("cICP") && (isSrgbTold || isUsual)) space.clear(); // files of sRGB say so beside
+  // what is said of colors without a profile, or by one of another kind, the browser shall convert
+  const isKnown = found.icc ? readProfile(found.icc) || colorSpace(found.icc) !== "RGB" : !space.size;
+  const chunks = kept.filter(({ kind }) => !isKnown || !SPACE.includes(kind));
   return {
     ...found,
-    isConverted: !isPlain,
+    isConverted: !isKnown,
     orientation: found.exif ? exif.orientation(found.exif) : 1,
     isWhole,
     left: [...left],
-    plain: isPlain ? new Blob(space.has("iCCP") ? kept.filter((part) => part.length === 8 || !SPACE.includes(latin(part.subarray(4, 8)))) : kept, { type: "image/png" }) : new Blob([withoutTurn(bytes, found.exif)], { type: "image/png" }),
+    plain: new Blob([bytes.subarray(0, 8), ...chunks.map((one) => one.bytes)], { type: "image/png" }),
   };
-}
-
-// What the browser shall convert to sRGB, but not turn.
-function withoutTurn(bytes, block) {
-  if (!block) return bytes;
-  const parts = [];
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  parts.push(bytes.subarray(0, 8));
-  for (let at = 8; at + 12 <= bytes.length; at += 12 + view.getUint32(at))
-    if (latin(bytes.subarray(at + 4, at + 8)) !== "eXIf") parts.push(bytes.subarray(at, at + 12 + view.getUint32(at)));
-  return new Blob(parts);
 }
 
 function textOf(content) {

@@ -30,9 +30,9 @@ export async function open(file) {
   } catch {
     throw new Error(`${file.name} cannot be read any more; was it moved, or changed?`);
   }
-  const reader = [jpeg, png].find((one) => one.accepts(bytes));
-  if (!reader) return foreign(file, bytes);
-  const told = await reader.read(bytes);
+  const format = [jpeg, png].find((one) => one.accepts(bytes));
+  if (!format) return foreign(file, bytes);
+  const told = await format.read(bytes);
   if (!told.width || !told.height) throw new Error(`${file.name} is damaged: it does not say how large it is.`);
   if (!told.isWhole)
     throw new Error(`${file.name} is cut off: the end of its picture is missing; \`colorizer colorize --salvage\` colors what is there.`);
@@ -42,7 +42,7 @@ export async function open(file) {
   if (told.bits > 8) notes.push(`${file.name} has ${told.bits} bits per channel, of which a browser reads 8; \`colorizer colorize\` keeps them`);
   const profile = told.isConverted ? SRGB : profileOf(told, file.name, notes);
   return {
-    kind: reader === jpeg ? "jpeg" : "png",
+    kind: format === jpeg ? "jpeg" : "png",
     width: sides[0],
     height: sides[1],
     orientation: told.orientation,
