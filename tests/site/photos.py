@@ -58,6 +58,11 @@ def transparent() -> bytes:
     return png_of(picture)
 
 
+def in_color() -> bytes:
+    """A JPEG of a camera, half of its chroma left out."""
+    return jpeg_of(Image.fromarray(data.astronaut()[:400, :500]), subsampling="4:2:0")
+
+
 def tiny() -> bytes:
     return png_of(Image.fromarray(data.camera()[::8, ::5]))
 
@@ -77,7 +82,7 @@ def album(folder: Path) -> list[Path]:
         "alpha.png": transparent(),
         "tiny.png": tiny(),
         "print.jpg": old_print(),
-        "rocket.jpg": (SAMPLES / "rocket.jpg").read_bytes(),
+        "color.jpg": in_color(),
     }
     paths = []
     for name, content in made.items():

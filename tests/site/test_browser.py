@@ -88,7 +88,7 @@ def test_metadata_are_those_of_python(page, tmp_path):
 def test_settings_as_python_has_them(page, tmp_path):
     path, palette = tmp_path / "tiny.png", tmp_path / "palette.jpg"
     path.write_bytes(photos.tiny())
-    palette.write_bytes((photos.SAMPLES / "chelsea.jpg").read_bytes())
+    palette.write_bytes(photos.in_color())
     page.locator("#files").set_input_files(path)
     settled(page)
     expect(page.locator("#variants img")).to_have_count(6, timeout=60000)

@@ -1,0 +1,104 @@
+"""Files that the site's scripts read and write, against Pillow, libvips and our Python side."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+import pyvips
+from PIL import Image
+from skimage import data
+
+from colorizer.color import gamut
+from colorizer.inference.priors import palette_prior
+from colorizer.pictures.metadata import exif
+from tests.site import photos
+from tests.site.node import HERE, call, needs_node
+
+pytestmark = needs_node
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("size", [(41, 50), (8, 8), (203, 301), (1, 1)])
+def test_a_jpeg_of_rows_is_that_of_libvips_byte_for_byte(size):
+    height, width = size
+    smooth = np.add.outer(np.arange(height), np.arange(width))[..., None] * [1, 2, 3] % 256
+    for values in (RNG.integers(0, 256, (height, width, 3)), smooth):
+        rgb = values.astype(np.uint8)
+        four = np.concatenate([rgb, rgb[..., :1]], -1)
+        found = call("writing.mjs", "jpeg", four, width, height, folder=HERE).tobytes()
+        image = pyvips.Image.new_from_array(rgb).copy(interpretation="srgb")
+        expected = image.jpegsave_buffer(Q=95, keep="none")
+        assert found[found.index(b"\xff\xdb") :] == expected[expected.index(b"\xff\xdb") :]
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_a_png_of_rows_holds_the_pixels(channels):
+    rgba = RNG.integers(0, 256, (37, 53, 4)).astype(np.uint8)
+    found = call("writing.mjs", "png", rgba, 53, 37, channels == 4, folder=HERE)
+    with Image.open(io.BytesIO(found.tobytes())) as image:
+        image.load()
+        assert image.mode == ("RGB" if channels == 3 else "RGBA")
+        assert np.array_equal(np.asarray(image), rgba[..., :channels])
+
+
+def test_a_zip_has_each_file_once():
+    files = [
+        ["a.png", b"one" * 100],
+        ["A.PNG", b"two"],
+        ["a.png", b""],
+        ["Grüße.jpg", bytes(range(256))],
+    ]
+    found = call("writing.mjs", "archive", files, folder=HERE)
+    with zipfile.ZipFile(io.BytesIO(found.tobytes())) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["a.png", "A-2.PNG", "a-3.png", "Grüße.jpg"]
+        assert [archive.read(name) for name in archive.namelist()] == [one for _, one in files]
+
+
+def exif_blocks():
+    """As cameras write them, in both orders of bytes."""
+    block = photos.turned_scan(64, 48).split(b"Exif\0\0", 1)[1]
+    with Image.open(io.BytesIO(photos.turned_scan(64, 48))) as image:
+        block = image.info["exif"].removeprefix(b"Exif\0\0")
+    big = Image.Exif()
+    big.endian = ">"
+    big[0x0112], big[0x0100], big[0x010F] = 8, 64, "Big"
+    big[0x0131] = "A program"
+    big.get_ifd(0x8769).update({0xA001: 2, 0xA002: 64, 0xA003: 48, 0xA500: 2.2})
+    return {"little": block, "big": big.tobytes().removeprefix(b"Exif\0\0")}
+
+
+@pytest.mark.parametrize("order", ["little", "big"])
+def test_exif_as_python_tidies_it(order):
+    block = exif_blocks()[order]
+    assert call("exif.js", "orientation", block) == exif.orientation(block)
+    found = call("exif.js", "tidied", block, 48, 64).tobytes()
+    told = exif.resolution_of(exif.to_tags(block))
+    expected = exif.tidied(block, 48, 64, told[::-1] if told else None)
+    ours, theirs = Image.Exif(), Image.Exif()
+    ours.load(b"Exif\0\0" + found)
+    theirs.load(b"Exif\0\0" + expected)
+    for ifd in (0x8769, 0x8825):
+        assert ours.get_ifd(ifd) == theirs.get_ifd(ifd)
+    drop = {0x8769, 0x8825}
+    assert {k: v for k, v in ours.items() if k not in drop} == {
+        k: v for k, v in theirs.items() if k not in drop
+    }
+    assert ours[0x0112] == 1
+
+
+@pytest.mark.parametrize("block", [b"", b"II*\0", b"MM\0*\0\0\0\xff", b"II*\0\x08\0\0\0\xff\xff"])
+def test_damaged_exif_turns_nothing(block):
+    assert call("exif.js", "orientation", block) == 1
+
+
+def test_a_palette_as_python_reads_it():
+    photo = data.chelsea()
+    typical = gamut.smooth_prior(RNG.random(len(gamut.bins())))
+    expected = palette_prior(photo, typical, 10**8)
+    four = np.concatenate([photo, photo[..., :1]], -1)
+    height, width = photo.shape[:2]
+    bins = gamut.bins().tolist()
+    found = call("writing.mjs", "palette", four, width, height, bins, typical, folder=HERE)
+    assert np.abs(found / expected - 1).max() < 0.01
