@@ -5,7 +5,6 @@ import re
 import zipfile
 
 import numpy as np
-import pytest
 import pyvips
 from PIL import Image
 
@@ -52,12 +51,19 @@ def test_all_kinds_of_photos_as_python_colors_them(page, tmp_path):
         assert is_marked(tmp_path / "found")
 
 
+TEXTS = re.compile(r">([^<>\s][^<>]*)<")
+
+
 def test_metadata_are_those_of_python(page, tmp_path):
     path = tmp_path / "turned.jpg"
     path.write_bytes(photos.turned_scan(400, 300))
     drop(page, path)
     settled(page)
-    assert page.locator("#notes").inner_text().startswith("turned.jpg: 300 × 400 pixels")
+    assert (
+        page.locator("#notes")
+        .inner_text()
+        .startswith("turned.jpg: 300 \N{MULTIPLICATION SIGN} 400")
+    )
     found = saved(page, "#download")
     colorizer.colorize_file(path, tmp_path / "expected.jpg")
     with Image.open(io.BytesIO(found)) as ours, Image.open(tmp_path / "expected.jpg") as theirs:
@@ -75,14 +81,11 @@ def test_metadata_are_those_of_python(page, tmp_path):
             assert told[0]
         for key in ("dpi", "comment", "icc_profile"):
             assert ours.info[key] == theirs.info[key]
-        texts = [sorted(re.findall(r">([^<>\s][^<>]*)<", one.info["xmp"].decode())) for one in
-                 (ours, theirs)]  # fmt: skip
+        texts = [TEXTS.findall(one.info["xmp"].decode()) for one in (ours, theirs)]
         texts[0] = [text.removesuffix(", in a browser") for text in texts[0]]
         assert texts[0] == texts[1]
         assert "Grandmother &amp; co" in texts[0]
         assert b"Orientation" not in ours.info["xmp"]
-    packets = [saved.split(b"\xff\xdb", 1)[1] for saved in (found, (tmp_path / "expected.jpg").read_bytes())]  # fmt: skip
-    assert len(packets[0]) == pytest.approx(len(packets[1]), rel=0.01)
 
 
 def test_settings_as_python_has_them(page, tmp_path):

@@ -42,6 +42,37 @@ def test_a_png_of_rows_holds_the_pixels(channels):
         assert np.array_equal(np.asarray(image), rgba[..., :channels])
 
 
+def clear_pngs():
+    """PNGs with transparency of all kinds that there are."""
+    rgb = data.coffee()[:61, :90]
+    picture = Image.fromarray(rgb)
+    alpha = Image.fromarray(RNG.integers(0, 256, (61, 90)).astype(np.uint8))
+    both = picture.copy()
+    both.putalpha(alpha)
+    few = picture.quantize(13)
+    gray = picture.convert("L")
+    gray_alpha = Image.merge("LA", (gray, alpha))
+    return {
+        "RGBA": photos.png_of(both),
+        "LA": photos.png_of(gray_alpha),
+        "P, 4 bits": photos.png_of(few, transparency=bytes([0, 100, 255, 7]), bits=4),
+        "P": photos.png_of(picture.quantize(200), transparency=3),
+        "RGB, one clear": photos.png_of(picture, transparency=tuple(map(int, rgb[3, 4]))),
+        "L, one clear": photos.png_of(gray, transparency=int(np.asarray(gray)[3, 4])),
+        "1 bit": photos.png_of(gray.convert("1"), transparency=1),
+    }
+
+
+@pytest.mark.parametrize("kind", list(clear_pngs()))
+def test_a_png_with_transparency_is_read_exactly(kind):
+    content = clear_pngs()[kind]
+    found = call("writing.mjs", "pngPixels", content, folder=HERE)
+    expected = np.asarray(Image.open(io.BytesIO(content)).convert("RGBA"))
+    assert found["isOurs"]
+    apart = found["data"].reshape(expected.shape) != expected
+    assert not apart.any()
+
+
 def test_a_zip_has_each_file_once():
     files = [
         ["a.png", b"one" * 100],

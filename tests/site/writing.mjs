@@ -1,7 +1,8 @@
 // Whole files by way of what takes rows.
 import { JpegEncoder } from "../../colorizer/site/static/worker/jpeg_encoder.js";
 import { colorsOf, palettePrior } from "../../colorizer/site/static/worker/palette.js";
-import { PngEncoder } from "../../colorizer/site/static/worker/png_file.js";
+import { PngEncoder, read } from "../../colorizer/site/static/worker/png_file.js";
+import { decode, decodes } from "../../colorizer/site/static/worker/png_pixels.js";
 import { SRGB } from "../../colorizer/site/static/worker/icc.js";
 import { tablesOf } from "../../colorizer/site/static/worker/lightness.js";
 import { zip } from "../../colorizer/site/static/worker/zip.js";
@@ -26,4 +27,10 @@ export function palette(data, width, height, bins, typical) {
   const pixels = (x, y, w, h) => data.subarray(4 * y * width, 4 * (y + h) * width);
   const ab = colorsOf({ width, height, tables: tablesOf(SRGB, false) }, pixels, "chelsea.jpg");
   return palettePrior(bins, ab, typical);
+}
+
+export async function pngPixels(bytes) {
+  const told = await read(bytes);
+  const { data } = await decode(told.plain);
+  return { data, isOurs: decodes(told), width: told.width };
 }

@@ -39,7 +39,7 @@ export async function read(bytes) {
     if (end > bytes.length) break;
     if (kind === "IHDR") {
       const [bits, color] = content.subarray(8);
-      Object.assign(found, { width: view.getUint32(at + 8), height: view.getUint32(at + 12), channels: color & 2 ? 3 : 1, bits: Math.max(8, bits), hasAlpha: (color & 4) > 0 });
+      Object.assign(found, { width: view.getUint32(at + 8), height: view.getUint32(at + 12), channels: color & 2 ? 3 : 1, bits: Math.max(8, bits), hasAlpha: (color & 4) > 0, isInterlaced: content[12] > 0 });
     } else if (kind === "tRNS") found.hasAlpha = true;
     else if (kind === "eXIf") found.exif = content.slice();
     else if (kind === "pHYs" && content[8] === 1) found.density = content.slice(0, 8);

@@ -5,6 +5,7 @@ import { colorSpace, readProfile, SRGB } from "./icc.js";
 import * as jpeg from "./jpeg_file.js";
 import { lightness, spread, tablesOf } from "./lightness.js";
 import * as png from "./png_file.js";
+import * as pngPixels from "./png_pixels.js";
 import { resize, wholeOf } from "./resize.js";
 
 export const MOST_PIXELS = 100_000_000;
@@ -48,6 +49,7 @@ export async function open(file) {
     orientation: told.orientation,
     hasAlpha: Boolean(told.hasAlpha),
     isConverted: told.isConverted,
+    isOurs: !told.isConverted && pngPixels.decodes(told),
     tables: tablesOf(profile, told.channels === 1),
     blob: told.plain,
     meta: told,
@@ -95,6 +97,7 @@ function checkSize(name, width, height) {
 // The decoded pixels, to be closed.
 export async function decode(source, name) {
   try {
+    if (source.isOurs) return await pngPixels.decode(source.blob);
     return await createImageBitmap(source.blob, {
       premultiplyAlpha: "none",
       colorSpaceConversion: source.isConverted ? "default" : "none",
@@ -110,18 +113,27 @@ export function reader(source, bitmap) {
   const swaps = orientation >= 5;
   const canvas = new OffscreenCanvas(1, 1);
   const pen = canvas.getContext("2d", { willReadFrequently: true });
+  const drawn = (x, y, w, h) => {
+    if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
+    pen.globalCompositeOperation = "copy";
+    pen.drawImage(bitmap, x, y, w, h, 0, 0, w, h);
+    return pen.getImageData(0, 0, w, h).data;
+  };
   // of the upright picture to the left, or to the top, of the file's
   const [fromRight, fromBottom] = [[2, 3, 6, 7].includes(orientation), [3, 4, 7, 8].includes(orientation)];
   return (x, y, w, h) => {
     const u = fromRight ? W - x - w : x;
     const v = fromBottom ? H - y - h : y;
     const [fx, fy, fw, fh] = swaps ? [v, u, h, w] : [u, v, w, h];
-    if (canvas.width !== fw || canvas.height !== fh) [canvas.width, canvas.height] = [fw, fh];
-    pen.globalCompositeOperation = "copy";
-    pen.drawImage(bitmap, fx, fy, fw, fh, 0, 0, fw, fh);
-    const { data } = pen.getImageData(0, 0, fw, fh);
+    const data = bitmap.data ? cut(bitmap, fx, fy, fw, fh) : drawn(fx, fy, fw, fh);
     return orientation === 1 ? data : turned(data, w, h, swaps, fromRight, fromBottom);
   };
+}
+
+function cut({ data, width }, x, y, w, h) {
+  const out = new Uint8ClampedArray(4 * w * h);
+  for (let row = 0; row < h; row++) out.set(data.subarray(4 * ((y + row) * width + x), 4 * ((y + row) * width + x + w)), 4 * row * w);
+  return out;
 }
 
 function turned(data, w, h, swaps, fromRight, fromBottom) {
