@@ -28,9 +28,19 @@ def browser():
         yield browser
 
 
-@pytest.fixture
-def page(browser, address):
+@pytest.fixture(scope="module")
+def visited(browser, address):
     from tests.site.visiting import visiting
 
     with visiting(browser, address) as page:
         yield page
+
+
+@pytest.fixture
+def page(visited):
+    """The page that all tests of a file share, as starting takes seconds; without photos."""
+    while visited.locator("#remove-photo").is_visible():
+        visited.locator("#remove-photo").click()
+    for message in visited.locator(".message .icon").all():
+        message.click()
+    return visited

@@ -3,8 +3,10 @@
 import io
 import re
 import zipfile
+from pathlib import Path
 
 import numpy as np
+import pytest
 import pyvips
 from PIL import Image
 
@@ -12,9 +14,10 @@ import colorizer
 from colorizer.pictures.metadata.mark import is_marked
 from tests.page.browsing import drop, needs_chromium, saved, settled, sync_api
 from tests.site import photos
-from tests.site.visiting import hosted, loaded, visiting
+from tests.site.visiting import WAIT, hosted, loaded, visiting
 
 pytestmark = needs_chromium
+AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 expect = sync_api.expect
 
 
@@ -34,7 +37,7 @@ def check_like(found, expected):
 def test_all_kinds_of_photos_as_python_colors_them(page, tmp_path):
     paths = photos.album(tmp_path)
     drop(page, *paths)
-    expect(page.locator(".thumb")).to_have_count(len(paths), timeout=60000)
+    expect(page.locator(".thumb")).to_have_count(len(paths), timeout=WAIT)
     settled(page)
     for path in paths:  # as PNG, as JPEG rounds once more
         page.locator(f".thumb button[aria-label='{path.name}']").click()
@@ -94,13 +97,13 @@ def test_settings_as_python_has_them(page, tmp_path):
     palette.write_bytes(photos.in_color())
     page.locator("#files").set_input_files(path)
     settled(page)
-    expect(page.locator("#variants img")).to_have_count(6, timeout=60000)
+    expect(page.locator("#variants img")).to_have_count(6, timeout=WAIT)
     page.locator("#variants button").nth(2).click()
     page.locator("#vividness").fill("1.3")
     page.locator("#temperature").fill("0.5")
     page.locator("#quality").check()
     page.locator("#palette").set_input_files(palette)
-    expect(page.locator("#palette-file")).to_have_text("palette.jpg", timeout=60000)
+    expect(page.locator("#palette-file")).to_have_text("palette.jpg", timeout=WAIT)
     settled(page)
     found = saved(page, "#download")
     noted = re.search(rb"AISystemUsed>([^<]*)<", found)[1].decode()
@@ -196,7 +199,7 @@ def test_what_is_no_photo_is_told_in_a_sentence(page, tmp_path):
         (tmp_path / name).write_bytes(bytes(head) if content is None else content)
         drop(page, tmp_path / name)
         message = page.locator(".message", has_text=name).first
-        expect(message).to_contain_text(sentence, timeout=20000)
+        expect(message).to_contain_text(sentence, timeout=WAIT)
         message.locator(".icon").click()
     assert page.locator(".thumb").count() == 0
     (tmp_path / "tiny.png").write_bytes(photos.tiny())
@@ -228,12 +231,25 @@ def test_on_a_phone(browser, address, tmp_path):
         assert saved(page, "#download")[:3] == b"\xff\xd8\xff"
 
 
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed (npm ci)")
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_nothing(page, tmp_path, width):
+    (tmp_path / "tiny.png").write_bytes(photos.tiny())
+    page.set_viewport_size({"width": width, "height": 844})
+    page.locator("#files").set_input_files(tmp_path / "tiny.png")
+    settled(page)
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run().then(({ violations }) => violations)")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
+
+
 def test_a_canceled_download_leaves_the_page_alive(page, tmp_path):
     (tmp_path / "large.jpg").write_bytes(photos.turned_scan(4000, 3000))
     page.locator("#files").set_input_files(tmp_path / "large.jpg")
     settled(page)
     page.locator("#download").click()
     page.locator("#cancel").click()
-    expect(page.locator("#progress")).to_be_hidden(timeout=30000)
+    expect(page.locator("#progress")).to_be_hidden(timeout=WAIT)
     page.locator("#vividness").fill("0.5")
     settled(page)

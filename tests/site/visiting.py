@@ -11,6 +11,7 @@ from typing import Any
 from tests.page.browsing import CHROMIUM, FLAGS, sync_api
 
 CUT_OFF = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+WAIT = 180_000  # milliseconds; runners are slow
 EXPECTED = ("net::ERR_CONNECTION_REFUSED",)  # of a service worker that looks for news, offline
 
 
@@ -54,7 +55,7 @@ def visiting(browser: Any, address: str, size: tuple[int, int] = (1280, 800)) ->
     asked: list[str] = []
     context.on("request", lambda request: asked.append(request.url))
     page = context.new_page()
-    page.set_default_timeout(60000)
+    page.set_default_timeout(WAIT)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda told: told.type == "error" and wrong.append(told.text))
     page.goto(address)
@@ -68,5 +69,5 @@ def visiting(browser: Any, address: str, size: tuple[int, int] = (1280, 800)) ->
 
 def loaded(page: Any) -> None:
     """Until the network has started."""
-    sync_api.expect(page.locator("body[data-ready]")).to_be_attached(timeout=60000)
-    sync_api.expect(page.locator("#progress")).to_be_hidden(timeout=60000)
+    sync_api.expect(page.locator("body[data-ready]")).to_be_attached(timeout=WAIT)
+    sync_api.expect(page.locator("#progress")).to_be_hidden(timeout=WAIT)

@@ -2,13 +2,14 @@
 // the module of this name that asks a server (colorizer/page/static).
 
 import { Gone } from "./failures.js";
-import { begin } from "./messages.js";
+import { begin, say } from "./messages.js";
 import { saveBlob } from "./saving.js";
 import { marked } from "./xmp.js";
 import { zip } from "./worker/zip.js";
 
 const BASE = new URL("../", import.meta.url);
-const CLAIMED = 4000; // milliseconds in which the service worker should be there
+const CLAIMED = 30000; // milliseconds in which the service worker should be there
+const FULL = "There is no room to keep this page for when there is no network; it works as long as there is one.";
 
 let model = null; // model/about.json
 let worker = null;
@@ -60,17 +61,19 @@ function loadModel() {
   return ask("start", [model], tell).finally(bar.end);
 }
 
-// The service worker keeps the page for when there is no network, and takes what is loaded.
+// The service worker keeps the page for when there is no network, and what is loaded through it.
 async function keepForOffline() {
   const there = navigator.serviceWorker;
   if (!there) return;
+  there.addEventListener("message", ({ data }) => data === "full" && say(FULL, "note"));
   try {
-    await there.register(new URL("sw.js", BASE), { scope: BASE.pathname });
+    const registration = await there.register(new URL("sw.js", BASE), { scope: BASE.pathname });
     if (there.controller) return;
-    await Promise.race([
-      new Promise((done) => there.addEventListener("controllerchange", done, { once: true })),
-      new Promise((done) => setTimeout(done, CLAIMED)),
-    ]);
+    await new Promise((done) => {
+      there.addEventListener("controllerchange", done, { once: true });
+      registration.installing?.addEventListener("statechange", ({ target }) => target.state === "redundant" && done());
+      setTimeout(done, CLAIMED);
+    });
   } catch {
     // private windows and full disks have none: the page works, but not offline
   }

@@ -16,7 +16,7 @@ const at = (name) => new URL(name, self.registration.scope).href;
 
 self.addEventListener("install", (event) =>
   event.waitUntil(
-    caches.open(OWN).then((cache) => cache.addAll(small.map((name) => new Request(at(name), { cache: "reload" })))),
+    caches.open(OWN).then((cache) => cache.addAll(small.map((name) => new Request(at(name), { cache: "no-cache" })))),
   ),
 );
 
@@ -46,10 +46,14 @@ async function answer(address) {
   const fetched = await fetch(address);
   if (fetched.ok && large.map(at).includes(address)) {
     const copy = fetched.clone();
-    // a full disk keeps nothing, and the page says so when it is next opened without a network
-    caches.open(LARGE).then((cache) => cache.put(address, copy)).catch(() => {});
+    caches.open(LARGE).then((cache) => cache.put(address, copy)).catch(tellFull);
   }
   return hardened(fetched, address);
+}
+
+// The disk keeps no more.
+async function tellFull() {
+  for (const client of await self.clients.matchAll()) client.postMessage("full");
 }
 
 function hardened(response, address) {

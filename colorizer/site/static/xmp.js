@@ -5,6 +5,7 @@ const RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#";
 const IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/";
 const SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia";
 const EMPTY = `<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="${RDF}"/></x:xmpmeta>`;
+const XMLNS = "http://www.w3.org/2000/xmlns/";
 const TERMS = "http://purl.org/dc/terms/";
 
 // `old` and `beside`: namespaces, with names; they come from the Python side (model/about.json).
@@ -24,6 +25,7 @@ export function marked(packet, system, version, { old, beside }) {
     if (isOld(element)) element.remove();
   }
   const description = document.createElementNS(RDF, "rdf:Description");
+  description.setAttributeNS(XMLNS, "xmlns:Iptc4xmpExt", IPTC); // here, so that the mark reads as everywhere
   description.setAttributeNS(RDF, "rdf:about", "");
   for (const [name, text] of Object.entries(texts)) {
     const element = document.createElementNS(IPTC, `Iptc4xmpExt:${name}`);
