@@ -75,9 +75,9 @@ def drop(page, *paths):
 
 def settled(page):
     """Until the stage shows what was asked for."""
-    sync_api.expect(page.locator("#after[src^='blob:']")).to_be_visible(timeout=20000)
+    sync_api.expect(page.locator("#after[src^='blob:']")).to_be_visible(timeout=60000)
     sync_api.expect(page.locator("#stage")).not_to_have_attribute(
-        "aria-busy", "true", timeout=20000
+        "aria-busy", "true", timeout=60000
     )
     page.evaluate("document.getElementById('after').decode()")
 
@@ -88,7 +88,7 @@ def click_on(page, x, y):
 
 
 def saved(page, button) -> bytes:
-    with page.expect_download(timeout=30000) as download:
+    with page.expect_download(timeout=60000) as download:
         page.locator(button).click()
     return Path(download.value.path()).read_bytes()
 

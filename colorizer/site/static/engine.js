@@ -2,7 +2,7 @@
 // the module of this name that asks a server (colorizer/page/static).
 
 import { Gone } from "./failures.js";
-import { begin, say } from "./messages.js";
+import * as messages from "./messages.js";
 import { saveBlob } from "./saving.js";
 import { marked } from "./xmp.js";
 import { zip } from "./worker/zip.js";
@@ -18,7 +18,13 @@ const open = new Map(); // number of a call -> {done, failed, tell}
 const held = new Map(); // id of a photo -> what the page knows of it, and its file's XMP
 const palettes = new Map(); // id -> name
 
-function ask(name, args = [], tell = () => {}) {
+let begun = null;
+let broken = null;
+const started = new Promise((...ends) => ([begun, broken] = ends)); // photos may be dropped before
+started.catch(() => {}); // `about` says it
+
+async function ask(name, args = [], tell = () => {}) {
+  await started;
   return new Promise((done, failed) => {
     const id = ++calls;
     open.set(id, { done, failed, tell });
@@ -48,13 +54,13 @@ function startWorker() {
     open.clear();
     if (!event.message) return; // it never ran, and would not the next time
     startWorker();
-    loadModel();
+    loadModel().catch(() => {});
   });
 }
 
 // The model, with a bar while it comes; where it fails, that is said when it is needed.
 function loadModel() {
-  const bar = begin("Loading…");
+  const bar = messages.begin("Loading…");
   const megabytes = (count) => (count / 1e6).toFixed(1);
   const tell = ({ loaded, total }) =>
     loaded < total ? bar.tell(`Loading, once: ${megabytes(loaded)} of ${megabytes(total)} MB…`, loaded / total) : bar.tell("Starting…", null);
@@ -65,7 +71,7 @@ function loadModel() {
 async function keepForOffline() {
   const there = navigator.serviceWorker;
   if (!there) return;
-  there.addEventListener("message", ({ data }) => data === "full" && say(FULL, "note"));
+  there.addEventListener("message", ({ data }) => data === "full" && messages.say(FULL, "note"));
   try {
     const registration = await there.register(new URL("sw.js", BASE), { scope: BASE.pathname });
     if (there.controller) return;
@@ -80,14 +86,21 @@ async function keepForOffline() {
 }
 
 export async function about() {
+  try {
+    return await begin();
+  } catch (error) {
+    broken(error);
+    throw error;
+  }
+}
+
+async function begin() {
   if (typeof OffscreenCanvas !== "function" || typeof DecompressionStream !== "function")
     throw new Error("This browser is too old to color photos by itself; take one of 2023 or later, or `colorizer serve`.");
   await keepForOffline();
-  const answer = await fetch(new URL("model/about.json", BASE));
-  if (!answer.ok) throw new Error(`model/about.json of this page is missing (${answer.status}); write it anew with \`colorizer site\`.`);
-  model = await answer.json();
-  model.srgb = Uint8Array.from(atob(model.srgb), (c) => c.charCodeAt(0));
+  model = await readAbout();
   startWorker();
+  begun();
   loadModel().catch(() => {}); // whoever needs it says so
   return {
     model: model.model,
@@ -99,6 +112,15 @@ export async function about() {
     privacy: "Photos stay in this browser: nothing is sent.",
     reads: "JPEG, PNG, WebP and what else your browser reads; results are JPEG or PNG with 8 bits.",
   };
+}
+
+async function readAbout() {
+  const name = "model/about.json";
+  const answer = await fetch(new URL(name, BASE)).catch(() => null);
+  if (!answer) throw new Error("The network is away, and this page was never whole here; open it again when there is one.");
+  if (!answer.ok) throw new Error(`${name} of this page is missing (${answer.status}); write it anew with \`colorizer site\`.`);
+  const told = await answer.json();
+  return { ...told, srgb: Uint8Array.from(atob(told.srgb), (c) => c.charCodeAt(0)) };
 }
 
 export const photos = () => [...held.values()].filter(({ isRemoved }) => !isRemoved).map(({ told }) => told);
