@@ -9,6 +9,7 @@ from skimage import data
 
 from colorizer.pictures.metadata import icc
 
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 SAMPLES = Path(__file__).parents[2] / "samples"
 
 
@@ -45,9 +46,9 @@ def turned_scan(width: int = 2300, height: int = 1400) -> bytes:
 
 
 def wide_gamut() -> bytes:
-    """A PNG under Display P3."""
+    """Of a phone, under Display P3."""
     profile = icc.named_profile(icc.TRANSFERS[13], icc.PRIMARIES[12], False)
-    return png_of(Image.fromarray(data.chelsea()), icc_profile=profile)
+    return jpeg_of(Image.fromarray(data.chelsea()), icc_profile=profile, subsampling=0)
 
 
 def transparent() -> bytes:
@@ -55,7 +56,7 @@ def transparent() -> bytes:
     alpha = np.full((300, 420), 255, np.uint8)
     alpha[:50] = 0
     picture.putalpha(Image.fromarray(alpha))
-    return png_of(picture)
+    return png_of(picture, icc_profile=SRGB)
 
 
 def in_color() -> bytes:
@@ -69,16 +70,15 @@ def tiny() -> bytes:
 
 def old_print() -> bytes:
     """A gray picture with sRGB's profile, as scanners write it."""
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     picture = ImageOps.grayscale(Image.open(SAMPLES / "coffee.jpg")).convert("RGB")
-    return jpeg_of(picture.resize((1700, 1130)), icc_profile=profile)
+    return jpeg_of(picture.resize((1700, 1130)), icc_profile=SRGB)
 
 
 def album(folder: Path) -> list[Path]:
     """All of them, in files."""
     made = {
         "turned.jpg": turned_scan(),
-        "p3.png": wide_gamut(),
+        "p3.jpg": wide_gamut(),
         "alpha.png": transparent(),
         "tiny.png": tiny(),
         "print.jpg": old_print(),
