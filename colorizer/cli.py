@@ -20,6 +20,7 @@ from colorizer.options import (
     ClusterOptions,
     ColorizeOptions,
     EvaluateOptions,
+    FilmFolderOptions,
     FilmOptions,
     FolderOptions,
     PrepareOptions,
@@ -141,39 +142,27 @@ def _print_notes(notes: Iterable[str]) -> None:
 
 def _video_parser() -> Parser:
     parser = Parser(description="color a film; frame times, sound and subtitles are kept")
-    parser.add_argument("film", metavar="IN", help="a film, or a folder of frames")
+    parser.add_argument("film", metavar="IN", help="a film, a folder of frames, or one of films")
     parser.add_argument(
-        "output", metavar="OUT", help="its extension selects the container; without: a folder"
+        "output",
+        metavar="OUT",
+        help="its extension selects the container; without: a folder of frames, or of films",
     )
     parser.add_argument(
         "--model", default=DEFAULT_MODEL, help="a shipped model's name, or a model folder"
     )
     FilmOptions.add_flags(parser)
+    FilmFolderOptions.add_flags(parser)
     return parser
 
 
 def _video(args: Namespace) -> int:
-    from colorizer.film import colorize_film
+    from colorizer.film.verb import color
     from colorizer.pictures.quiet import silence
 
     silence()
-    options = FilmOptions.of_flags(vars(args))
-    try:
-        result = colorize_film(args.film, args.output, args.model, **vars(options))
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from the last whole segment", file=sys.stderr)
-        return 130
-    _print_notes(result.notes)
-    for place in result.damage[:20]:
-        print(f"damaged: {place}", file=sys.stderr)
-    if len(result.damage) > 20:
-        print(f"damaged: {len(result.damage) - 20} more places", file=sys.stderr)
-    counts = [f"{result.frames} frame{'s' * (result.frames != 1)}"]
-    if result.shots:
-        counts.append(f"{len(result.shots)} shot{'s' * (len(result.shots) != 1)}")
-    print(f"{', '.join(counts)}, {sum(result.seconds.values()):.0f} s")
-    print(result.path)
-    return 1 if result.damage else 0
+    options, many = FilmOptions.of_flags(vars(args)), FilmFolderOptions.of_flags(vars(args))
+    return color(args.film, args.output, args.model, options, many)
 
 
 def _train_parser() -> Parser:

@@ -94,9 +94,9 @@ class SteeringOptions(Options):
     variant: int = _variant(flag=False)  # folders have `--variants`
     quality: str = _quality()
     device: str = option(
-        "auto",
-        "where the network runs; auto is cpu. Others need a build of ONNX Runtime of their own",
-        choices=("auto", "cpu", "cuda", "coreml", "directml", "openvino"),
+        "cpu",
+        "where the network runs; others than cpu need a build of ONNX Runtime of their own",
+        choices=("cpu", "cuda", "coreml", "directml", "openvino"),
     )
 
 
@@ -217,6 +217,22 @@ class FilmOptions(SteeringOptions):
 
 
 @dataclass(frozen=True)
+class FilmFolderOptions(Options):
+    """How a folder of films is worked through."""
+
+    format: str | None = option(
+        None,
+        "extension of the results, such as mkv (default: that of each film)",
+        metavar="EXT",
+    )
+    shard: str | None = option(
+        None,
+        "color the I-th of N shares of a folder (default: as torchrun, Slurm or Kubernetes tell)",
+        metavar="I/N",
+    )
+
+
+@dataclass(frozen=True)
 class ClusterOptions(Options):
     """Where photos are listed, and who colors them; see docs/cluster.md."""
 
@@ -325,5 +341,9 @@ class ServeOptions(Options):
         " (default: this machine alone)",
     )
     no_browser: bool = option(False, "only print the address")
+    api_only: bool = option(
+        False,
+        "no page, but what answers programs; with a token of your own in COLORIZER_TOKEN",
+    )
     threads: int | None = option(None, "of the network and of libvips (default: all cores)", low=1)
     max_pixels: int = _max_pixels()

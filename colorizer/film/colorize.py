@@ -32,7 +32,10 @@ from colorizer.support.files import write_whole
 from colorizer.support.machine import cores
 from colorizer.version import __version__
 
-__all__ = ["Result", "colorize_film", "steered"]
+__all__ = ["MARK", "Result", "colorize_film", "steered"]
+
+MARK = "colors are a model's guess: Colorizer"
+"""What the tag `comment` of every colored film begins with, or goes on with."""
 
 _ANY = dict.fromkeys(("drop", "overwrite", "preview", "report", "threads"))
 """Options that no byte of a segment depends on."""
@@ -329,7 +332,7 @@ def _versions() -> dict[str, str]:
 def _mark(model: SteeredModel, options: FilmOptions) -> str:
     told = ", ".join([f"size {model.size}", *options.noted()])
     return (
-        f"colors are a model's guess: Colorizer {__version__}, {model.model_name}"
+        f"{MARK} {__version__}, {model.model_name}"
         f" (weights sha256 {model.weights_sha256[:12]}, {told})"
     )
 

@@ -61,7 +61,7 @@ def decoded(
         except av.FFmpegError as error:
             stopped = "" if packet else "; what comes after it cannot be read"
             said.append(f"{sentence(error)}{stopped}")
-            if packet and not timed:
+            if packet and packet.dts in times:
                 times.remove(packet.dts)
                 heapq.heapify(times)
         if heard is not None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from colorizer.film.shots import Plan
     from colorizer.film.source import Film
 
-__all__ = ["FrameFolder", "picture", "pictures_in", "rgb_of"]
+__all__ = ["FrameFolder", "is_picture", "picture", "pictures_in", "rgb_of"]
 
 av: Any = extra("av", "video")
 
@@ -27,8 +27,12 @@ _PICTURES = {
 
 def pictures_in(folder: Path) -> list[Path]:
     """The frames of a folder, by the numbers in their names; hidden files are no frames."""
-    found = (path for path in folder.iterdir() if path.suffix.lower() in _PICTURES)
-    return sorted((path for path in found if not path.name.startswith(".")), key=_as_numbered)
+    return sorted((path for path in folder.iterdir() if is_picture(path)), key=_as_numbered)
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file is one of the frames of its folder, by its name."""
+    return path.suffix.lower() in _PICTURES and not path.name.startswith(".")
 
 
 def _as_numbered(path: Path) -> tuple[Any, ...]:

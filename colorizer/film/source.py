@@ -177,6 +177,11 @@ def _describe(container: Any, path: Path, deinterlace: bool, progressive: bool) 
         kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
         raise ColorizerError(f"{path} has no video stream, only {kinds}; give a film")
     stream = pictured[0]
+    if stream.codec_context is None:
+        raise ColorizerError(
+            f"{path}: FFmpeg knows no decoder for its pictures; convert it by the program that it"
+            " comes from"
+        )
     rate = Fraction(stream.average_rate or stream.guessed_rate or 24)
     length = (container.duration or 0) / av.time_base  # seconds
     notes = []

@@ -1,8 +1,6 @@
 """Load a model once, color many pictures."""
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +12,15 @@ from colorizer.inference.predict import predict_uncertainty
 from colorizer.inference.steered import SteeredModel
 from colorizer.inference.suggest import colors_at
 from colorizer.options import DEFAULT_MODEL
-from colorizer.pictures.lightness import lightness, split_alpha
-from colorizer.pictures.measure import measured
+from colorizer.pictures.colored import (
+    Colored,
+    Signature,
+    check_destination,
+    check_extension,
+    to_bytes,
+    to_file,
+)
+from colorizer.pictures.lightness import lightness
 from colorizer.pictures.metadata.mark import SYSTEM
 from colorizer.pictures.picture import Picture, Source
 from colorizer.pictures.resize import enlarge
@@ -25,7 +30,6 @@ from colorizer.version import __version__
 if TYPE_CHECKING:
     import pyvips
 
-    from colorizer.pictures.save import OutputPage
 
 __all__ = ["Colorizer", "colorize", "colorize_bytes", "colorize_file"]
 
@@ -61,10 +65,10 @@ class Colorizer(SteeredModel):
         Raises:
             ColorizerError: the source cannot be read or colored.
         """
-        picture = self._read(source, [])
-        colored, _, _ = self._color(picture, 0, picture.bits)
+        picture = self._read(source)
+        colored = self._color(picture, 0, picture.bits)
         with picture.reading():
-            return colored.numpy()
+            return colored.image.numpy()
 
     def colorize_file(
         self, source: Source | Picture, destination: str | os.PathLike[str]
@@ -85,14 +89,10 @@ class Colorizer(SteeredModel):
             UsageError: an extension that cannot be written.
             ColorizerError: the source cannot be read or colored, or the file not be written.
         """
-        from colorizer.pictures import save as output
-
-        path = output.check_destination(destination)
-        notes: list[str] = []
-        picture = self._read(source, notes)
-        pages = self._colored_pages(picture, path, notes)
-        output.save(pages, path, self.options.threads, _raw_bytes(picture))
-        return tuple(notes)
+        path = check_destination(destination)
+        picture = self._read(source)
+        notes = to_file(picture, path, self._color, self._signature(), self.options.threads)
+        return (*picture.notes, *notes)
 
     def colorize_bytes(
         self, data: bytes | Picture, extension: str
@@ -109,14 +109,10 @@ class Colorizer(SteeredModel):
         Raises:
             UsageError, ColorizerError: as for `colorize_file`.
         """
-        from colorizer.pictures import save as output
-
-        path = output.check_extension(extension)
-        notes: list[str] = []
-        picture = self._read(data, notes)
-        pages = self._colored_pages(picture, path, notes)
-        found = output.encode(pages, path, self.options.threads, _raw_bytes(picture))
-        return found, tuple(notes)
+        path = check_extension(extension)
+        picture = self._read(data)
+        found, notes = to_bytes(picture, path, self._color, self._signature(), self.options.threads)
+        return found, (*picture.notes, *notes)
 
     def uncertainty(self, source: Source) -> np.ndarray:
         """How undecided the model is about each pixel, of several pages of the first.
@@ -128,7 +124,7 @@ class Colorizer(SteeredModel):
             UsageError: the model predicts no distribution.
             ColorizerError: as for `colorize`.
         """
-        picture = self._read(source, [])
+        picture = self._read(source)
         with picture.reading():
             return self._uncertainty(picture).numpy()
 
@@ -143,7 +139,7 @@ class Colorizer(SteeredModel):
         from colorizer.pictures.metadata.xmp import mark_xmp
 
         path = output.check_destination(destination)
-        picture = self._read(source, [])
+        picture = self._read(source)
         with picture.reading():
             values = self._uncertainty(picture)
         gray = (values * 255).rint().cast("uchar").copy(interpretation="b-w")
@@ -151,14 +147,14 @@ class Colorizer(SteeredModel):
         told = Metadata(xmp=mark_xmp(b"", f"{system}, uncertainty", version)[0])
         output.save([output.OutputPage(gray, told)], path, self.options.threads)
 
-    def _read(self, source: Source | Picture, notes: list[str]) -> Picture:
-        """The header of a picture; with what to tell of it."""
+    def _read(self, source: Source | Picture) -> Picture:
+        """The header of a picture, with what to tell of it in its notes."""
         check_not_forked()
         picture = Picture.open(source, self.options.max_pixels)
-        notes += picture.notes
-        if self.options.salvage:
-            picture, more = picture.salvaged()
-            notes += more
+        picture = picture.salvaged() if self.options.salvage else picture
+        count = len(picture.pages)
+        if (last := self._hints.last_page) > count:
+            raise UsageError(f"{picture} has no page {last}, of which the hints speak")
         return picture
 
     def suggest(self, source: Source, x: float, y: float, n: int = 9) -> list[str]:
@@ -177,51 +173,21 @@ class Colorizer(SteeredModel):
             UsageError: a place outside; a model that predicts no distribution.
             ColorizerError: as for `colorize`.
         """
-        picture = self._read(source, [])
+        picture = self._read(source)
         return colors_at(self, picture, lambda s: picture.thumbnail(0, s)[0], x, y, n)
 
-    def _colored_pages(
-        self, picture: Picture, path: Path, notes: list[str]
-    ) -> Iterator["OutputPage"]:
-        """The pages to write, lazy, one after another; what to tell of them is added to `notes`."""
-        from colorizer.pictures import save as output
-
-        count = len(picture.pages)
-        if (last := self._hints.last_page) > count:
-            raise UsageError(f"{picture} has no page {last}, of which the hints speak")
-        if count > 1 and not output.holds_pages(path):
-            notes.append(f"{picture} has {count} pages; only the first is colored")
-            count = 1
-        for page in range(count):
-            deep = picture.pages[page].bits
-            own = output.bits_of(path, deep)
-            colored, original, has_color = self._color(picture, page, own)
-            if has_color and not page:
-                notes.append(f"{picture} has colors of its own; they are replaced")
-            with picture.reading():  # whose metadata may be damaged
-                told = picture.metadata(page, original, *self._signature())
-                image = output.with_profile(_attach_alpha(original, colored), original)
-                further = picture.further(page)
-            made = output.OutputPage(image, told, further)
-            for note in (*output.sentences(told, str(picture)), *output.losses(made, path, deep)):
-                if note not in notes:
-                    notes.append(note)
-            yield made
-
-    def _color(
-        self, picture: Picture, page: int, bits: int
-    ) -> tuple["pyvips.Image", "pyvips.Image", bool]:
-        """The colored page and its original, both lazy; and whether that had colors."""
+    def _color(self, picture: Picture, page: int, bits: int) -> Colored:
+        """A page in color, lazy: what is seen at a small size is steered, and composed at full."""
         sides = picture.pages[page]
-        small, has_color = picture.thumbnail(page, self.look_size(sides))
+        small, had_color = picture.thumbnail(page, self.look_size(sides))
         hints = self._hints.on(page + 1)
         if hints.layer is not None:
             hints.layer.check_fits(sides.width, sides.height)
         seen = self.see(small, sides, with_features=bool(hints))
         slope, offset = self.steer(seen, hints)
         original = picture.image(page)
-        colored = compose(lightness(original), slope, offset, bits=bits, flat=self.flat)
-        return measured(colored), original, has_color
+        image = compose(lightness(original), slope, offset, bits=bits, flat=self.flat)
+        return Colored(image, original, had_color)
 
     def _uncertainty(self, picture: Picture) -> "pyvips.Image":
         """One float band, 0..1, at full size."""
@@ -233,12 +199,12 @@ class Colorizer(SteeredModel):
         values = predict_uncertainty(small, self._network, self._prior())
         return enlarge(pyvips.Image.new_from_array(values), picture.width, picture.height)
 
-    def _signature(self) -> tuple[str, str]:
+    def _signature(self) -> Signature:
         """The model and what it was told, for the metadata."""
         hinted = [str(self._hints)] if self._hints else []
         told = ", ".join([f"size {self.size}", *self.options.noted(), *hinted])
         system = f"{SYSTEM} {self._network.name}, {told}"
-        return system, f"{__version__}, weights sha256 {self._network.weights_sha256}"
+        return Signature(system, f"{__version__}, weights sha256 {self._network.weights_sha256}")
 
 
 def colorize(
@@ -263,17 +229,3 @@ def colorize_file(
 ) -> tuple[str, ...]:
     """Color one file: `Colorizer(model, **options).colorize_file(source, destination)`."""
     return Colorizer(model, **options).colorize_file(source, destination)
-
-
-def _attach_alpha(original: "pyvips.Image", colored: "pyvips.Image") -> "pyvips.Image":
-    alpha = split_alpha(original)[1]
-    if alpha is None:
-        return colored
-    if alpha.format == "ushort" and colored.format == "uchar":
-        alpha = (alpha / 257).rint().cast("uchar")
-    return colored.bandjoin(alpha)
-
-
-def _raw_bytes(picture: Picture) -> int:
-    """Of all pages in color, not packed."""
-    return sum(page.width * page.height * page.bits // 2 for page in picture.pages)

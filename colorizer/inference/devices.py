@@ -26,12 +26,12 @@ def providers_of(device: str) -> list[Any]:
     """The providers to ask ONNX Runtime for, the wanted one first.
 
     Args:
-        device: "auto" and "cpu" are the processor; or cuda, coreml, directml, openvino.
+        device: cpu, the processor; or cuda, coreml, directml, openvino.
 
     Raises:
         ColorizerError: this ONNX Runtime was built without it; the message says how to install it.
     """
-    if device in ("auto", "cpu"):
+    if device == "cpu":
         return [_CPU]
     import onnxruntime
 
@@ -55,7 +55,7 @@ def prepare(options: "onnxruntime.SessionOptions", device: str) -> None:
 
 def check_in_use(session: "onnxruntime.InferenceSession", device: str) -> None:
     """Raise ColorizerError if ONNX Runtime has silently fallen back to the processor."""
-    if device in ("auto", "cpu"):
+    if device == "cpu":
         return
     provider = _PROVIDERS[device][0]
     if provider not in session.get_providers():

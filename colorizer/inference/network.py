@@ -4,8 +4,9 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -63,7 +64,7 @@ class Network:
         self,
         folder: str | os.PathLike[str] | ModelFolder,
         threads: int | None = None,
-        device: str = "auto",
+        device: str = "cpu",
     ) -> None:
         check_not_forked()
         self.folder = ModelFolder.find(folder)
@@ -74,6 +75,8 @@ class Network:
         self._ones = np.ones(len(gamut.bins()), np.float32)
         self.weights_sha256 = self.folder.weights_sha256
         self._session = _start_session(self.folder, threads, device)
+        # Of an accelerator's memory each run at the same time would take its own share.
+        self._turn = nullcontext() if device == "cpu" else Lock()
         _check_baked(self.folder, self._session)
         # Folders of before had inputs with defaults, which are initializers too.
         session = self._session
@@ -176,7 +179,8 @@ class Network:
         if self.has_prior:
             feed["prior"] = self._ones if prior is None else np.asarray(prior, np.float32)
         try:
-            found = cast(list[np.ndarray], self._session.run(outputs, feed))
+            with self._turn:
+                found = cast(list[np.ndarray], self._session.run(outputs, feed))
             values = [batch[0] for batch in found]
         except Exception as error:  # its exceptions share no other base class
             raise ColorizerError(f"the model {self.name} failed: {_first_line(error)}") from error

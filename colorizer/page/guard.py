@@ -67,10 +67,13 @@ class Guard:
         token: the secret.
         port: at which the page listens.
         names: of this machine, in lower case; the address at which a request arrives is one, too.
+            None: any host, for programs alone: browsers, which a foreign name could mislead, get
+            no cookie then.
     """
 
-    def __init__(self, app: ASGIApp, token: str, port: int, names: Iterable[str]) -> None:
-        self.app, self.token, self.port, self.names = app, token, port, frozenset(names)
+    def __init__(self, app: ASGIApp, token: str, port: int, names: Iterable[str] | None) -> None:
+        self.app, self.token, self.port = app, token, port
+        self.names = None if names is None else frozenset(names)
         self.cookie = f"colorizer-{port}"  # browsers give cookies to all ports of a host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,9 +102,10 @@ class Guard:
                 return HTMLResponse(_SENTENCE.substitute(sentence=sentence), status)
             return refusal(status, sentence)
 
-        if not self._is_own(host, scope.get("server")):
+        if self.names is not None and not self._is_own(host, self.names, scope.get("server")):
             return refuse(421, "this address is not the page's; open the one that was printed")
         entry = scope["method"] == "GET" and self._is_token(scope["path"].strip("/"))
+        entry = entry and self.names is not None
         if not entry and not self._has_token(headers):
             return refuse(
                 403,
@@ -121,7 +125,9 @@ class Guard:
         answer.set_cookie(self.cookie, self.token, httponly=True, samesite="strict")
         return answer
 
-    def _is_own(self, host: str, reached: tuple[str, int | None] | None) -> bool:
+    def _is_own(
+        self, host: str, names: frozenset[str], reached: tuple[str, int | None] | None
+    ) -> bool:
         """Whether a Host header names this machine and port; browsers leave port 80 out."""
         name, colon, port = host.rpartition(":")
         if not colon or port.endswith("]"):
@@ -130,12 +136,14 @@ class Guard:
         if port != str(self.port):
             return False
         at = reached[0].lower().partition("%")[0] if reached else ""
-        return name in self.names or name in (at, at.removeprefix("::ffff:"))
+        return name in names or name in (at, at.removeprefix("::ffff:"))
 
     def _has_token(self, headers: Headers) -> bool:
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self._is_token(given.strip()):
             return True
+        if self.names is None:
+            return False
         cookies = cookie_parser(headers.get("cookie", ""))
         return self._is_token(cookies.get(self.cookie, ""))
 

@@ -3,6 +3,7 @@
 import errno
 import os
 import platform
+import re
 import secrets
 import socket
 import sys
@@ -21,6 +22,7 @@ __all__ = ["serve"]
 
 MOST_AT_ONCE = 144  # connections; the next is refused at once
 ROOM = 8 * 2**30  # bytes of all photos and results together
+TOKEN = "COLORIZER_TOKEN"  # of the environment, for servers that start by themselves
 
 
 def serve(model: str | os.PathLike[str], options: ServeOptions) -> None:
@@ -39,15 +41,17 @@ def serve(model: str | os.PathLike[str], options: ServeOptions) -> None:
     from colorizer.page.guard import Guard, names_of
     from colorizer.page.server import create_app
 
+    given = os.environ.get(TOKEN)
+    token = _checked(given) if given is not None else secrets.token_urlsafe(24)
     engine = Colorizer(model, threads=options.threads, max_pixels=options.max_pixels)
     listener = _listen(options.host, options.port)
     reached, port = listener.getsockname()[:2]
-    token = secrets.token_urlsafe(24)
     folder = PrivateFolder(ROOM)
     try:
-        app = create_app(Studio(engine, folder, options.max_pixels))
-        guard = Guard(app, token, port, names_of(options.host))
-        address = _address(options.host, reached, port, token)
+        app = create_app(Studio(engine, folder, options.max_pixels), api_only=options.api_only)
+        names = None if options.api_only else names_of(options.host)
+        guard = Guard(app, token, port, names)
+        address = _address(options.host, reached, port)
         is_local = reached == "::1" or reached.startswith("127.")
         if not is_local:
             print(
@@ -55,11 +59,16 @@ def serve(model: str | os.PathLike[str], options: ServeOptions) -> None:
                 " and what they drop and get is not encrypted",
                 file=sys.stderr,
             )
-        print(f"Colorizer is at {address}", flush=True)
+        if options.api_only:
+            told = f"${TOKEN}" if given else token
+            print(f"Colorizer answers programs at {address}api, bearer token {told}", flush=True)
+        else:
+            print(f"Colorizer is at {address}{token}/", flush=True)
         stay = "Photos stay on this machine. " if is_local else ""
         print(f"{stay}Stop with Ctrl-C.", flush=True)
-        if not options.no_browser:
-            threading.Timer(0.5, webbrowser.open, [_opener(address, folder.path)]).start()
+        if not (options.no_browser or options.api_only):
+            opener = _opener(f"{address}{token}/", folder.path)
+            threading.Timer(0.5, webbrowser.open, [opener]).start()
         config = uvicorn.Config(
             guard,
             http=Connection,
@@ -101,14 +110,23 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _address(host: str, reached: str, port: int, token: str) -> str:
-    """What a browser opens: by the name that was given, or one that others know."""
+def _checked(token: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._~-]{16,200}", token):
+        raise UsageError(
+            f"{TOKEN} is no token that others cannot guess; accepted are 16 to 200 letters, digits"
+            " and any of ._~-, such as `openssl rand -hex 24` gives"
+        )
+    return token
+
+
+def _address(host: str, reached: str, port: int) -> str:
+    """By the name that was given, or one that others know."""
     if host in ("0.0.0.0", "::"):
         host = socket.gethostname()
     elif reached == "127.0.0.1":
         host = reached
     name = f"[{host}]" if ":" in host else host
-    return f"http://{name}{'' if port == 80 else f':{port}'}/{token}/"
+    return f"http://{name}{'' if port == 80 else f':{port}'}/"
 
 
 def _opener(address: str, folder: Path) -> str:

@@ -14,11 +14,12 @@ import anyio
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.page import STATIC
+from colorizer.page.described import described
 from colorizer.page.downloads import FORMATS, Downloads
 from colorizer.page.guard import refusal
 from colorizer.page.lanes import BusyError, Lane
@@ -36,33 +37,43 @@ SHRINKS = {"thumbnail": 4, "small": 2}
 HERE = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 
 
-def create_app(studio: Studio, limits: Limits | None = None) -> Starlette:
-    """The application, without its guard; the folder of the studio is removed when it ends."""
+def create_app(
+    studio: Studio, limits: Limits | None = None, *, api_only: bool = False
+) -> Starlette:
+    """The application, without its guard; the folder of the studio is removed when it ends.
+
+    Args:
+        studio: what colors.
+        limits: of what is taken.
+        api_only: only what answers programs, and no page.
+    """
     page = _Page(studio, limits or Limits())
-    routes = [
-        Route("/", page.index),
-        Mount("/static", StaticFiles(directory=STATIC)),
-        *(
-            Route(f"/api/{path}", _answered(handler), methods=[method])
-            for path, method, handler in (
-                ("about", "GET", page.about),
-                ("colorize", "POST", page.colorize),
-                ("photos", "GET", page.photos),
-                ("photos", "POST", page.upload),
-                ("photos/{id}", "DELETE", page.remove),
-                ("photos/{id}/restore", "POST", page.restore),
-                ("photos/{id}/state", "PUT", page.keep),
-                ("photos/{id}/gray", "GET", page.gray),
-                ("photos/{id}/preview", "POST", page.preview),
-                ("photos/{id}/region", "POST", page.region),
-                ("photos/{id}/suggest", "POST", page.suggest),
-                ("downloads", "POST", page.start),
-                ("downloads/{id}", "GET", page.progress),
-                ("downloads/{id}", "DELETE", page.cancel),
-                ("results/{id}", "GET", page.result),
-            )
-        ),
+    for_programs = (
+        ("", "GET", page.described),
+        ("/about", "GET", page.about),
+        ("/colorize", "POST", page.colorize),
+    )
+    for_the_page = (
+        ("/photos", "GET", page.photos),
+        ("/photos", "POST", page.upload),
+        ("/photos/{id}", "DELETE", page.remove),
+        ("/photos/{id}/restore", "POST", page.restore),
+        ("/photos/{id}/state", "PUT", page.keep),
+        ("/photos/{id}/gray", "GET", page.gray),
+        ("/photos/{id}/preview", "POST", page.preview),
+        ("/photos/{id}/region", "POST", page.region),
+        ("/photos/{id}/suggest", "POST", page.suggest),
+        ("/downloads", "POST", page.start),
+        ("/downloads/{id}", "GET", page.progress),
+        ("/downloads/{id}", "DELETE", page.cancel),
+        ("/results/{id}", "GET", page.result),
+    )
+    routes: list[BaseRoute] = [
+        Route(f"/api{path}", _answered(handler), methods=[method])
+        for path, method, handler in (for_programs if api_only else for_programs + for_the_page)
     ]
+    if not api_only:
+        routes += [Route("/", page.index), Mount("/static", StaticFiles(directory=STATIC))]
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -131,6 +142,9 @@ class _Page:
                 "local": request.client is not None and request.client.host in HERE,
             }
         )
+
+    async def described(self, request: Request) -> Response:
+        return JSONResponse(described(self.studio.engine.model_name))
 
     async def photos(self, request: Request) -> Response:
         return JSONResponse(self.studio.photos())

@@ -176,8 +176,8 @@ class Picture:
             small = enlarge(both, width, height).numpy()
         return small[..., 0].clip(0, 100), float(small[..., 1].mean()) > SPREAD
 
-    def salvaged(self) -> tuple["Picture", tuple[str, ...]]:
-        """The picture, to be decoded as far as it can be; and a note, if that takes anything.
+    def salvaged(self) -> "Picture":
+        """The picture, to be decoded as far as it can be; with a note, if that takes anything.
 
         All of it is decoded, to see.
 
@@ -188,13 +188,13 @@ class Picture:
             with self.reading():
                 self.format.check(self._decoded)
                 self._decode_all()
-            return self, ()
+            return self
         except ColorizerError as error:
-            tolerant = replace(self, is_damaged=True)
+            note = f"{error}; what could be decoded is colored, the rest is gray or wrong"
+            tolerant = replace(self, is_damaged=True, notes=(*self.notes, note))
             with self.reading():
                 tolerant._decode_all()
-            note = f"{error}; what could be decoded is colored, the rest is gray or wrong"
-            return tolerant, (note,)
+            return tolerant
 
     def metadata(self, page: int, image: "pyvips.Image", system: str, version: str) -> Metadata:
         """What the colored page will say of itself: all that still holds, and the mark.

@@ -37,7 +37,6 @@ class Item(NamedTuple):
         variant: which coloring, see `Colorizer`.
         passed: why it is no photo; empty if it is one.
         problem: why it will fail; empty if nothing is known.
-        free: nothing was at its target when the output was listed.
     """
 
     source: str
@@ -49,7 +48,6 @@ class Item(NamedTuple):
     variant: int = 1
     passed: str = ""
     problem: str = ""
-    free: bool = False
 
 
 @dataclass
@@ -335,7 +333,7 @@ def _looked_at(item: Item, there: dict[str, float] | None) -> tuple[Item, bool]:
     if item.problem:
         return item, False
     if there is not None and item.target not in there:
-        return item._replace(free=True), False
+        return item, False
     if not item.resume:
         return item, False
     target = place_of(item.target)

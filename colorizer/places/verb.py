@@ -144,6 +144,8 @@ def _check_options(
         raise UsageError("hints are of one photo of this machine; leave --hints out")
     if cluster.engine == "ray" and folder.memory is not None:
         raise UsageError("a bound on memory is for the local engine; leave --memory out")
+    if cluster.gpus is not None and options.device == "cpu":
+        raise UsageError("--gpus keeps cards that nobody would use; add --device cuda")
     for name in ("address", "cpus", "gpus"):
         if cluster.engine == "local" and getattr(cluster, name) is not None:
             raise UsageError(f"--{name} is for Ray's workers; add --engine ray, or leave it out")

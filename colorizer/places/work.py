@@ -43,7 +43,7 @@ def color_item(
         if item.problem:
             raise ColorizerError(item.problem)
         source, target = place_of(item.source), place_of(item.target)
-        if not overwrite and not item.free:
+        if not overwrite:
             check_replaceable(target, source)
         if source.suffix == ARCHIVE:
             return _color_archive(item, target, colorizer, share)

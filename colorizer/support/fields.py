@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Options", "option"]
 
 _MANY = (list, tuple)
+_JSON = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,21 @@ class Options:
                 text = f"{value:g}" if isinstance(value, float) else str(value)
                 told.append((about.note or f"{name} {{}}").format(text))
         return told
+
+    @classmethod
+    def schema(cls, name: str) -> dict[str, Any]:
+        """What a field accepts, as JSON Schema (2020-12); raises UsageError for an unknown name."""
+        cls._check_names({name: None})
+        about, kind = _about(cls)[name], _type(cls, name)
+        told: dict[str, Any] = {"description": about.help}
+        if about.choices:
+            told["enum"] = list(about.choices)
+        elif kind in _JSON:
+            told["type"] = _JSON[kind]
+        bounds = {"minimum": about.low, "maximum": about.high, "exclusiveMinimum": about.above}
+        told |= {word: bound for word, bound in bounds.items() if bound is not None}
+        default = cls._default(name)
+        return told if default is None else told | {"default": default}
 
     @classmethod
     def add_flags(cls, parser: "ArgumentParser") -> None:

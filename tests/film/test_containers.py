@@ -81,6 +81,21 @@ def test_what_cannot_be_written_is_refused_before_the_work(tmp_path, model, suff
     assert list(tmp_path.iterdir()) == [film]
 
 
+@pytest.mark.parametrize("kind", ["audio", "video"])
+def test_coding_that_nobody_knows_is_refused_before_the_work(tmp_path, model, kind):
+    codec = "ffv1" if kind == "video" else "mpeg4"
+    film = write_film(tmp_path / "in.avi", pan(4), codec=codec, sound=True, audio="libmp3lame")
+    data = bytearray(film.read_bytes())
+    if kind == "audio":
+        place = data.index(b"strf", data.index(b"auds")) + 8
+        data[place : place + 2] = b"\x99\x7f"
+    film.write_bytes(bytes(data).replace(b"FFV1", b"QZX7"))
+    words = {"audio": "leave it out by --drop audio", "video": "knows no decoder for its pictures"}
+    with pytest.raises(ColorizerError, match=words[kind]):
+        colorize_film(film, tmp_path / "out.mkv", model)
+    assert not (tmp_path / "out.mkv").exists()
+
+
 def test_what_is_not_wanted_is_dropped_and_what_is_refused_is_named(tmp_path, model):
     film = write_film(
         tmp_path / "in.mkv", pan(20), sound=True, subtitles=True, extras=True, codec="ffv1"

@@ -26,8 +26,7 @@ CODECS = {".mkv": "ffv1", ".mp4": "libx264", ".ts": "mpeg2video", ".avi": "mpeg4
 SLOW = 60  # seconds that no film of this size may take
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("count", [50])
+@pytest.mark.parametrize("count", [4, pytest.param(100, marks=pytest.mark.slow)])
 def test_mutated_films_give_an_error_or_the_frames_that_are_told(tmp_path, count):
     model = write_model_folder(tmp_path / "tiny", "distribution", size=64)
     (tmp_path / "work").mkdir()
@@ -68,7 +67,7 @@ def check(film: Path, out: Path, model: str) -> str:
 def frames_of(path: Path) -> int | None:
     """How many frames PyAV reads; None where it stops in between."""
     try:
-        with av.open(path) as container:
+        with av.open(path, metadata_errors="replace") as container:
             return sum(1 for _ in container.decode(video=0))
     except (av.FFmpegError, IndexError, ValueError):
         return None

@@ -145,11 +145,12 @@ def test_several_photos_each_with_its_own_settings(wide, scan, tmp_path):
     wide.locator("#vividness").fill("0.5")
     wide.locator(".thumb button[aria-label='scan.tif']").click()
     settled(wide)
-    assert wide.locator("#vividness").input_value() == "1"
+    sync_api.expect(wide.locator("#vividness")).to_have_value("1")
     wide.locator(".thumb button[aria-label='other.png']").click()
+    sync_api.expect(wide.locator("#vividness")).to_have_value("0.5")
     wide.locator("#apply").click()
     wide.locator(".thumb button[aria-label='scan.tif']").click()
-    assert wide.locator("#vividness").input_value() == "0.5"
+    sync_api.expect(wide.locator("#vividness")).to_have_value("0.5")
     settled(wide)
     assert saved(wide, "#download-all")[:2] == b"PK"
     wide.locator("[aria-label='Remove other.png']").click()

@@ -190,10 +190,10 @@ def test_apply_to_all_can_be_undone_and_is_not_undone_by_redo(wide, scan, others
     wide.locator("#vividness").fill("0.5")
     wide.locator("#apply").click()
     thumb(wide, "0.png").click()
-    assert wide.locator("#vividness").input_value() == "0.5"
+    sync_api.expect(wide.locator("#vividness")).to_have_value("0.5")
     assert wide.locator("#redo").is_disabled()
     wide.locator("#undo").click()
-    assert wide.locator("#vividness").input_value() == "1"
+    sync_api.expect(wide.locator("#vividness")).to_have_value("1")
 
 
 def test_a_zip_is_asked_for_at_once_each_photo_in_its_own_format(wide, scan, others):

@@ -75,10 +75,10 @@ def test_names_may_have_capitals_and_port_80_is_left_out():
     for host in ("mypc", "MyPC", "MYPC:80"):
         assert asked(guard, host) == 200
     assert asked(guard, "mypc:8080") == 421
-    assert _address("MyPC", "192.0.2.7", 80, "t") == "http://MyPC/t/"
-    assert _address("localhost", "127.0.0.1", 81, "t") == "http://127.0.0.1:81/t/"
-    assert _address("::1", "::1", 81, "t") == "http://[::1]:81/t/"
-    assert socket.gethostname() in _address("0.0.0.0", "0.0.0.0", 81, "t")
+    assert _address("MyPC", "192.0.2.7", 80) == "http://MyPC/"
+    assert _address("localhost", "127.0.0.1", 81) == "http://127.0.0.1:81/"
+    assert _address("::1", "::1", 81) == "http://[::1]:81/"
+    assert socket.gethostname() in _address("0.0.0.0", "0.0.0.0", 81)
 
 
 def test_a_name_of_this_machine_is_listened_on_and_reached(tmp_path):

@@ -119,10 +119,10 @@ def test_everything_comes_back_after_a_reload_and_in_another_tab(wide, scan, lar
     settled(wide)
     expect(wide.locator(".thumb")).to_have_count(2)
     expect(wide.locator(".mark")).to_have_count(1)
-    assert wide.locator("#vividness").input_value() == "1.3"
-    assert wide.locator("#format").input_value() == ".png"
+    sync_api.expect(wide.locator("#vividness")).to_have_value("1.3")
+    sync_api.expect(wide.locator("#format")).to_have_value(".png")
     wide.keyboard.press("Control+z")
-    assert wide.locator("#vividness").input_value() == "1"
+    sync_api.expect(wide.locator("#vividness")).to_have_value("1")
     settled(wide)
     wide.wait_for_timeout(600)
     other = wide.context.new_page()
@@ -130,9 +130,9 @@ def test_everything_comes_back_after_a_reload_and_in_another_tab(wide, scan, lar
     ready(other)
     settled(other)
     expect(other.locator(".mark")).to_have_count(1)
-    assert other.locator("#vividness").input_value() == "1"
+    sync_api.expect(other.locator("#vividness")).to_have_value("1")
     other.keyboard.press("Control+y")
-    assert other.locator("#vividness").input_value() == "1.3"
+    sync_api.expect(other.locator("#vividness")).to_have_value("1.3")
     other.wait_for_timeout(600)
     wide.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # back in the first
     expect(wide.locator("output[for=vividness]")).to_have_text("130 %")
@@ -147,7 +147,7 @@ def test_what_was_just_said_is_kept_when_the_page_is_left_at_once(wide, scan):
     wide.go_back()
     ready(wide)
     settled(wide)
-    assert wide.locator("#vividness").input_value() == "0.4"
+    sync_api.expect(wide.locator("#vividness")).to_have_value("0.4")
 
 
 def test_leaving_while_photos_are_sent_is_asked_about(wide, scan):

@@ -17,6 +17,7 @@ from colorizer.places.archive import is_marked_archive
 from colorizer.places.place import Place, place_of
 from colorizer.places.plan import plan
 from colorizer.support.stores import Store, read
+from tests.places.runs import run
 
 MINE = b"of the user"
 
@@ -72,6 +73,15 @@ def test_a_folder_of_results(base, color, photo, capsys, age):
     assert color(f"{base}/in", "-o", f"{base}/out", "--overwrite") == 0
     assert "1 colored, 1 done before, 0 failed" in capsys.readouterr().out
     assert read(theirs) == read(f"{base}/out/b.png")
+
+
+def test_a_file_that_appears_after_the_listing(base, colorizer, photo):
+    made_at(base, "in/a.png", photo)
+    found = plan([f"{base}/in"], f"{base}/out", collection=True)
+    theirs = made_at(base, "out/a.png", MINE)
+    result = run(found, colorizer)
+    assert "bears no mark of ours" in result.failed[0][1]
+    assert read(theirs) == MINE
 
 
 def test_one_photo_to_a_file(base, color, photo, capsys):

@@ -1,0 +1,128 @@
+"""A picture in color, with all that its file holds beside its pixels: the end of a photo's way."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from colorizer.pictures import save as output
+from colorizer.pictures.formats.format import OutputPage
+from colorizer.pictures.lightness import split_alpha
+from colorizer.pictures.measure import measured
+from colorizer.pictures.picture import Picture
+from colorizer.pictures.save import check_destination, check_extension
+
+if TYPE_CHECKING:
+    import pyvips
+
+__all__ = ["Colored", "Signature", "check_destination", "check_extension", "to_bytes", "to_file"]
+
+
+class Colored(NamedTuple):
+    """A page in color.
+
+    Attributes:
+        image: its colors, at full size; lazy.
+        original: the page, as `Picture.image` gave it.
+        had_color: whether it had colors before.
+    """
+
+    image: "pyvips.Image"
+    original: "pyvips.Image"
+    had_color: bool
+
+
+class Signature(NamedTuple):
+    """What the mark of a result says: the model with what it was told, and the version."""
+
+    system: str
+    version: str
+
+
+Color = Callable[[Picture, int, int], Colored]
+"""Colors a page of a picture, by its number from 0 on, in so many bits (8 or 16)."""
+
+
+def to_file(
+    picture: Picture,
+    path: Path,
+    color: Color,
+    signature: Signature,
+    threads: int | None = None,
+) -> tuple[str, ...]:
+    """Write a picture in color; the file appears whole, or not at all.
+
+    All pages of a TIFF are colored, where the destination holds pages; else the first.
+
+    Args:
+        picture: the original.
+        path: from `check_destination`; its extension selects the format, and it is replaced.
+        color: of each page, asked for when the one before is written.
+        signature: for the mark.
+        threads: of libvips; None takes all cores.
+
+    Returns:
+        Sentences on what the file does not hold, and on colors that were replaced.
+
+    Raises:
+        ColorizerError: the picture is damaged, or the file cannot be written.
+    """
+    notes: list[str] = []
+    pages = _pages(picture, path, color, signature, notes)
+    output.save(pages, path, threads, _raw_bytes(picture))
+    return tuple(notes)
+
+
+def to_bytes(
+    picture: Picture,
+    path: Path,
+    color: Color,
+    signature: Signature,
+    threads: int | None = None,
+) -> tuple[bytes, tuple[str, ...]]:
+    """The bytes of the file that `to_file` would write, and its sentences; raises as it does.
+
+    Args:
+        path: from `check_extension`.
+    """
+    notes: list[str] = []
+    pages = _pages(picture, path, color, signature, notes)
+    return output.encode(pages, path, threads, _raw_bytes(picture)), tuple(notes)
+
+
+def _pages(
+    picture: Picture, path: Path, color: Color, signature: Signature, notes: list[str]
+) -> Iterator[OutputPage]:
+    """The pages to write, lazy, one after another; what to tell of them is added to `notes`."""
+    count = len(picture.pages)
+    if count > 1 and not output.holds_pages(path):
+        notes.append(f"{picture} has {count} pages; only the first is colored")
+        count = 1
+    for page in range(count):
+        deep = picture.pages[page].bits
+        colored = color(picture, page, output.bits_of(path, deep))
+        if colored.had_color and not page:
+            notes.append(f"{picture} has colors of its own; they are replaced")
+        with picture.reading():  # whose metadata may be damaged
+            told = picture.metadata(page, colored.original, *signature)
+            whole = _with_alpha(measured(colored.image), colored.original)
+            image = output.with_profile(whole, colored.original)
+            further = picture.further(page)
+        made = OutputPage(image, told, further)
+        for note in (*output.sentences(told, str(picture)), *output.losses(made, path, deep)):
+            if note not in notes:
+                notes.append(note)
+        yield made
+
+
+def _with_alpha(colored: "pyvips.Image", original: "pyvips.Image") -> "pyvips.Image":
+    alpha = split_alpha(original)[1]
+    if alpha is None:
+        return colored
+    if alpha.format == "ushort" and colored.format == "uchar":
+        alpha = (alpha / 257).rint().cast("uchar")
+    return colored.bandjoin(alpha)
+
+
+def _raw_bytes(picture: Picture) -> int:
+    """Of all pages in color, not packed."""
+    return sum(page.width * page.height * page.bits // 2 for page in picture.pages)
