@@ -26,7 +26,7 @@ def png_of(picture: Image.Image, **options) -> bytes:
 
 
 def turned_scan(width: int = 2300, height: int = 1400) -> bytes:
-    """A gray JPEG of a phone: on its side, with a thumbnail, a place, a resolution and XMP."""
+    """A gray JPEG of a phone: on its side, with a place, a resolution, XMP and a comment."""
     picture = Image.fromarray(data.camera()).resize((width, height), Image.Resampling.BICUBIC)
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -1,6 +1,7 @@
 """Files that the site's scripts read and write, against Pillow, libvips and our Python side."""
 
 import io
+import struct
 import zipfile
 
 import numpy as np
@@ -117,6 +118,31 @@ def test_exif_as_python_tidies_it(order):
         k: v for k, v in theirs.items() if k not in drop
     }
     assert ours[0x0112] == 1
+
+
+def with_thumbnail() -> bytes:
+    """A block whose second directory points to a JPEG in it."""
+    small = photos.jpeg_of(Image.new("L", (8, 8), 99))
+    first = struct.pack("<HHHIII", 1, 0x0112, 3, 1, 6, 26)
+    entries = struct.pack("<HHIIHHII", 0x0201, 4, 1, 56, 0x0202, 4, 1, len(small))
+    second = struct.pack("<H", 2) + entries + struct.pack("<I", 0)
+    return b"II*\0\x08\0\0\0" + first + second + small
+
+
+def test_a_thumbnail_of_the_old_pixels_goes():
+    block = with_thumbnail()
+    assert b"\xff\xd8\xff" in block
+    found = call("exif.js", "tidied", block, 8, 8).tobytes()
+    assert b"\xff\xd8\xff" not in found
+    assert exif.to_tags(found).keys() == {0x0112}
+    assert exif.orientation(found) == 1
+
+
+def test_a_jpeg_that_is_cut_off_is_so_though_its_thumbnail_is_whole():
+    content = photos.jpeg_of(Image.fromarray(data.camera()), exif=b"Exif\0\0" + with_thumbnail())
+    for size, is_whole in ((len(content), True), (len(content) - 2000, False)):
+        told = call("writing.mjs", "jpegTold", content[:size], folder=HERE)
+        assert told == {"isWhole": is_whole, "orientation": 6, "width": 512, "height": 512}
 
 
 @pytest.mark.parametrize("block", [b"", b"II*\0", b"MM\0*\0\0\0\xff", b"II*\0\x08\0\0\0\xff\xff"])

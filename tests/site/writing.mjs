@@ -1,5 +1,6 @@
 // Whole files by way of what takes rows.
 import { JpegEncoder } from "../../colorizer/site/static/worker/jpeg_encoder.js";
+import * as jpegFile from "../../colorizer/site/static/worker/jpeg_file.js";
 import { colorsOf, palettePrior } from "../../colorizer/site/static/worker/palette.js";
 import { PngEncoder, read } from "../../colorizer/site/static/worker/png_file.js";
 import { decode, decodes } from "../../colorizer/site/static/worker/png_pixels.js";
@@ -33,4 +34,9 @@ export async function pngPixels(bytes) {
   const told = await read(bytes);
   const { data } = await decode(told.plain);
   return { data, isOurs: decodes(told), width: told.width };
+}
+
+export function jpegTold(bytes) {
+  const { isWhole, orientation, width, height } = jpegFile.read(bytes);
+  return { isWhole, orientation, width, height };
 }

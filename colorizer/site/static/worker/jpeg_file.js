@@ -77,15 +77,15 @@ export function read(bytes) {
     icc: profile,
     isConverted: !isKnown,
     orientation: found.exif ? exif.orientation(found.exif) : 1,
-    isWhole: endsWhole(bytes),
+    isWhole: endsWhole(bytes, rest),
     left: [...left],
     plain: new Blob([bytes.subarray(0, 2), ...own, ...kept, bytes.subarray(rest)], { type: "image/jpeg" }),
   };
 }
 
-// Whether there is an end marker behind the pixels; zeros may follow, and whatever else.
-function endsWhole(bytes) {
-  for (let at = bytes.length - 2; at > 0; at--) if (bytes[at] === 0xff && bytes[at + 1] === 0xd9) return true;
+// Whether there is an end marker behind the begin of the first scan; whatever else may follow.
+function endsWhole(bytes, begin) {
+  for (let at = bytes.length - 2; at >= begin; at--) if (bytes[at] === 0xff && bytes[at + 1] === 0xd9) return true;
   return false;
 }
 
