@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 import pyvips
-from PIL import Image
+from PIL import Image, ImageOps
 from skimage import data
 
 from colorizer.color import gamut
@@ -159,3 +159,41 @@ def test_a_palette_as_python_reads_it():
     bins = gamut.bins().tolist()
     found = call("writing.mjs", "palette", four, width, height, bins, typical, folder=HERE)
     assert np.abs(found / expected - 1).max() < 0.01
+
+
+@pytest.mark.parametrize("shrink", [2, 4, 8])
+@pytest.mark.parametrize("kind", ["gray", "print", "color"])
+def test_a_smaller_jpeg_is_that_of_libjpeg(kind, shrink):
+    picture = Image.fromarray(data.astronaut()[:250, :331])
+    if kind == "gray":
+        picture = picture.convert("L")
+    elif kind == "print":
+        picture = picture.convert("L").convert("RGB")
+    content = photos.jpeg_of(picture, quality=85)
+    images = [pyvips.Image.jpegload_buffer(content, shrink=n) for n in (1, shrink)]
+    whole, small = (i.numpy().reshape(i.height, i.width, i.bands).astype(np.uint8) for i in images)
+    four = np.concatenate([np.broadcast_to(whole, (250, 331, 3)), whole[..., :1]], -1)
+    found = call("writing.mjs", "smallJpeg", content, four, 331, 250, shrink, folder=HERE)
+    found = found.reshape(*small.shape[:2], 4)[..., :3].astype(int)
+    inner = np.s_[: 250 // 8 * 8 // shrink, : 331 // 8 * 8 // shrink]
+    apart = np.abs(found - small)[inner]
+    if kind == "color":
+        assert apart.mean() < 2
+    else:
+        # but where white or black cut a block off, so that it is not as the file holds it
+        assert np.mean(apart == 0) > 0.98
+        assert apart.max() <= 2
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pictures_stand_upright(orientation):
+    exif_data = Image.Exif()
+    exif_data[0x0112] = orientation
+    picture = Image.fromarray(RNG.integers(0, 256, (30, 47, 3)).astype(np.uint8))
+    content = photos.png_of(picture, exif=exif_data)
+    upright = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(content))))
+    rgba = np.asarray(picture.convert("RGBA"))
+    box = [3, 5, 20, 17]
+    found = call("writing.mjs", "part", content, rgba, 47, 30, box, folder=HERE)
+    expected = upright[5:22, 3:23]
+    assert np.array_equal(found.reshape(17, 20, 4)[..., :3], expected)

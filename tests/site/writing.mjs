@@ -1,11 +1,13 @@
 // Whole files by way of what takes rows.
 import { JpegEncoder } from "../../colorizer/site/static/worker/jpeg_encoder.js";
+import { shrunk } from "../../colorizer/site/static/worker/jpeg_shrink.js";
 import * as jpegFile from "../../colorizer/site/static/worker/jpeg_file.js";
 import { colorsOf, palettePrior } from "../../colorizer/site/static/worker/palette.js";
 import { PngEncoder, read } from "../../colorizer/site/static/worker/png_file.js";
 import { decode, decodes } from "../../colorizer/site/static/worker/png_pixels.js";
 import { SRGB } from "../../colorizer/site/static/worker/icc.js";
 import { tablesOf } from "../../colorizer/site/static/worker/lightness.js";
+import { reader } from "../../colorizer/site/static/worker/source.js";
 import { zip } from "../../colorizer/site/static/worker/zip.js";
 
 const whole = async (parts) => new Uint8Array(await new Blob(parts).arrayBuffer());
@@ -39,4 +41,15 @@ export async function pngPixels(bytes) {
 export function jpegTold(bytes) {
   const { isWhole, orientation, width, height } = jpegFile.read(bytes);
   return { isWhole, orientation, width, height };
+}
+
+export function smallJpeg(bytes, data, width, height, shrink) {
+  const { steps } = jpegFile.read(bytes);
+  return shrunk((x, y, w, h) => data.subarray(4 * y * width, 4 * (y + h) * width), width, height, shrink, steps).data;
+}
+
+export async function part(bytes, data, width, height, box) {
+  const { orientation } = await read(bytes);
+  const sides = orientation >= 5 ? { width: height, height: width } : { width, height };
+  return reader({ ...sides, orientation }, { data, width })(...box);
 }

@@ -3,6 +3,7 @@
 
 import { colorSpace, isSrgb, readProfile } from "./icc.js";
 import * as exif from "./exif.js";
+import { ZIGZAG } from "./jpeg_encoder.js";
 
 const LARGEST = 65533; // bytes that a segment holds
 const EXIF = "Exif\0\0";
@@ -48,12 +49,13 @@ function* segments(bytes) {
 // of the same picture, neither turned nor under a profile, to be decoded.
 export function read(bytes) {
   const found = { width: 0, height: 0, channels: 0, bits: 8, exif: null, xmp: null, photoshop: [], comments: [], density: null };
-  const [icc, kept, left] = [[], [], new Set()];
+  const [icc, kept, left, tables] = [[], [], new Set(), []];
   let rest = 2;
   for (const { marker, content, start, end } of segments(bytes)) {
     const isFrame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
+    if (marker === 0xdb) readSteps(content, tables);
     if (isFrame && !found.width)
-      Object.assign(found, { height: (content[1] << 8) | content[2], width: (content[3] << 8) | content[4], channels: content[5], bits: content[0] });
+      Object.assign(found, { height: (content[1] << 8) | content[2], width: (content[3] << 8) | content[4], channels: content[5], bits: content[0], table: content[8] });
     else if (marker === 0xe1 && begins(content, EXIF)) found.exif ||= content.slice(EXIF.length);
     else if (marker === 0xe1 && begins(content, XMP)) found.xmp ||= new TextDecoder().decode(content.subarray(XMP.length));
     else if (marker === 0xe1 && begins(content, FURTHER_XMP)) left.add("the extended part of its XMP");
@@ -74,6 +76,7 @@ export function read(bytes) {
   const own = isKnown ? [] : profileSegments(profile);
   return {
     ...found,
+    steps: tables[found.table],
     icc: profile,
     isConverted: !isKnown,
     orientation: found.exif ? exif.orientation(found.exif) : 1,
@@ -81,6 +84,19 @@ export function read(bytes) {
     left: [...left],
     plain: new Blob([bytes.subarray(0, 2), ...own, ...kept, bytes.subarray(rest)], { type: "image/jpeg" }),
   };
+}
+
+// Quantization tables: their steps in rows, not in the order of the file.
+function readSteps(content, tables) {
+  for (let at = 0; at < content.length; ) {
+    const [isLong, number] = [content[at] >> 4, content[at] & 15];
+    tables[number] = new Uint16Array(64);
+    for (let i = 0; i < 64; i++) {
+      const from = at + 1 + (isLong ? 2 * i : i);
+      tables[number][ZIGZAG[i]] = isLong ? (content[from] << 8) | content[from + 1] : content[from];
+    }
+    at += isLong ? 129 : 65;
+  }
 }
 
 // Whether there is an end marker behind the begin of the first scan; whatever else may follow.

@@ -3,6 +3,7 @@
 
 import { colorSpace, readProfile, SRGB } from "./icc.js";
 import * as jpeg from "./jpeg_file.js";
+import { shrunk } from "./jpeg_shrink.js";
 import { lightness, spread, tablesOf } from "./lightness.js";
 import * as png from "./png_file.js";
 import * as pngPixels from "./png_pixels.js";
@@ -107,28 +108,35 @@ export async function decode(source, name) {
   }
 }
 
-// Pixels of a part of the upright picture: (x, y, w, h) -> RGBA, which holds until the next call.
+// Pixels of a part of the upright picture, (x, y, w, h) -> RGBA; and `coded`, of the file's own rows.
 export function reader(source, bitmap) {
   const { width: W, height: H, orientation } = source;
-  const swaps = orientation >= 5;
-  const canvas = new OffscreenCanvas(1, 1);
-  const pen = canvas.getContext("2d", { willReadFrequently: true });
+  let [canvas, pen] = [null, null];
   const drawn = (x, y, w, h) => {
+    canvas ||= new OffscreenCanvas(w, h);
+    pen ||= canvas.getContext("2d", { willReadFrequently: true });
     if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
     pen.globalCompositeOperation = "copy";
     pen.drawImage(bitmap, x, y, w, h, 0, 0, w, h);
     return pen.getImageData(0, 0, w, h).data;
   };
-  // of the upright picture to the left, or to the top, of the file's
-  const [fromRight, fromBottom] = [[2, 3, 6, 7].includes(orientation), [3, 4, 7, 8].includes(orientation)];
-  return (x, y, w, h) => {
+  const coded = bitmap.data ? (...box) => cut(bitmap, ...box) : drawn;
+  const { swaps, fromRight, fromBottom } = turnOf(orientation);
+  const upright = (x, y, w, h) => {
     const u = fromRight ? W - x - w : x;
     const v = fromBottom ? H - y - h : y;
-    const [fx, fy, fw, fh] = swaps ? [v, u, h, w] : [u, v, w, h];
-    const data = bitmap.data ? cut(bitmap, fx, fy, fw, fh) : drawn(fx, fy, fw, fh);
-    return orientation === 1 ? data : turned(data, w, h, swaps, fromRight, fromBottom);
+    const data = swaps ? coded(v, u, h, w) : coded(u, v, w, h);
+    return orientation === 1 ? data : turned(data, w, h, orientation);
   };
+  return Object.assign(upright, { coded });
 }
+
+// Whether rows become columns, and from which ends of the file's they are counted.
+const turnOf = (orientation) => ({
+  swaps: orientation >= 5,
+  fromRight: [2, 3, 6, 7].includes(orientation),
+  fromBottom: [3, 4, 7, 8].includes(orientation),
+});
 
 function cut({ data, width }, x, y, w, h) {
   const out = new Uint8ClampedArray(4 * w * h);
@@ -136,7 +144,9 @@ function cut({ data, width }, x, y, w, h) {
   return out;
 }
 
-function turned(data, w, h, swaps, fromRight, fromBottom) {
+// Pixels as coded -> (h, w) upright.
+function turned(data, w, h, orientation) {
+  const { swaps, fromRight, fromBottom } = turnOf(orientation);
   const from = new Uint32Array(data.buffer);
   const to = new Uint32Array(w * h);
   for (let y = 0; y < h; y++)
@@ -158,17 +168,16 @@ function shrinkFor(source, width, times) {
 // The lightness at a small size: {L, hasColor}. It is read in bands, and never held whole.
 export function smallLightness(source, pixels, width, height, times = 2) {
   const shrink = shrinkFor(source, width, times);
-  const [W, H] = [source.width, source.height].map((side) => Math.ceil(side / shrink));
+  const { data, width: W, height: H } = shrink > 1 ? halved(source, pixels, shrink) : source;
   const [across, down] = [wholeOf(W, width), wholeOf(H, height)];
   const [w, h] = [Math.ceil(W / across), Math.ceil(H / down)];
   const out = new Float32Array(w * h);
-  const rows = down * Math.max(1, Math.round(BAND / down / shrink)); // of the shrunk picture
+  const rows = down * Math.max(1, Math.round(BAND / down));
   let apart = 0;
   const L = new Float32Array(W * rows);
   for (let first = 0; first < H; first += rows) {
     const count = Math.min(rows, H - first);
-    const own = Math.min(count * shrink, source.height - first * shrink);
-    const band = boxed(pixels(0, first * shrink, source.width, own), source.width, own, shrink);
+    const band = data ? data.subarray(4 * W * first, 4 * W * (first + count)) : pixels(0, first, W, count);
     apart += spread(band, W * count);
     lightness(band, source.tables, W * count, L);
     averageInto(out, L, W, count, across, down, first / down, w);
@@ -176,27 +185,12 @@ export function smallLightness(source, pixels, width, height, times = 2) {
   return { L: resize(out, [h, w, 1], height, width, [H, W]), hasColor: apart / (W * H) > COLORED };
 }
 
-// Means of squares of code values, as libjpeg decodes to a smaller size.
-function boxed(data, width, height, shrink) {
-  if (shrink === 1) return data;
-  const [w, h] = [Math.ceil(width / shrink), Math.ceil(height / shrink)];
-  const out = new Uint8ClampedArray(4 * w * h);
-  for (let y = 0; y < h; y++)
-    for (let x = 0; x < w; x++) {
-      const [right, bottom] = [Math.min(width, (x + 1) * shrink), Math.min(height, (y + 1) * shrink)];
-      let [r, g, b, count] = [0, 0, 0, 0];
-      for (let v = y * shrink; v < bottom; v++)
-        for (let u = x * shrink, at = 4 * (v * width + u); u < right; u++, at += 4, count++) {
-          r += data[at];
-          g += data[at + 1];
-          b += data[at + 2];
-        }
-      const to = 4 * (y * w + x);
-      out[to] = r / count;
-      out[to + 1] = g / count;
-      out[to + 2] = b / count;
-    }
-  return out;
+// A JPEG that many times smaller, upright.
+function halved(source, pixels, shrink) {
+  const { meta, orientation, isConverted } = source;
+  const { data, width, height } = shrunk(pixels.coded, meta.width, meta.height, shrink, isConverted ? null : meta.steps);
+  const [w, h] = orientation >= 5 ? [height, width] : [width, height];
+  return { data: orientation === 1 ? data : turned(data, w, h, orientation), width: w, height: h };
 }
 
 // Means of `across` x `down` values; at the ends the last ones count again.
