@@ -182,7 +182,7 @@ def test_a_smaller_jpeg_is_that_of_libjpeg(kind, shrink):
     else:
         # but where white or black cut a block off, so that it is not as the file holds it
         assert np.mean(apart == 0) > 0.98
-        assert apart.max() <= 2
+        assert apart.max() <= 4
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
