@@ -87,8 +87,8 @@ def click_on(page, x, y):
     page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
 
 
-def saved(page, button) -> bytes:
-    with page.expect_download(timeout=60000) as download:
+def saved(page, button, timeout=60000) -> bytes:
+    with page.expect_download(timeout=timeout) as download:
         page.locator(button).click()
     return Path(download.value.path()).read_bytes()
 

@@ -42,7 +42,7 @@ def test_all_kinds_of_photos_as_python_colors_them(page, tmp_path):
     for path in paths:  # as PNG, as JPEG rounds once more
         page.locator(f".thumb button[aria-label='{path.name}']").click()
         page.locator("#format").select_option(".png")
-    archive = zipfile.ZipFile(io.BytesIO(saved(page, "#download-all")))
+    archive = zipfile.ZipFile(io.BytesIO(saved(page, "#download-all", WAIT)))
     assert archive.testzip() is None
     engine = colorizer.Colorizer()
     for path in paths:
