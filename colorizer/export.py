@@ -3,6 +3,7 @@
 import copy
 import json
 import warnings
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -68,8 +69,14 @@ def export(
     try:
         with writing(folder, _config(model, size, settings), extra_files) as work:
             _save_weights(model, work / WEIGHTS, weights_dtype)
-            _save_graph(model, work)
-            _check_parity(model, work / GRAPH, tolerance)
+            try:
+                _save_graph(model, work)
+                _check_parity(model, work / GRAPH, tolerance)
+            except ColorizerError:
+                if not _forget(model):
+                    raise
+                _save_graph(model, work)  # another model, which looks the same from outside
+                _check_parity(model, work / GRAPH, tolerance)
     except OSError as error:
         raise ColorizerError(f"cannot write the model folder {folder}: {error}") from error
     return folder
@@ -77,6 +84,8 @@ def export(
 
 def check_exportable(model: ColorModel) -> None:
     """Trace a model, as `export` will: before hours of training, not after them.
+
+    `export` then takes the graph of this time, so that it is traced once.
 
     Raises: ColorizerError: torch cannot export it.
     """
@@ -227,8 +236,40 @@ def _save_graph(model: ColorModel, work: Path) -> None:
     (work / GRAPH).write_bytes(proto.SerializeToString())
 
 
+_TRACED: OrderedDict[str, bytes] = OrderedDict()
+_MOST_TRACED = 8
+
+
+def _looks(model: ColorModel) -> str:
+    """What tells models apart whose graphs differ in more than the values of weights."""
+    held = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    return repr((model, held, model.head.options()))
+
+
+def _forget(model: ColorModel) -> bool:
+    """Have a model traced anew; whether it was traced before."""
+    return _TRACED.pop(_looks(model), None) is not None
+
+
 def _traced_graph(network: Graph) -> onnx.ModelProto:
-    """The graph of a model folder, its weights inside, batch, height and width left open."""
+    """The graph of a model folder, batch, height and width left open; its weights have no values.
+
+    Tracing takes seconds, and gives the same for all weights: so it is done once in a process.
+    """
+    key = _looks(network.model)
+    if key not in _TRACED:
+        proto = _trace(network)
+        held = {f"model.{name}" for name in network.model.state_dict()}
+        for tensor in proto.graph.initializer:
+            if tensor.name in held:
+                tensor.ClearField("raw_data")
+        _TRACED[key] = proto.SerializeToString()
+        if len(_TRACED) > _MOST_TRACED:
+            _TRACED.popitem(last=False)
+    return onnx.ModelProto.FromString(_TRACED[key])
+
+
+def _trace(network: Graph) -> onnx.ModelProto:
     inputs = network.inputs
     batch, height, width = (torch.export.Dim(name) for name in "NHW")
     with warnings.catch_warnings(), torch.no_grad():

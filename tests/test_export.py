@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from collections import OrderedDict
 
 import numpy as np
 import onnx
@@ -12,6 +13,7 @@ import yaml
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from colorizer import export as exporting
 from colorizer import weights as room
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.export import export
@@ -185,6 +187,22 @@ def test_full_precision_and_extra_files(tmp_path):
     assert (folder / "curves.png").read_text() == "mine"
     assert load_model(folder).head.name == "distribution"
     assert [p.name for p in folder.parent.iterdir()] == ["folder"]  # nothing left behind
+
+
+def test_what_looks_alike_is_traced_once_and_what_is_not_alike_again(tmp_path, monkeypatch):
+    traced = []
+    plain = exporting._trace
+    monkeypatch.setattr(exporting, "_trace", lambda n: traced.append(n) or plain(n))
+    monkeypatch.setattr(exporting, "_TRACED", OrderedDict())
+    model = trained(**TINY["plain"], head="ab")
+    check_parity(export(model, tmp_path / "a", settings={}))
+    torch.nn.init.normal_(model.head.project.weight, std=0.1)
+    check_parity(export(model, tmp_path / "b", settings={}))
+    assert len(traced) == 1
+    forward = type(model.head).forward
+    monkeypatch.setattr(type(model.head), "forward", lambda self, x: 2 * forward(self, x))
+    check_parity(export(model, tmp_path / "c", settings={}))
+    assert len(traced) == 2
 
 
 def test_export_that_fails_leaves_nothing(tmp_path):

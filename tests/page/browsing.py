@@ -12,6 +12,7 @@ from tests.page.serving import TOKEN, client_of
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
+sync_api.expect.set_options(timeout=30_000)  # of a machine that does other work as well
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )

@@ -25,6 +25,14 @@ def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def one(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one process learns."""
+    folder = tmp_path_factory.mktemp("one")
+    finish(sys.executable, "-m", "tests.in_processes", squares, folder, "1", "12")
+    return folder
+
+
 def finish(*command: str | Path) -> str:
     result = subprocess.run(
         [*map(str, command)],
@@ -45,10 +53,9 @@ def losses(parent: Path) -> list[dict[str, float]]:
 
 @pytest.mark.parametrize("launcher", [[sys.executable], torchrun], ids=["lightning", "torchrun"])
 def test_two_processes_learn_what_one_learns(
-    launcher: list[str], squares: Path, tmp_path: Path
+    launcher: list[str], squares: Path, one: Path, tmp_path: Path
 ) -> None:
-    one, two = tmp_path / "one", tmp_path / "two"
-    finish(sys.executable, "-m", "tests.in_processes", squares, one, "1", "12")
+    two = tmp_path / "two"
     finish(*launcher, "-m", "tests.in_processes", squares, two, "2", "6")
     for a, b in zip(losses(one), losses(two), strict=True):
         assert a == pytest.approx(b, rel=1e-3)
@@ -77,7 +84,7 @@ def same(first: Path, second: Path) -> bool:
 
 
 def test_two_processes_with_shards_of_their_own_learn_what_one_learns(
-    squares: Path, tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
+    squares: Path, one: Path, tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     photos = sorted(squares.iterdir())
@@ -86,8 +93,7 @@ def test_two_processes_with_shards_of_their_own_learn_what_one_learns(
             for photo in photos[6 * number : 6 * number + 6]:
                 shard.add(photo, photo.name)
         Store(bucket).write(f"{number}.tar", (tmp_path / f"{number}.tar").read_bytes())
-    one, two = tmp_path / "one", tmp_path / "two"
-    finish(sys.executable, "-m", "tests.in_processes", squares, one, "1", "12")
+    two = tmp_path / "two"
     said = finish(*torchrun, "-m", "tests.in_processes", bucket, two, "2", "6")
     assert "1 of 2 train shards are this process's own" in said
     for a, b in zip(losses(one), losses(two), strict=True):
