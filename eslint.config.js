@@ -1,4 +1,4 @@
-// The scripts of the page: `npm ci && npx eslint colorizer/page/static`.
+// The scripts of the page: `npm ci && npx eslint colorizer/page/static colorizer/site/static`.
 
 import js from "@eslint/js";
 import globals from "globals";

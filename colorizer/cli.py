@@ -3,6 +3,7 @@
 Longer than other files, as each verb is its flags beside its call, and nothing else.
 """
 
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -110,6 +111,29 @@ def _serve(args: Namespace) -> int:
 
     silence()
     serve(args.model, ServeOptions.of_flags(vars(args)))
+    return 0
+
+
+def _site_parser() -> Parser:
+    parser = Parser(description="write the page as static files, which color in the browser")
+    parser.add_argument(
+        "out", metavar="OUT", help="a new folder, or one that was written so before"
+    )
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, help="a shipped model's name, or a model folder"
+    )
+    return parser
+
+
+def _site(args: Namespace) -> int:
+    from colorizer.pictures.quiet import silence
+    from colorizer.site import write_site
+
+    silence()
+    written = write_site(args.out, args.model)
+    size = sum(written.values()) / 1e6
+    print(f"{args.out}: {len(written)} files, {size:.1f} MB; any web space can hold it")
+    print(f"look at it: python3 -m http.server -d {shlex.quote(args.out)}")
     return 0
 
 
@@ -503,6 +527,7 @@ def _runs(args: Namespace) -> int:
 _VERBS: dict[str, tuple[Callable[[], Parser], Callable[..., int]]] = {
     "colorize": (_colorize_parser, _colorize),
     "serve": (_serve_parser, _serve),
+    "site": (_site_parser, _site),
     "video": (_video_parser, _video),
     "train": (_train_parser, _train),
     "evaluate": (_evaluate_parser, _evaluate),

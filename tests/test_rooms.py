@@ -19,7 +19,7 @@ LAYERS = [
     {"model_folder", "backbones"},
     {"inference", "models", "losses", "metrics", "data"},
     {"page", "places", "preparation", "export"},
-    {"film"},
+    {"film", "site"},
     {"portable"},
     {"weights"},
     {"training", "evaluation"},
@@ -30,7 +30,7 @@ LAYERS = [
 
 LIGHT = {
     *("errors", "version", "extras", "support", "registry", "options", "config", "pictures"),
-    *("model_folder", "parser", "inference", "film", "page", "places", "preparation"),
+    *("model_folder", "parser", "inference", "film", "page", "places", "preparation", "site"),
     *("cli", "historic", "__init__"),
 }
 HEAVY = {"torch", "torchvision", "torchmetrics", "lightning", "timm", "onnx", "matplotlib"}

@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from colorizer.errors import ColorizerError, UsageError
+from colorizer.page import STATIC
 from colorizer.page.described import described
 from colorizer.page.downloads import FORMATS, Downloads
 from colorizer.page.guard import refusal
@@ -29,7 +30,6 @@ from colorizer.support.told import read_json, shown
 
 __all__ = ["create_app"]
 
-STATIC = Path(__file__).parent / "static"
 TICK = 60.0  # seconds between looks at whether the page is idle
 MOST_STATE = 2**18  # characters of what is kept of one photo
 MOST_SEEN = 2**25  # pixels of a region

@@ -76,9 +76,9 @@ def drop(page, *paths):
 
 def settled(page):
     """Until the stage shows what was asked for."""
-    sync_api.expect(page.locator("#after[src^='blob:']")).to_be_visible(timeout=20000)
+    sync_api.expect(page.locator("#after[src^='blob:']")).to_be_visible(timeout=60000)
     sync_api.expect(page.locator("#stage")).not_to_have_attribute(
-        "aria-busy", "true", timeout=20000
+        "aria-busy", "true", timeout=60000
     )
     page.evaluate("document.getElementById('after').decode()")
 
@@ -88,8 +88,8 @@ def click_on(page, x, y):
     page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
 
 
-def saved(page, button) -> bytes:
-    with page.expect_download(timeout=30000) as download:
+def saved(page, button, timeout=60000) -> bytes:
+    with page.expect_download(timeout=timeout) as download:
         page.locator(button).click()
     return Path(download.value.path()).read_bytes()
 

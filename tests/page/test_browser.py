@@ -141,6 +141,7 @@ def test_several_photos_each_with_its_own_settings(wide, scan, tmp_path):
     drop(wide, scan, other, bad)
     sync_api.expect(wide.locator(".thumb")).to_have_count(2)
     sync_api.expect(wide.locator(".message")).to_contain_text("bad.jpg is no picture")
+    wide.locator(".thumb button[aria-label='other.png']").click()  # whichever came first
     settled(wide)
     wide.locator("#vividness").fill("0.5")
     wide.locator(".thumb button[aria-label='scan.tif']").click()

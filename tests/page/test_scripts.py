@@ -15,6 +15,6 @@ def test_scripts_are_clean():
         pytest.skip("there is no node, so the page's scripts are not linted")
     if not eslint.exists():
         pytest.skip("eslint is not installed (npm ci), so the page's scripts are not linted")
-    command = [node, str(eslint), "colorizer/page/static"]
+    command = [node, str(eslint), "colorizer/page/static", "colorizer/site/static"]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert found.returncode == 0, found.stdout + found.stderr

@@ -1,6 +1,6 @@
 // Saying colors: a hint is begun on the photo, its color is chosen, it is moved and taken away.
 
-import * as api from "./api.js";
+import * as engine from "./engine.js";
 import * as color from "./color.js";
 import { say } from "./messages.js";
 import { keep, page, settingsOf, state } from "./photo.js";
@@ -24,7 +24,6 @@ export const chosenHint = () => chosen;
 export const isFresh = () => before !== null;
 
 export async function tap(place) {
-  if (!page.server.steers) return say(`The model ${page.server.model} takes no hints.`);
   await begin({ at: place, color: await underneath(place) });
 }
 
@@ -58,7 +57,7 @@ export async function choose(number) {
   picker.open(color.lab(hint.color)[0], hint.color, view.toClient(place), isFresh());
   try {
     const told = () => ({ settings: settingsOf(photo), x: place[0], y: place[1] });
-    const found = await withPhoto(photo, () => api.suggest(photo.id, told()));
+    const found = await withPhoto(photo, () => engine.suggest(photo.id, told()));
     if (photo !== page.now || chosen !== number || photo.hints[number] !== hint) return;
     picker.setLightness(found.L);
     picker.suggest(found.colors);
@@ -132,7 +131,6 @@ export function move(number, to, first) {
 }
 
 export function stroke(path, done) {
-  if (!page.server.steers) return done && say(`The model ${page.server.model} takes no hints.`);
   if (!done) return view.drawMarks([...page.now.hints, { stroke: path, color: "#ffffff" }], -1);
   const places = path.map((place) => [...place]);
   return underneath(places[Math.floor(places.length / 2)]).then((under) => begin({ stroke: places, color: under }));

@@ -1,6 +1,7 @@
 // Nothing is lost: what was said of photos is on the server a moment later.
 
-import * as api from "./api.js";
+import * as engine from "./engine.js";
+import { Silent } from "./failures.js";
 import { page, write } from "./photo.js";
 
 const WAIT = 300; // milliseconds after the last change
@@ -18,10 +19,10 @@ async function send(photo, last = false) {
   const text = write(photo);
   under += 1;
   try {
-    photo.revision = (await api.keep(photo.id, text, last)).revision;
+    photo.revision = (await engine.keep(photo.id, text, last)).revision;
   } catch (error) {
     // a photo that is gone is sent again, with what was said, when it is next drawn
-    if (error instanceof api.Silent && !due.has(photo)) due.set(photo, setTimeout(() => send(photo), 5000));
+    if (error instanceof Silent && !due.has(photo)) due.set(photo, setTimeout(() => send(photo), 5000));
   } finally {
     under -= 1;
   }

@@ -1,6 +1,7 @@
 // The page: what is on the stage, and what happens when something is touched.
 
-import * as api from "./api.js";
+import * as engine from "./engine.js";
+import { Gone, Silent } from "./failures.js";
 import * as hints from "./hints.js";
 import * as keeping from "./keeping.js";
 import { isWorking, say } from "./messages.js";
@@ -65,7 +66,7 @@ async function remove(photo) {
   if (place < 0) return;
   drop(photo);
   try {
-    await api.forget(photo.id);
+    await engine.forget(photo.id);
   } catch (error) {
     page.photos.splice(place, 0, photo);
     drawStrip();
@@ -86,10 +87,10 @@ function drop(photo) {
 
 async function restore(photo, place) {
   try {
-    await api.restore(photo.id);
+    await engine.restore(photo.id);
   } catch (error) {
-    if (!(error instanceof api.Gone) || !photo.file) return failed(error);
-    photo.id = (await api.upload(photo.file)).id;
+    if (!(error instanceof Gone) || !photo.file) return failed(error);
+    photo.id = (await engine.upload(photo.file)).id;
     keeping.changed(photo);
   }
   page.photos.splice(place, 0, photo);
@@ -99,7 +100,7 @@ async function restore(photo, place) {
 
 // What the server holds: after a reload, and where another tab has changed something.
 async function fetchPhotos() {
-  const told = await api.photos();
+  const told = await engine.photos();
   const mine = new Map(page.photos.map((photo) => [photo.id, photo]));
   for (const one of told) {
     const photo = mine.get(one.id);
@@ -119,7 +120,7 @@ async function fetchPhotos() {
 }
 
 function failed(error) {
-  const act = error instanceof api.Silent && page.now && hasHints(page.now);
+  const act = error instanceof Silent && page.now && hasHints(page.now);
   say(error.message, "", act ? ["Save the hints", () => transfer.saveHints(page.now)] : null);
 }
 
@@ -167,7 +168,7 @@ function show() {
   $("undo").disabled = !photo.past.length && !hints.isFresh();
   $("redo").disabled = !photo.future.length;
   $("save-hints").hidden = !hasHints(photo);
-  $("tip").hidden = !page.server.steers;
+  $("tip").hidden = !page.server.hints;
   $("command").textContent = command(photo);
   view.drawMarks(photo.hints, hints.chosenHint());
   drawStrip();
@@ -187,7 +188,7 @@ function showNotes() {
 
 async function setPalette(file) {
   try {
-    const told = await api.upload(file, "palette");
+    const told = await engine.upload(file, "palette");
     drawing.palettes.set(told.id, file);
     change("palette", { id: told.id, name: told.name }).then(drawing.drawVariants);
   } catch (error) {
@@ -341,7 +342,7 @@ addEventListener("keydown", (event) => {
   else if (held && pressed === "y") go(false);
   else if (held || event.altKey) return;
   else if (Object.hasOwn(KEYS, pressed)) KEYS[pressed]();
-  else if (Object.hasOwn(TOOLS, pressed)) setTool(TOOLS[pressed]);
+  else if (Object.hasOwn(TOOLS, pressed) && page.server.hints) setTool(TOOLS[pressed]);
   else return;
   event.preventDefault();
 });
@@ -365,7 +366,7 @@ document.addEventListener("visibilitychange", () => {
   if (!document.hidden) fetchPhotos().catch(() => {});
 });
 addEventListener("pageshow", (event) => event.persisted && fetchPhotos().catch(() => {}));
-setInterval(() => api.photos().catch(() => {}), HEARTBEAT);
+setInterval(() => engine.photos().catch(() => {}), HEARTBEAT);
 
 stage.failed = failed;
 stage.drawn = drawStrip;
@@ -380,7 +381,7 @@ transfer.start({ added, changed: (photo) => {
   if (photo === page.now) changedNow();
 } });
 view.start({
-  tap: (place) => swallowed || hints.tap(place),
+  tap: (place) => swallowed || (page.server.hints && hints.tap(place)),
   stroke: hints.stroke,
   move: hints.move,
   moved: () => {
@@ -400,13 +401,16 @@ picker.start({
 });
 
 try {
-  page.server = await api.about();
+  page.server = await engine.about();
   for (const part of document.querySelectorAll("[data-steers]")) part.hidden = !page.server.steers;
   $("format").replaceChildren(...Object.entries(page.server.formats).map(([end, name]) => new Option(name, end)));
-  for (const part of document.querySelectorAll(".local"))
-    part.textContent = page.server.local
-      ? "Photos stay on this machine."
-      : `Photos go to ${location.hostname} and nowhere else; on the way there they are not encrypted.`;
+  for (const part of document.querySelectorAll("[data-hints]")) part.hidden = !page.server.hints;
+  if (!page.server.hints) {
+    setTool("move");
+    $("view").setAttribute("aria-label", "The photo");
+  }
+  for (const part of document.querySelectorAll(".local")) part.textContent = page.server.privacy;
+  if (page.server.reads) $("reads").textContent = page.server.reads;
   await fetchPhotos();
 } catch (error) {
   failed(error);

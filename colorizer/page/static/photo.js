@@ -5,7 +5,7 @@ const MOST_STEPS = 100;
 const MOST_KEPT = 200_000; // characters that the server keeps of one
 
 export const page = {
-  server: { steers: false, temperature: 1, formats: {}, most: Infinity },
+  server: { steers: false, hints: false, temperature: 1, formats: {}, most: Infinity },
   photos: [],
   now: null, // the photo on the stage
 };
@@ -20,7 +20,8 @@ export function create(told, file = null) {
 function formatOf({ name, bits }) {
   const end = name.split(".").pop().toLowerCase();
   const own = { tif: ".tif", tiff: ".tif", png: ".png", webp: ".webp", avif: ".avif" }[end];
-  return own || (bits > 8 ? ".tif" : ".jpg");
+  const wanted = own || (bits > 8 ? ".tif" : ".jpg");
+  return wanted in page.server.formats ? wanted : Object.keys(page.server.formats).at(-1);
 }
 
 export const stemOf = (name) => name.replace(/\.[^.]*$/, "");

@@ -1,6 +1,7 @@
 // What is drawn of photos: the stage, the alternatives, small pictures, and the file's own pixels.
 
-import * as api from "./api.js";
+import * as engine from "./engine.js";
+import { Gone } from "./failures.js";
 import * as keeping from "./keeping.js";
 import { page, paletteOf, renewPalette, settingsOf, toldOf } from "./photo.js";
 import * as view from "./view.js";
@@ -16,16 +17,16 @@ export async function withPhoto(photo, task) {
     try {
       return await task();
     } catch (error) {
-      if (!(error instanceof api.Gone) || !tries) throw error;
+      if (!(error instanceof Gone) || !tries) throw error;
       const palette = paletteOf(photo);
       if (palette && error.id === palette) {
         const file = palettes.get(palette);
         if (!file) throw error;
-        const { id } = await api.upload(file, "palette");
+        const { id } = await engine.upload(file, "palette");
         palettes.set(id, file);
         renewPalette(palette, id);
       } else if (photo.file && error.id === photo.id) {
-        photo.id = (await api.upload(photo.file)).id;
+        photo.id = (await engine.upload(photo.file)).id;
         keeping.changed(photo);
       } else throw error;
     }
@@ -40,7 +41,7 @@ function show(photo, field, blob) {
 }
 
 export async function drawGray(photo) {
-  if (!photo.grayAt) show(photo, "grayAt", await withPhoto(photo, () => api.gray(photo.id)));
+  if (!photo.grayAt) show(photo, "grayAt", await withPhoto(photo, () => engine.gray(photo.id)));
   if (!isShown(photo)) return;
   $("before").src = photo.grayAt;
   if (!photo.shownAt) $("after").src = photo.grayAt;
@@ -76,7 +77,7 @@ async function work() {
       const photo = page.now;
       for (const size of sizesFor(photo)) {
         const told = { ...toldOf(photo), size };
-        const blob = await withPhoto(photo, () => api.preview(photo.id, { ...told, settings: settingsOf(photo) }));
+        const blob = await withPhoto(photo, () => engine.preview(photo.id, { ...told, settings: settingsOf(photo) }));
         const address = show(photo, "shownAt", blob);
         if (isShown(photo)) {
           $("after").src = address;
@@ -138,7 +139,7 @@ async function lookOnce() {
 async function place(id, photo, part, told) {
   const wanted = JSON.stringify([photo.id, part, told]);
   if ($(id).dataset.wanted === wanted && !$(id).hidden) return;
-  const blob = await withPhoto(photo, () => api.region(photo.id, { ...told, box: part.box, shrink: part.shrink }));
+  const blob = await withPhoto(photo, () => engine.region(photo.id, { ...told, box: part.box, shrink: part.shrink }));
   const image = new Image();
   image.src = URL.createObjectURL(blob);
   await image.decode();
@@ -191,7 +192,7 @@ export async function drawVariants() {
       if (!isShown(photo) || about(photo) !== of) return;
       const settings = () => ({ ...settingsOf(photo), variant: i + 1, quality: "fast" });
       const { hints } = toldOf(photo);
-      const blob = await withPhoto(photo, () => api.preview(photo.id, { settings: settings(), hints, size: "thumbnail" }));
+      const blob = await withPhoto(photo, () => engine.preview(photo.id, { settings: settings(), hints, size: "thumbnail" }));
       variants.at[i] = URL.createObjectURL(blob);
       if (isShown(photo)) showVariants(photo);
     }
@@ -218,7 +219,7 @@ export async function drawThumbs(isBusy) {
       }
       try {
         const told = { ...toldOf(photo), size: "thumbnail" };
-        show(photo, "thumbAt", await withPhoto(photo, () => api.preview(photo.id, told)));
+        show(photo, "thumbAt", await withPhoto(photo, () => engine.preview(photo.id, told)));
       } catch {
         photo.thumbFailed = true; // it is said when it is opened
       }

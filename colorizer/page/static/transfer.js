@@ -1,9 +1,11 @@
 // Photos and hints that come, and files that go.
 
-import * as api from "./api.js";
+import * as engine from "./engine.js";
+import { Gone } from "./failures.js";
 import * as keeping from "./keeping.js";
 import { begin, say } from "./messages.js";
 import { create, hasHints, hintsOf, keep, page, readHints, settingsOf, stemOf, toldOf } from "./photo.js";
+import { saveBlob } from "./saving.js";
 import { withPhoto } from "./stage.js";
 
 const AT_ONCE = 2;
@@ -60,7 +62,7 @@ function tell() {
 async function send({ file, place, ended }) {
   sending += 1;
   try {
-    const photo = Object.assign(create(await api.upload(file), file), { place });
+    const photo = Object.assign(create(await engine.upload(file), file), { place });
     const after = page.photos.findIndex((one) => one.place > place);
     page.photos.splice(after < 0 ? page.photos.length : after, 0, photo);
     acts.added(photo);
@@ -75,13 +77,14 @@ async function send({ file, place, ended }) {
 
 // Hints belong to the photo of their name, or else to the one on the stage.
 async function addHints(file) {
+  if (!page.server.hints) return say(`${file.name}: this page takes no hints; \`colorizer serve\` does, with a model that does.`);
   const stem = file.name.replace(/\.json$/i, "").replace(/-hints$/i, "");
   const photo = page.photos.find((one) => stemOf(one.name) === stem) || page.now;
   if (!photo) return say(`${file.name}: add its photo first.`);
   try {
     const found = readHints(await file.text());
     const hints = hintsOf({ ...photo, ...found });
-    await withPhoto(photo, () => api.preview(photo.id, { settings: settingsOf(photo), hints, size: "thumbnail" }));
+    await withPhoto(photo, () => engine.preview(photo.id, { settings: settingsOf(photo), hints, size: "thumbnail" }));
     keep(photo);
     Object.assign(photo, found);
     const more = found.unseen.length;
@@ -111,7 +114,7 @@ export async function download(list) {
     bar.tell(text, made && made < total ? made / total : null);
   };
   try {
-    const notes = await again(list, () => api.download(wanted(), list[0].format, progress, stop));
+    const notes = await again(list, () => engine.download(wanted(), list[0].format, progress, stop));
     for (const note of new Set(notes)) say(note, "note");
   } catch (error) {
     say(error.message);
@@ -125,9 +128,9 @@ async function again(list, task) {
     try {
       return await task();
     } catch (error) {
-      const photo = list.find((one) => error instanceof api.Gone && one.id === error.id);
+      const photo = list.find((one) => error instanceof Gone && one.id === error.id);
       if (!photo?.file || tries > list.length) throw error;
-      photo.id = (await api.upload(photo.file)).id;
+      photo.id = (await engine.upload(photo.file)).id;
       keeping.changed(photo);
     }
 }
@@ -135,7 +138,5 @@ async function again(list, task) {
 export function saveHints(photo) {
   if (!hasHints(photo)) return;
   const text = JSON.stringify(hintsOf(photo), null, 1);
-  const address = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-  api.save(address, `${stemOf(photo.name)}-hints.json`);
-  setTimeout(() => URL.revokeObjectURL(address), 10000);
+  saveBlob(new Blob([text], { type: "application/json" }), `${stemOf(photo.name)}-hints.json`);
 }

@@ -5,7 +5,7 @@ from contextlib import suppress
 from xml.dom import minidom
 from xml.parsers.expat import ExpatError
 
-__all__ = ["mark_xmp", "split_xmp"]
+__all__ = ["BESIDE", "OLD", "mark_xmp", "split_xmp"]
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
@@ -16,7 +16,7 @@ _EMPTY = (
     f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}"/></x:xmpmeta>'
     '<?xpacket end="w"?>'
 )
-_OLD = {  # what describes the old pixels: their coding, size, place, color space and thumbnail
+OLD = {
     "http://ns.adobe.com/tiff/1.0/": (
         *("Orientation", "ImageWidth", "ImageLength", "BitsPerSample", "Compression"),
         *("PhotometricInterpretation", "SamplesPerPixel", "PlanarConfiguration", "NativeDigest"),
@@ -36,7 +36,9 @@ _OLD = {  # what describes the old pixels: their coding, size, place, color spac
         "MicroVideoPresentationTimestampUs",
     ),
 }
-_BESIDE = (  # what speaks of films, gain maps and depth maps that stood behind the old pixels
+"""What describes the old pixels: their coding, size, place, color space and thumbnail."""
+
+BESIDE = (
     "http://ns.google.com/photos/1.0/container/",
     "http://ns.google.com/photos/dd/1.0/",
     "http://ns.adobe.com/hdr-gain-map/",
@@ -45,6 +47,8 @@ _BESIDE = (  # what speaks of films, gain maps and depth maps that stood behind 
     "http://ns.apple.com/pixeldatainfo/",
     "http://ns.apple.com/depthData/",
 )
+"""What speaks of films, gain maps and depth maps that stood behind the old pixels."""
+
 _TERMS = "http://purl.org/dc/terms/"
 
 
@@ -141,7 +145,7 @@ def _is_old(node: minidom.Node, ours: tuple[str, ...]) -> bool:
     space, name = node.namespaceURI or "", node.localName
     if space == _TERMS and name == "provenance":  # of content credentials, which do not stay
         return "jumbf" in (node.value if isinstance(node, minidom.Attr) else node.toxml())
-    return name in (_OLD | {_IPTC: ours}).get(space, ()) or space.startswith(_BESIDE)
+    return name in (OLD | {_IPTC: ours}).get(space, ()) or space.startswith(BESIDE)
 
 
 def _drop(node: minidom.Node) -> None:

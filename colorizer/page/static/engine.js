@@ -1,10 +1,8 @@
-// What the page asks of its server; every failure is an Error with a sentence.
+// What colors the photos of the page: here it is asked of a server. Every failure is an Error with a
+// sentence. The page as static files has another module of this name (colorizer/site/static).
 
-// Something that the server has let go of; `id` says what.
-export class Gone extends Error {}
-
-// Nobody answers.
-export class Silent extends Error {}
+import { Gone, Silent } from "./failures.js";
+import { save } from "./saving.js";
 
 async function ask(path, options = {}) {
   let answer;
@@ -23,7 +21,14 @@ async function ask(path, options = {}) {
 const send = (method, path, body, more = {}) =>
   ask(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), ...more });
 
-export const about = async () => (await ask("api/about")).json();
+// What it can do: `steers` and `hints` are whether it takes them.
+export async function about() {
+  const told = await (await ask("api/about")).json();
+  const privacy = told.local
+    ? "Photos stay on this machine."
+    : `Photos go to ${location.hostname} and nowhere else; on the way there they are not encrypted.`;
+  return { ...told, hints: told.steers, privacy };
+}
 
 export const photos = async () => (await ask("api/photos")).json();
 
@@ -68,13 +73,4 @@ export async function download(wanted, format, progress, stop) {
     save(`api/results/${job.file}`, job.name);
     return job.notes;
   }
-}
-
-export function save(address, name) {
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = name;
-  document.body.append(link);
-  link.click();
-  link.remove();
 }
