@@ -16,7 +16,7 @@ from colorizer.color import gamut
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.network import Network
 from colorizer.inference.priors import variant_prior
-from colorizer.model_folder import WEIGHTS
+from colorizer.model_folder import LIKENESS, WEIGHTS
 from colorizer.options import DEFAULT_MODEL
 from colorizer.page import STATIC
 from colorizer.pictures.metadata.mark import SYSTEM
@@ -134,6 +134,10 @@ def _contents(network: Network) -> dict[str, bytes]:
         for key, name in names.items()
     }
     told["graph"] = {"name": "model/model.onnx", "size": len(graph)}
+    if network.has_prior and network.has_features and network.likeness is not None:
+        likeness = (network.folder.path / LIKENESS).read_bytes()
+        small[f"model/{LIKENESS}"] = likeness
+        told["likeness"] = {"name": f"model/{LIKENESS}", "size": len(likeness)}
     small["model/about.json"] = _json(_about(network, told))
     small["index.html"] = _with(page).encode()
     small["manifest.webmanifest"] = _json(MANIFEST)
@@ -167,11 +171,13 @@ def _about(network: Network, told: Mapping[str, Any]) -> dict[str, Any]:
     """What the scripts must know of the model, and of what Python alone can compute."""
     import pyvips
 
+    can_hint = "likeness" in told
     takes = [
         name
         for name, there in (
             ("temperature", network.has_temperature),
             ("prior", network.has_prior),
+            ("hints", can_hint),
         )
         if there
     ]
@@ -185,6 +191,7 @@ def _about(network: Network, told: Mapping[str, Any]) -> dict[str, Any]:
         "temperature": network.temperature,
         "takes": takes,
         "bins": gamut.bins().tolist(),
+        "lean": (network.moderation * network.lean()).tolist() if can_hint else [],
         "typical": network.training_prior().tolist() if network.has_prior else [],
         "variants": variants if network.has_prior else [],
         "srgb": b64encode(profile).decode(),

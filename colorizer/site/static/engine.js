@@ -5,6 +5,7 @@ import { Gone } from "./failures.js";
 import * as messages from "./messages.js";
 import { saveBlob } from "./saving.js";
 import { marked } from "./xmp.js";
+import { countOf } from "./worker/hints.js";
 import { zip } from "./worker/zip.js";
 
 const BASE = new URL("../", import.meta.url);
@@ -105,7 +106,7 @@ async function begin() {
   return {
     model: model.model,
     steers: model.takes.includes("prior"),
-    hints: false,
+    hints: model.takes.includes("hints"),
     temperature: model.temperature,
     formats: { ".png": "PNG", ".jpg": "JPEG" },
     most: 1e9,
@@ -159,9 +160,7 @@ export const gray = (id) => ask("gray", [id]);
 export const preview = (id, told) => ask("preview", [id, told]);
 export const region = (id, told) => ask("region", [id, { settings: {}, ...told }]);
 
-export async function suggest() {
-  throw new Error("this page takes no hints");
-}
+export const suggest = (id, told) => ask("suggest", [id, told]);
 
 // Colors at full size, then hands the file to the browser; `stop.now` becomes true to end it.
 export async function download(wanted, format, progress, stop) {
@@ -174,8 +173,8 @@ export async function download(wanted, format, progress, stop) {
       if (stop.now) ask("stop", [job]);
     };
     try {
-      const mark = marked(xmp, `${model.system}, ${noted(one.settings).join(", ")}`, model.version, model.xmp);
-      const made = await ask("render", [one.id, { settings: one.settings, format: one.format, xmp: mark.xmp, job }], tell);
+      const mark = marked(xmp, `${model.system}, ${[...noted(one.settings), ...countOf(one.hints)].join(", ")}`, model.version, model.xmp);
+      const made = await ask("render", [one.id, { settings: one.settings, hints: one.hints, format: one.format, xmp: mark.xmp, job }], tell);
       if (mark.isLost) notes.push(`${told.name}: a damaged XMP packet cannot be kept`);
       notes.push(...made.notes);
       files.push({ name: `${told.name.replace(/\.[^.]*$/, "")}-colored${one.format}`, blob: made.blob });

@@ -39,6 +39,35 @@ export function pad(L, h, w) {
   return { values, height, width };
 }
 
+// The samples that cover the `side` of a picture, of the `n` that cover it padded: [low, high, share]
+// each, as many as there are at the spacing of the n.
+export function covering(n, side) {
+  const cells = (n * side) / (Math.ceil(side / MULTIPLE) * MULTIPLE);
+  const count = Math.max(1, round(cells));
+  return Array.from({ length: count }, (_, i) => {
+    const at = Math.min(n - 1, Math.max(0, ((i + 0.5) * cells) / count - 0.5));
+    const low = Math.floor(at);
+    return [low, Math.min(low + 1, n - 1), at - low];
+  });
+}
+
+// What a network gave for a padded picture, on a grid that covers the picture (H, W): {values (h, w, c),
+// h, w}.
+export function overPicture({ values, count, height, width }, H, W) {
+  const [rows, columns] = [covering(height, H), covering(width, W)];
+  const out = new Float32Array(rows.length * columns.length * count);
+  for (let c = 0; c < count; c++)
+    rows.forEach(([top, bottom, t], y) =>
+      columns.forEach(([left, right, s], x) => {
+        const at = (v, u) => values[(c * height + v) * width + u];
+        const above = at(top, left) * (1 - s) + at(top, right) * s;
+        const below = at(bottom, left) * (1 - s) + at(bottom, right) * s;
+        out[(y * columns.length + x) * count + c] = above * (1 - t) + below * t;
+      }),
+    );
+  return { values: out, h: rows.length, w: columns.length };
+}
+
 // Mean over the part of a window of 3 that lies inside; over the first two axes of (h, w, c).
 function box(values, h, w, c) {
   return boxAxis(boxAxis(values, 1, h, w * c), h, w, c);

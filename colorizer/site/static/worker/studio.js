@@ -1,15 +1,18 @@
 // The photos that were dropped, and what is made of them: previews, parts, files.
 // See colorizer/inference/preview.py and colorizer/page/studio.py.
 
-import { LARGEST, predictChroma, predictSteadily, round, workingSize } from "./chroma.js";
+import { LARGEST, overPicture, pad, predictChroma, predictSteadily, round, workingSize } from "./chroma.js";
 import { painter } from "./compose.js";
+import { readHints } from "./hints.js";
 import { JpegEncoder } from "./jpeg_encoder.js";
 import * as jpeg from "./jpeg_file.js";
 import { lightness } from "./lightness.js";
 import { colorsOf, palettePrior } from "./palette.js";
 import * as png from "./png_file.js";
+import { follow, grid } from "./propagate.js";
 import { resize } from "./resize.js";
 import { decode, open, reader, smallLightness } from "./source.js";
+import { likeliest, sharesAt } from "./suggest.js";
 
 const SIDE = 1600; // pixels, of previews
 const OPEN = 6; // photos whose small copies are held
@@ -31,7 +34,7 @@ export class Studio {
 
   async add(id, file, isPalette) {
     const source = await open(file);
-    const photo = { id, name: file.name, source, smalls: new Map(), seen: new Map(), users: 0, bitmap: null, shown: null };
+    const photo = { id, name: file.name, source, smalls: new Map(), seen: new Map(), inner: new Map(), users: 0, bitmap: null, shown: null };
     if (isPalette) {
       const { bins, typical } = this.about;
       this.palettes.set(id, palettePrior(bins, await this.#pixels(photo, (pixels) => colorsOf(source, pixels, file.name)), typical));
@@ -64,9 +67,9 @@ export class Studio {
     return toJpeg(painter(PLAIN, 1, 1, ...shownSize(photo.source)), L, shownSize(photo.source));
   }
 
-  async preview(id, { settings, size }) {
+  async preview(id, { settings, hints, size }) {
     const photo = this.#photo(id);
-    const { coloring, h, w } = await this.#look(photo, settings);
+    const { coloring, h, w, vividness } = await this.#colored(photo, settings, hints);
     let L = await this.#shown(photo);
     let sides = shownSize(photo.source);
     const shrink = SHRINKS[size] || 1;
@@ -75,14 +78,14 @@ export class Studio {
       L = resize(L, [sides[1], sides[0], 1], less[1], less[0]);
       sides = less;
     }
-    return toJpeg(painter(coloring, h, w, ...sides, settings.vividness), L, sides);
+    return toJpeg(painter(coloring, h, w, ...sides, vividness), L, sides);
   }
 
   // A part with the file's own pixels, or of them `shrink` times smaller.
-  async region(id, { settings, box, shrink, gray }) {
+  async region(id, { settings, hints, box, shrink, gray }) {
     const photo = this.#photo(id);
     const { width: W, height: H, tables } = photo.source;
-    const seen = gray ? { coloring: PLAIN, h: 1, w: 1 } : await this.#look(photo, settings);
+    const seen = gray ? { coloring: PLAIN, h: 1, w: 1, vividness: 1 } : await this.#colored(photo, settings, hints);
     const [left, top] = [box[0], box[1]].map((side) => Math.floor(side / shrink));
     const [width, height] = [Math.floor(W / shrink), Math.floor(H / shrink)].map((side) => Math.max(1, side));
     const w = Math.min(Math.ceil((box[0] + box[2]) / shrink), width) - left;
@@ -92,7 +95,7 @@ export class Studio {
       const found = lightness(pixels(left * shrink, top * shrink, across, down), tables, across * down, new Float32Array(across * down));
       return shrink === 1 ? found : boxed(found, across, w, h, shrink);
     });
-    const paint = painter(seen.coloring, seen.h, seen.w, width, height, gray ? 1 : settings.vividness);
+    const paint = painter(seen.coloring, seen.h, seen.w, width, height, seen.vividness);
     const canvas = new OffscreenCanvas(w, h);
     const out = new ImageData(w, h);
     for (let y = 0; y < h; y++) paint.part(L.subarray(y * w, (y + 1) * w), top + y, left, out.data.subarray(4 * y * w, 4 * (y + 1) * w));
@@ -100,18 +103,28 @@ export class Studio {
     return canvas.convertToBlob({ type: "image/png" });
   }
 
+  // The lightness of a place, 0..1, and the likeliest colors there.
+  async suggest(id, { settings, x, y }) {
+    const photo = this.#photo(id);
+    const { bins, lean } = this.about;
+    const { L, h, w, logits } = await this.#inner(photo, "fast");
+    const at = (values, [across, down]) => values[Math.min(Math.floor(y * down), down - 1) * across + Math.min(Math.floor(x * across), across - 1)];
+    const shares = sharesAt(logits, h, w, x, y, lean, this.#prior(settings.variant, settings.palette));
+    return { L: at(await this.#shown(photo), shownSize(photo.source)), colors: likeliest(bins, shares, at(L, [w, h])) };
+  }
+
   // The colored file: {blob, notes}. `tell(share)` says how far it is.
-  async render(id, { settings, format, xmp, job }, tell) {
+  async render(id, { settings, hints, format, xmp, job }, tell) {
     const photo = this.#photo(id);
     const { source, name } = photo;
     const { width, height, hasAlpha, tables } = source;
-    const seen = await this.#look(photo, settings);
+    const seen = await this.#colored(photo, settings, hints);
     const notes = [...source.notes];
     if (seen.hasColor) notes.unshift(`${name} has colors of its own; they are replaced`);
     if (hasAlpha && format === ".jpg") notes.push(`${name}: JPEG holds no transparency; it lies on white now`);
     const told = { width, height, xmp, srgb: this.about.srgb };
     const encoder = format === ".png" ? await pngEncoder(source, told, notes, name) : jpegEncoder(source, told, notes, name);
-    const paint = painter(seen.coloring, seen.h, seen.w, width, height, settings.vividness);
+    const paint = painter(seen.coloring, seen.h, seen.w, width, height, seen.vividness);
     const rows = Math.max(8, Math.floor(BAND / width / 8) * 8);
     const L = new Float32Array(width * rows);
     const out = new Uint8ClampedArray(4 * width * rows);
@@ -137,8 +150,8 @@ export class Studio {
     if (!photo) throw Object.assign(new Error("this photo is no longer here; add it again"), { gone: id });
     this.photos.delete(id);
     this.photos.set(id, photo);
-    const others = [...this.photos.values()].filter((one) => one.shown || one.smalls.size || one.seen.size);
-    for (const other of others.slice(0, -OPEN)) if (other !== photo) [other.shown, other.smalls, other.seen] = [null, new Map(), new Map()];
+    const others = [...this.photos.values()].filter((one) => one.shown || one.smalls.size || one.seen.size || one.inner.size);
+    for (const other of others.slice(0, -OPEN)) if (other !== photo) Object.assign(other, { shown: null, smalls: new Map(), seen: new Map(), inner: new Map() });
     return photo;
   }
 
@@ -178,6 +191,52 @@ export class Studio {
     return photo.shown;
   }
 
+  // As it is asked for: {coloring, h, w, vividness, hasColor}, `vividness` being a factor that is left.
+  async #colored(photo, settings, told) {
+    const seen = await this.#look(photo, settings);
+    const { vividness } = settings;
+    const hints = readHints(told);
+    if (!hints) return { ...seen, vividness };
+    const key = JSON.stringify([vividness, told]);
+    if (seen.steered?.key !== key) {
+      const { L, h, w, alike } = await this.#inner(photo, settings.quality);
+      const { likeness } = await this.network;
+      const spread = (...about) => likeness.carry(alike, ...about);
+      const vivid = seen.coloring.map((value) => vividness * value);
+      seen.steered = { key, coloring: follow(L, h, w, vivid, [alike.h, alike.w], hints, spread) };
+    }
+    return { ...seen, coloring: seen.steered.coloring, vividness: 1 };
+  }
+
+  // What hints and suggestions need: {L, h, w, logits, alike}.
+  #inner(photo, quality) {
+    if (!photo.inner.has(quality)) {
+      const found = this.#lookInside(photo, quality);
+      found.catch(() => photo.inner.delete(quality));
+      photo.inner.set(quality, found);
+    }
+    return photo.inner.get(quality);
+  }
+
+  async #lookInside(photo, quality) {
+    const { width, height } = photo.source;
+    const { inner, likeness } = await this.network;
+    const [w, h] = workingSize(width, height, this.about.size);
+    const [seenW, seenH] = this.#lookSize(photo, quality);
+    const { L: seen } = await this.#small(photo, [seenW, seenH]);
+    const L = resize(seen, [seenH, seenW, 1], h, w);
+    const [features, logits] = await inner(pad(L, h, w));
+    const over = overPicture(features, h, w);
+    const cells = grid(over.h, over.w);
+    const alike = likeness.look(resize(L, [h, w, 1], ...cells), resize(over.values, [over.h, over.w, features.count], ...cells), ...cells);
+    return { L, h, w, logits, alike };
+  }
+
+  #lookSize({ source: { width, height } }, quality) {
+    const size = workingSize(width, height, this.about.size);
+    return quality === "best" ? size.map((side) => Math.max(1, round(side * LARGEST))) : size;
+  }
+
   // What coloring it takes: {coloring, h, w, hasColor}, kept for the settings that count.
   async #look(photo, { temperature, variant, quality, palette }) {
     const key = JSON.stringify([temperature, variant, quality, palette]);
@@ -192,12 +251,9 @@ export class Studio {
     const [w, h] = size;
     const { look } = await this.network;
     const predict = (padded) => look(padded, temperature, prior);
-    if (quality !== "best") {
-      const { L, hasColor } = await this.#small(photo, size);
-      return { coloring: await predictChroma(L, h, w, predict), h, w, hasColor };
-    }
-    const large = size.map((side) => Math.max(1, round(side * LARGEST)));
+    const large = this.#lookSize(photo, quality);
     const { L, hasColor } = await this.#small(photo, large);
+    if (quality !== "best") return { coloring: await predictChroma(L, h, w, predict), h, w, hasColor };
     return { coloring: await predictSteadily(L, large[1], large[0], size, predict), h, w, hasColor };
   }
 

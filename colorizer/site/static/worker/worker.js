@@ -18,6 +18,7 @@ const acts = {
   gray: (id) => studio.gray(id),
   preview: (id, told) => studio.preview(id, told),
   region: (id, told) => studio.region(id, told),
+  suggest: (id, told) => studio.suggest(id, told),
   render: (id, told, tell) => studio.render(id, told, tell),
 };
 
