@@ -1,5 +1,5 @@
 // Hints over arrays, by way of what the worker holds as objects.
-import { readHints } from "../../colorizer/site/static/worker/hints.js";
+import { countOf, readHints } from "../../colorizer/site/static/worker/hints.js";
 import { eases, Likeness, pairs, steps } from "../../colorizer/site/static/worker/likeness.js";
 import { follow, mark, spokesmen, within } from "../../colorizer/site/static/worker/propagate.js";
 import { likeliest, sharesAt } from "../../colorizer/site/static/worker/suggest.js";
@@ -33,8 +33,8 @@ export function followed(bytes, L, H, W, coloring, features, h, w, small, told) 
   return follow(L, H, W, coloring, [h, w], readHints(told), (...about) => likeness.carry(alike, ...about));
 }
 
-export const suggested = (bins, values, count, height, width, H, W, x, y, lean, prior, L) =>
-  likeliest(bins, sharesAt({ values, count, height, width }, H, W, x, y, lean, prior), L);
+export const suggested = (bins, values, count, height, width, H, W, x, y, lean, prior, all) =>
+  all.map((L) => likeliest(bins, sharesAt({ values, count, height, width }, H, W, x, y, lean, prior), L));
 
 export function carriedAtOnce(bytes, L, features, h, w, ab, told) {
   const likeness = new Likeness(bytes);
@@ -43,11 +43,13 @@ export function carriedAtOnce(bytes, L, features, h, w, ab, told) {
   return { first: likeness.carry(alike, L, ab, marks), second: likeness.carry(alike, L, ab.map((value) => value / 2), marks) };
 }
 
-export function refused(told) {
-  try {
-    readHints(told);
-  } catch (error) {
-    return error.message;
-  }
-  return "";
-}
+export const counted = (all) => all.map(countOf);
+
+export const refused = (all) =>
+  all.map((told) => {
+    try {
+      return `not refused: ${readHints(told)}`;
+    } catch (error) {
+      return error.message;
+    }
+  });

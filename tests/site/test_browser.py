@@ -1,6 +1,7 @@
 """The site in a real Chromium, which reaches a plain static server and nothing else."""
 
 import io
+import json
 import re
 import zipfile
 from pathlib import Path
@@ -11,8 +12,11 @@ import pyvips
 from PIL import Image
 
 import colorizer
+from colorizer.cli import main
 from colorizer.pictures.metadata.mark import is_marked
-from tests.page.browsing import drop, needs_chromium, saved, settled, sync_api
+from colorizer.site import write_site
+from tests.model_folder import write_model_folder
+from tests.page.browsing import SHOTS, click_on, drop, needs_chromium, saved, settled, sync_api
 from tests.site import photos
 from tests.site.visiting import WAIT, hosted, loaded, visiting
 
@@ -187,7 +191,7 @@ BAD = {
     "scan.tif": (b"II*\0\x08\0\0\0" + bytes(50), "is a TIFF file, which this browser does not"),
     "empty.jpg": (b"", "is empty (0 bytes)"),
     "huge.png": (None, "has 200 megapixels, and this page takes 100 at most"),
-    "hints.json": (b'{"hints": []}', "this page takes no hints"),
+    "hints.json": (b'{"hints": []}', "add its photo first"),
     "shot.gif": (b"GIF89a" + bytes(20), "cannot be decoded"),
 }
 
@@ -207,20 +211,70 @@ def test_what_is_no_photo_is_told_in_a_sentence(page, tmp_path):
     settled(page)
 
 
-def test_what_it_cannot_is_not_shown(page, tmp_path):
-    (tmp_path / "tiny.png").write_bytes(photos.tiny())
-    drop(page, tmp_path / "tiny.png")
+def test_a_hint_as_python_follows_it(page, tmp_path):
+    path = tmp_path / "color.jpg"
+    path.write_bytes(photos.in_color())
+    page.locator("#files").set_input_files(path)
     settled(page)
-    for what in ("[data-tool=point]", "#bare", "#tip", "#save-hints"):
-        expect(page.locator(what).first).to_be_hidden()
-    page.locator("#view").focus()
-    for key in ("ArrowLeft", "Enter", "p"):
-        page.keyboard.press(key)
-    page.mouse.click(500, 400)
-    expect(page.locator("#picker")).to_be_hidden()
-    assert page.locator(".mark").count() == 0
-    options = page.locator("#format option").all_inner_texts()
-    assert options == ["PNG", "JPEG"]
+    assert page.locator("#format option").all_inner_texts() == ["PNG", "JPEG"]
+    page.locator("#format").select_option(".png")
+    page.locator("#vividness").fill("1.2")
+    click_on(page, 0.4, 0.85)
+    expect(page.locator("#suggested button")).to_have_count(9, timeout=WAIT)
+    colors = [one.get_attribute("data-color") for one in page.locator("#suggested button").all()]
+    assert colors == colorizer.Colorizer().suggest(path, *hints_of(page)[0]["at"])
+    page.locator("#suggested button").nth(3).click()
+    page.locator("#picker-close").click()
+    regions = [
+        {"region": [[0, 0], [0.3, 0], [0, 0.4]], "keep": "gray"},
+        {"stroke": [[0.6, 0.1], [0.8, 0.3]], "color": "#3050a0", "reach": 0.3},
+    ]
+    hints = hints_of(page)
+    assert hints[0]["color"] == colors[3]
+    (tmp_path / "hints.json").write_text(json.dumps({"version": 1, "hints": hints + regions}))
+    drop(page, tmp_path / "hints.json")
+    expect(page.locator(".message")).to_contain_text("hints for color.jpg", timeout=WAIT)
+    settled(page)
+    if SHOTS:
+        page.screenshot(path=Path(SHOTS) / "site-hints.png")
+    (tmp_path / "hints.json").write_bytes(saved(page, "#save-hints"))
+    found = saved(page, "#download", WAIT)
+    told = ["--hints", str(tmp_path / "hints.json"), "--vividness", "1.2"]
+    assert main(["colorize", str(path), "-o", str(tmp_path / "expected.png"), *told]) == 0
+    expected = (tmp_path / "expected.png").read_bytes()
+    check_like(found, expected)
+    noted = [re.search(rb"AISystemUsed>([^<]*)<", one)[1] for one in (found, expected)]
+    assert noted[0] == noted[1]
+    main(["colorize", str(path), "-o", str(tmp_path / "plain.png"), *told[2:]])
+    plain = (tmp_path / "plain.png").read_bytes()
+    assert np.mean(np.abs(pixels(found) - pixels(plain)).max(-1) > 8) > 0.05
+
+
+def hints_of(page):
+    """Those of the page, as its engine gets them."""
+    return page.evaluate(
+        """async () => {
+            const { hintsOf, page } = await import("./static/photo.js");
+            return hintsOf(page.now).hints;
+        }"""
+    )
+
+
+def test_what_a_model_cannot_is_not_shown(browser, tmp_path):
+    """One without learnt likeness takes no hints here."""
+    write_site(tmp_path / "site", write_model_folder(tmp_path / "tiny", "distribution"))
+    (tmp_path / "tiny.png").write_bytes(photos.tiny())
+    with hosted(tmp_path / "site") as address, visiting(browser, address) as page:
+        drop(page, tmp_path / "tiny.png")
+        settled(page)
+        for what in ("[data-tool=point]", "#bare", "#tip", "#save-hints"):
+            expect(page.locator(what).first).to_be_hidden()
+        page.locator("#view").focus()
+        for key in ("ArrowLeft", "Enter", "p"):
+            page.keyboard.press(key)
+        page.mouse.click(500, 400)
+        expect(page.locator("#picker")).to_be_hidden()
+        assert page.locator(".mark").count() == 0
 
 
 def test_on_a_phone(browser, address, tmp_path):

@@ -55,9 +55,7 @@ export const hintsOf = (photo) => ({
   version: 1,
   hints: [
     ...photo.hints.map((hint) =>
-      hint.at
-        ? { at: hint.at.map(round), color: hint.color }
-        : { stroke: hint.stroke.map((place) => place.map(round)), color: hint.color },
+      hint.at ? { ...hint, at: hint.at.map(round) } : { ...hint, stroke: hint.stroke.map((place) => place.map(round)) },
     ),
     ...photo.unseen,
   ],
@@ -76,7 +74,7 @@ export function readHints(text) {
   const list = Array.isArray(found) ? found : found.hints;
   if (!Array.isArray(list)) throw new Error("there is no list of hints");
   const isSeen = (hint) => hint.color && (hint.at || hint.stroke) && (hint.page || 1) === 1;
-  const seen = list.filter(isSeen).map(({ at, stroke, color }) => ({ ...(at ? { at } : { stroke }), color: color.toLowerCase() }));
+  const seen = list.filter(isSeen).map((hint) => ({ ...hint, color: hint.color.toLowerCase() }));
   return { hints: seen, unseen: list.filter((hint) => !isSeen(hint)) };
 }
 
