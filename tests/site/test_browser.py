@@ -237,7 +237,9 @@ def test_a_hint_as_python_follows_it(page, tmp_path):
     settled(page)
     if SHOTS:
         page.screenshot(path=Path(SHOTS) / "site-hints.png")
+    page.locator("#again summary").click()
     (tmp_path / "hints.json").write_bytes(saved(page, "#save-hints"))
+    assert '"reach"' in (tmp_path / "hints.json").read_text()
     found = saved(page, "#download", WAIT)
     told = ["--hints", str(tmp_path / "hints.json"), "--vividness", "1.2"]
     assert main(["colorize", str(path), "-o", str(tmp_path / "expected.png"), *told]) == 0
