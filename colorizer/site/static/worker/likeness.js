@@ -106,8 +106,13 @@ function apply({ weight, bias, inputs, outputs }, values, from, out, to, isCut) 
   let o = 0;
   for (; o + 4 <= outputs; o += 4) { // four sums at a time do not wait for each other
     const first = o * inputs;
-    const [second, third, fourth] = [first + inputs, first + 2 * inputs, first + 3 * inputs];
-    let [s, t, u, v] = [bias[o], bias[o + 1], bias[o + 2], bias[o + 3]];
+    const second = first + inputs;
+    const third = second + inputs;
+    const fourth = third + inputs;
+    let s = bias[o];
+    let t = bias[o + 1];
+    let u = bias[o + 2];
+    let v = bias[o + 3];
     for (let k = 0; k < inputs; k++) {
       const value = values[from + k];
       s += weight[first + k] * value;
