@@ -64,7 +64,13 @@ def test_the_same_settings_give_the_same_weights(run: Path, photos: Path, tmp_pa
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-@pytest.mark.parametrize(("head", "loss"), [("ab", "huber"), ("distribution", "distribution")])
+@pytest.mark.parametrize(
+    ("head", "loss"),
+    [
+        pytest.param("ab", "huber", marks=pytest.mark.slow),
+        ("distribution", "distribution"),
+    ],
+)
 def test_a_few_photos_can_be_learnt_by_heart(head: str, loss: str, tmp_path: Path) -> None:
     for i in range(4):
         Image.fromarray(landscape(i, 40, 40)).save(tmp_path / f"{i}.png")
