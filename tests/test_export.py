@@ -101,8 +101,19 @@ def folders(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("head", ["distribution", "ab"])
-@pytest.mark.parametrize("kind", TINY)
+@pytest.mark.parametrize(
+    ("kind", "head"),
+    [
+        # Tracing takes seconds; `test_parity_of_the_zoo` and -m slow have the others.
+        pytest.param(
+            kind,
+            head,
+            marks=() if (kind == "constant") == (head == "ab") else pytest.mark.slow,
+        )
+        for kind in TINY
+        for head in ("distribution", "ab")
+    ],
+)
 def test_parity_at_unseen_sizes(folders, kind, head):
     check_parity(folders(kind, head)[0])
 

@@ -92,6 +92,7 @@ def test_a_simple_graph_takes_lightness_alone(model, tmp_path: Path, static) -> 
         np.testing.assert_allclose(net.forward(), expected, atol=0.02)
 
 
+@pytest.mark.slow
 def test_sizes_stay_open_otherwise(model, tmp_path: Path) -> None:
     session = onnxruntime.InferenceSession(export_graph(model, tmp_path / "model.onnx"))
     for shape in ((2, 1, 40, 72), (1, 1, 33, 65)):

@@ -20,6 +20,10 @@ FOR_OTHERS = {"onnxscript", "rich", "tensorboard"}
 """What torch and Lightning import themselves: for the export, the progress and the log."""
 
 
+CHOSEN = {"datasets"}
+"""What a user installs who names it in the settings; where it is missing, an error says how."""
+
+
 def declared(requirements: list[str]) -> set[str]:
     names = [re.split(r"[^\w.-]", each, maxsplit=1)[0].lower() for each in requirements]
     return {IMPORTED_AS.get(name, name.replace("-", "_")) for name in names} - {"colorizer"}
@@ -38,7 +42,7 @@ def imported(nodes: Iterable[ast.AST]) -> set[str]:
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module.partition(".")[0])
-    return names - sys.stdlib_module_names - {"colorizer", "__future__"}
+    return names - sys.stdlib_module_names - CHOSEN - {"colorizer", "__future__"}
 
 
 def by_name(tree: ast.AST) -> set[tuple[str, str]]:

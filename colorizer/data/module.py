@@ -261,6 +261,7 @@ class PhotoModule(LightningDataModule):
         Returns:
             (Q,) float32, sums to 1, in the order of `gamut.bins`.
         """
+        self.setup()
         if sharded := "train" in self._sharded:
             photos = -(-photos // self.ranks)
         order = np.linspace(0, len(self.train) - 1, min(photos, len(self.train))).astype(int)

@@ -288,7 +288,9 @@ def test_live_bytes_counts():
     [
         {"perceptual": {"vgg16": "random", "tv": 1.0}},
         {"contrastive": {"vgg16": "random", "mode": "layers"}},
-        {"contrastive": {"vgg16": "random", "mode": "vector"}},
+        pytest.param(
+            {"contrastive": {"vgg16": "random", "mode": "vector"}}, marks=pytest.mark.slow
+        ),
     ],
     ids=lambda spec: "-".join([*spec, *(v.get("mode", "") for v in spec.values())]).strip("-"),
 )

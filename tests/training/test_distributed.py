@@ -51,7 +51,13 @@ def losses(parent: Path) -> list[dict[str, float]]:
         return [{k: float(v) for k, v in r.items() if k != "seconds"} for r in csv.DictReader(file)]
 
 
-@pytest.mark.parametrize("launcher", [[sys.executable], torchrun], ids=["lightning", "torchrun"])
+@pytest.mark.parametrize(
+    "launcher",
+    [
+        pytest.param([sys.executable], marks=pytest.mark.slow, id="lightning"),
+        pytest.param(torchrun, id="torchrun"),
+    ],
+)
 def test_two_processes_learn_what_one_learns(
     launcher: list[str], squares: Path, one: Path, tmp_path: Path
 ) -> None:
@@ -83,6 +89,7 @@ def same(first: Path, second: Path) -> bool:
     return all(torch.allclose(a[name], b[name], rtol=1e-2, atol=1e-3) for name in a)
 
 
+@pytest.mark.slow
 def test_two_processes_with_shards_of_their_own_learn_what_one_learns(
     squares: Path, one: Path, tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,7 +104,10 @@ def test_two_processes_with_shards_of_their_own_learn_what_one_learns(
     said = finish(*torchrun, "-m", "tests.in_processes", bucket, two, "2", "6")
     assert "1 of 2 train shards are this process's own" in said
     for a, b in zip(losses(one), losses(two), strict=True):
-        assert a == pytest.approx(b, rel=1e-3)
+        # Which photos calibrated_nll is fitted on, and which it is told of, their order says.
+        assert {k: v for k, v in a.items() if "calibrated" not in k} == pytest.approx(
+            {k: v for k, v in b.items() if "calibrated" not in k}, rel=1e-3
+        )
     (first,), (second,) = (folder.glob("*/model/w.safetensors") for folder in (one, two))
     assert same(first, second)
 

@@ -37,10 +37,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize(
     "case",
-    [
-        case if case in ("distribution", "adversarial") else pytest.param(case, marks=[slow])
-        for case in CASES
-    ],
+    [case if case == "distribution" else pytest.param(case, marks=[slow]) for case in CASES],
 )
 def test_a_killed_and_resumed_run_ends_with_the_same_weights(
     case: str, photos: Path, tmp_path: Path
