@@ -30,6 +30,8 @@ def test_drop_correct_undo_download(page, scan, model, tmp_path, monkeypatch):
 
     click_on(page, 0.1, 0.1)
     sync_api.expect(page.locator("#suggested button")).to_have_count(9)
+    picker = page.locator("#picker")
+    assert picker.evaluate("one => one.scrollWidth <= one.clientWidth")  # nothing is cut off
     page.locator("#suggested button").nth(4).click()
     settled(page)
     hinted = shown(page)
