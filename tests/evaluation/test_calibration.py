@@ -101,6 +101,7 @@ def test_the_choice_is_written_and_colors_as_it_was_measured(
     assert chosen.psnr == pytest.approx(np.mean(errors), abs=0.15)
 
 
+@pytest.mark.slow
 def test_sizes_that_are_padded_alike_are_measured_apart(
     made: tuple[Path, Path], tmp_path: Path
 ) -> None:

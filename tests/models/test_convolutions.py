@@ -117,6 +117,7 @@ def test_stages_that_there_are_not() -> None:
         Encoder("test_resnet", frozen_stages=6)
 
 
+@pytest.mark.slow
 def test_a_model_is_exported_whether_it_is_folded_or_not(tmp_path: Path) -> None:
     model = create_model("colornet", encoder="test_resnet", last_stride=8, width=8, freeze=True)
     model.freeze_at(0.5)

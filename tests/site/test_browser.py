@@ -95,6 +95,7 @@ def test_metadata_are_those_of_python(page, tmp_path):
         assert b"Orientation" not in ours.info["xmp"]
 
 
+@pytest.mark.slow
 def test_settings_as_python_has_them(page, tmp_path):
     path, palette = tmp_path / "tiny.png", tmp_path / "palette.jpg"
     path.write_bytes(photos.tiny())
@@ -300,6 +301,7 @@ def test_axe_finds_nothing(page, tmp_path, width):
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
 
 
+@pytest.mark.slow
 def test_a_canceled_download_leaves_the_page_alive(page, tmp_path):
     (tmp_path / "large.jpg").write_bytes(photos.turned_scan(4000, 3000))
     page.locator("#files").set_input_files(tmp_path / "large.jpg")

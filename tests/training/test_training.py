@@ -142,6 +142,7 @@ def test_a_grid_shows_the_weights_that_are_validated(photos: Path, tmp_path: Pat
     assert (drawn - ours).abs().max() < 0.03  # bfloat16 at most
 
 
+@pytest.mark.slow
 def test_curves_are_drawn_without_touching_the_notebooks_backend(run: Path) -> None:
     """In a process of its own: another test may have chosen a backend."""
     code = (
