@@ -29,7 +29,7 @@ class HuggingFace(Dataset[Any]):
         self, path: str, split: str = "train", column: str = "image", revision: str | None = None
     ) -> None:
         try:
-            from datasets import load_dataset  # ty: ignore[unresolved-import]
+            from datasets import load_dataset  # ty: ignore[import-not-found]
         except ImportError as error:
             raise UsageError(
                 "dataset 'hugging_face' needs its package: pip install datasets"
