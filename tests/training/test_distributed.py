@@ -112,6 +112,7 @@ def test_two_processes_with_shards_of_their_own_learn_what_one_learns(
     assert same(first, second)
 
 
+@pytest.mark.slow
 def test_the_command_line_trains_in_two_processes(squares: Path, tmp_path: Path) -> None:
     settings = {
         "model": {"name": "colornet", "encoder": "test_resnet", "pretrained": False, "head": "ab"},
