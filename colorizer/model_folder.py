@@ -57,6 +57,10 @@ def shipped_models() -> list[str]:
     return sorted(path.parent.name for path in SERIALIZED.glob(f"*/{GRAPH}"))
 
 
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, MemoryError)
+"""What reading a damaged safetensors file may raise."""
+
+
 class ModelFolder:
     """A model folder that is there; its `config.yaml` is read and complete.
 
@@ -183,9 +187,8 @@ class ModelFolder:
         if not path.is_file():
             return None
         try:
-            data = path.read_bytes()
-            start = 8 + int.from_bytes(data[:8], "little")
-            entries, data = json.loads(data[8:start]), data[start:]
+            start, entries = layout(path)
+            data = path.read_bytes()[start:]
             learnt_for = entries.pop("__metadata__")[WEIGHTS]
             found = {
                 name: np.frombuffer(
@@ -193,7 +196,7 @@ class ModelFolder:
                 ).reshape(entry["shape"])
                 for name, entry in entries.items()
             }
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except _UNREADABLE as error:
             raise ColorizerError(f"damaged model folder: {path} cannot be read; {RENEW}") from error
         if learnt_for != self.weights_sha256:
             raise ColorizerError(
@@ -251,7 +254,7 @@ def learnt_for(likeness: Path) -> str | None:
     """The sha256 of the weights that a file of learnt likeness is of; None if it cannot be read."""
     try:
         return str(layout(likeness)[1]["__metadata__"][WEIGHTS])
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError):
+    except _UNREADABLE:
         return None
 
 

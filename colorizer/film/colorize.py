@@ -68,6 +68,12 @@ class Result:
     damage: tuple[str, ...] = ()
     steadiness: dict[str, float | int | None] | None = None
 
+    def damages(self) -> list[str]:
+        """The damage as sentences to print: of many places the first."""
+        told = [f"damaged: {place}" for place in self.damage[:20]]
+        more = len(self.damage) - len(told)
+        return [*told, f"damaged: {more} more places"] if more else told
+
 
 def colorize_film(
     source: str | os.PathLike[str],

@@ -22,8 +22,10 @@ av: Any = extra("av", "video")
 
 # Containers that can be written and hold our mark, which transport streams cannot.
 _KEPT = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
-_READ = (*_KEPT, ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".vob", ".mxf", ".wmv", ".asf", ".flv")
-_READ = (*_READ, ".ogv", ".3gp", ".dv")
+_READ = (
+    *(*_KEPT, ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".vob"),
+    *(".mxf", ".wmv", ".asf", ".flv", ".ogv", ".3gp", ".dv"),
+)
 
 
 def holds_films(folder: Path) -> bool:
@@ -99,9 +101,9 @@ def color_films(
 
 
 _ALL = tuple(
-    name
-    for name in (field.name for field in fields(FilmOptions))
-    if name not in ("hints", "rate", "preview", "report")
+    field.name
+    for field in fields(FilmOptions)
+    if field.name not in ("hints", "rate", "preview", "report")
 )
 
 
@@ -132,12 +134,9 @@ def _color(film: Path, target: Path, name: str, model: str, options: FilmOptions
         told = str(error) or type(error).__name__
         reason = told if str(film) in told else f"{film}: {told}"
         return Row(name, "failed", reason, "", time.perf_counter() - begun)
-    damage = [f"damaged: {place}" for place in result.damage[:20]]
-    if len(result.damage) > 20:
-        damage.append(f"damaged: {len(result.damage) - 20} more places")
     size = f"{result.frames} frames"
     seconds = time.perf_counter() - begun
-    return Row(name, "colored", "", size, seconds, (*result.notes, *damage))
+    return Row(name, "colored", "", size, seconds, (*result.notes, *result.damages()))
 
 
 def _is_film(path: Path) -> bool:

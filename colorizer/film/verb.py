@@ -33,9 +33,7 @@ def color(
 def _film(source: str, output: str, model: str, options: FilmOptions) -> int:
     result = colorize_film(source, output, model, **vars(options))
     _tell(result.notes, "note: ")
-    _tell(result.damage[:20], "damaged: ")
-    if len(result.damage) > 20:
-        print(f"damaged: {len(result.damage) - 20} more places", file=sys.stderr)
+    _tell(result.damages(), "")
     counts = [f"{result.frames} frame{'s' * (result.frames != 1)}"]
     if result.shots:
         counts.append(f"{len(result.shots)} shot{'s' * (len(result.shots) != 1)}")

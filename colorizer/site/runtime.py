@@ -2,7 +2,7 @@
 
 They take 2.3 MB in the wheel, a sixth of what the weights take; so that who has the package has all
 of the site, without npm, without a network, and with exactly the version that was tested.
-`tests/site/test_runtime.py` compares them with those of npm.
+`tests/site/test_write.py` compares them with those of npm.
 """
 
 import gzip
