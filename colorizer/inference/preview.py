@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from colorizer.errors import UsageError
-from colorizer.inference.compose import compose
+from colorizer.inference.compose import compose, gray
 from colorizer.inference.predict import Seen
 from colorizer.inference.steered import SteeredModel
 from colorizer.inference.suggest import colors_at
@@ -68,7 +68,7 @@ class Preview:
         L = self._lightness()
         if shrink > 1:
             L = enlarge(L, max(1, L.width // shrink), max(1, L.height // shrink))
-        return compose(L, slope, offset, bits=8, flat=colorizer.flat).numpy()
+        return compose(L, slope, offset, bits=8).numpy()
 
     def region(
         self,
@@ -100,17 +100,14 @@ class Preview:
         if width < 1 or height < 1:
             raise UsageError(f"there is nothing of the picture in {box}")
         if colorizer is None:
-            slope = offset = np.zeros((1, 1, 2))
-            flat = None
+            shown = gray(L, bits=8)
         else:
-            slope, offset = self._steered(colorizer)
-            flat = colorizer.flat
-        return compose(L, slope, offset, bits=8, flat=flat).crop(left, top, width, height)
+            shown = compose(L, *self._steered(colorizer), bits=8)
+        return shown.crop(left, top, width, height)
 
     def gray(self) -> np.ndarray:
         """(height, width, 3) uint8: the picture without color, for comparison."""
-        nothing = np.zeros((1, 1, 2))
-        return compose(self._lightness(), nothing, nothing, bits=8).numpy()
+        return gray(self._lightness(), bits=8).numpy()
 
     def close(self) -> None:
         """Let go of all pixels; they are read again when they are needed."""

@@ -36,7 +36,7 @@ def described(model: str) -> dict[str, Any]:
         "format": {
             "enum": extensions,
             "description": "of the answer; by default that of the file, or TIFF above 8 bits,"
-            " else JPEG",
+            " else JPEG; a layer is PNG or TIFF",
         },
         "hints": {
             "type": "string",

@@ -14,6 +14,7 @@ from colorizer.errors import ColorizerError, UsageError
 from colorizer.page.lanes import BusyError, Lane
 from colorizer.page.studio import MOST_PHOTOS, Studio, UnknownPhotoError, telling, unplaced
 from colorizer.pictures.formats import WRITABLE
+from colorizer.pictures.forms import FORMS
 from colorizer.pictures.measure import measuring
 from colorizer.support.told import shown
 
@@ -170,7 +171,8 @@ class Downloads:
     def _render_one(self, one: Mapping[str, Any], job: Job, notes: list[str]) -> Path:
         photo = self.studio.check(str(one.get("id")))
         engine = self.studio.told_to(one.get("settings") or {}, one.get("hints"))
-        path = self.folder.place(f"{photo.file.stem}-colored{one['format']}")
+        behind = FORMS[engine.options.result]
+        path = self.folder.place(f"{photo.file.stem}{behind}{one['format']}")
         before = job.done
 
         def tell(share: float) -> bool:

@@ -26,6 +26,7 @@ from colorizer.page.lanes import BusyError, Lane
 from colorizer.page.names import safe_name
 from colorizer.page.receive import Limits, RefusedError, receive, told_by
 from colorizer.page.studio import Studio, UnknownPhotoError
+from colorizer.pictures.forms import LAYERS
 from colorizer.support.told import read_json, shown
 
 __all__ = ["create_app"]
@@ -249,6 +250,8 @@ class _Page:
         try:
             own = Path(photo["name"]).suffix.lower()
             fallback = own if own in FORMATS else ".tif" if photo["bits"] > 8 else ".jpg"
+            if query.get("result") == "layer" and fallback not in LAYERS:
+                fallback = ".png"
             extension = f".{query.pop('format', fallback).removeprefix('.')}"
             query.pop("name", None)
             hints = _read(query.pop("hints", "null"))

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Photo", "Studio", "UnknownPhotoError", "telling", "unplaced"]
 
-SETTINGS = ("vividness", "temperature", "variant", "quality", "palette", "chroma_only")
+SETTINGS = (
+    *("vividness", "temperature", "variant", "quality", "palette"),
+    *("warmth", "tint", "shadows", "highlights", "natural", "result"),
+)
 """What the page may set of `ColorizeOptions`, beside hints."""
 
 OPEN = 6  # photos whose pixels are held for previews

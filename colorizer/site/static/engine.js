@@ -10,6 +10,7 @@ import { zip } from "./worker/zip.js";
 
 const BASE = new URL("../", import.meta.url);
 const CLAIMED = 30000; // milliseconds in which the service worker should be there
+const BALANCE = ["warmth", "tint", "shadows", "highlights"];
 const FULL = "There is no room to keep this page for when there is no network; it works as long as there is one.";
 
 let model = null; // model/about.json
@@ -193,11 +194,13 @@ export async function download(wanted, format, progress, stop) {
 }
 
 // As `Options.noted` of colorizer/support/fields.py says it.
-function noted({ vividness, temperature, variant, quality, palette }) {
+function noted({ vividness, temperature, variant, quality, palette, natural, ...others }) {
   const told = [`vividness ${Number(vividness.toPrecision(6))}`];
   if (temperature) told.push(`temperature ${Number(temperature.toPrecision(6))}`);
   if (palette) told.push(`palette ${palettes.get(palette)}`);
   if (variant > 1) told.push(`variant ${variant}`);
   if (quality === "best") told.push("quality best");
+  for (const name of BALANCE) if (name in others) told.push(`${name} ${Number(others[name].toPrecision(6))}`);
+  if (natural) told.push("natural");
   return told;
 }
