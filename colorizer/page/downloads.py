@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import threading
+import time
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -16,12 +17,16 @@ from colorizer.page.studio import MOST_PHOTOS, Studio, UnknownPhotoError, tellin
 from colorizer.pictures.formats import WRITABLE
 from colorizer.pictures.forms import FORMS
 from colorizer.pictures.measure import measuring
+from colorizer.support.machine import cores
 from colorizer.support.told import shown
 
 __all__ = ["FORMATS", "Downloads"]
 
 FORMATS = {".tif": "TIFF", ".png": "PNG", ".jpg": "JPEG", ".webp": "WebP", ".avif": "AVIF"}
 """What photos can be downloaded as: extension and name."""
+
+PACES = {".tif": 0.3, ".png": 0.35, ".jpg": 0.2, ".webp": 1.3, ".avif": 4.5}
+"""Seconds a megapixel at first, of two cores; then what it took the last times."""
 
 KEPT = 10  # results, for downloads that break off and go on
 KEPT_JOBS = 100
@@ -50,11 +55,15 @@ class Downloads:
     Args:
         studio: the photos.
         waiting: how many may wait for their turn.
+
+    Attributes:
+        paces: seconds a megapixel, by extension.
     """
 
     def __init__(self, studio: Studio, waiting: int) -> None:
         self.studio, self.folder = studio, studio.folder
         self.lane = Lane(waiting)
+        self.paces = dict(PACES)
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._results: OrderedDict[str, Path] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -171,6 +180,7 @@ class Downloads:
     def _render_one(self, one: Mapping[str, Any], job: Job, notes: list[str]) -> Path:
         photo = self.studio.check(str(one.get("id")))
         engine = self.studio.told_to(one.get("settings") or {}, one.get("hints"))
+        engine = engine.with_options(threads=spared(engine.options.threads))
         behind = FORMS[engine.options.result]
         path = self.folder.place(f"{photo.file.stem}{behind}{one['format']}")
         before = job.done
@@ -184,15 +194,25 @@ class Downloads:
                 raise ColorizerError("the download was canceled")
             picture = photo.preview.picture
             raw = picture.width * picture.height * picture.bits * 3 // 8
+            if engine.options.result != "photo":
+                raw *= 2
             self.folder.promise(path, raw if one["format"] in (".tif", ".png") else raw // 8)
+            begun = time.monotonic()
             with telling(photo), measuring(tell):
                 told = engine.colorize_file(photo.file, path)
+            self._learn(one["format"], raw, time.monotonic() - begun)
             notes += [unplaced(note, photo.file) for note in told]
             self.folder.settle(path)
         except BaseException:
             self.folder.remove(path)
             raise
         return path
+
+    def _learn(self, extension: str, raw: int, seconds: float) -> None:
+        """Small files say nothing of the pace: what begins and ends a render takes longer."""
+        if raw > 3 * 2**20:
+            pace = self.paces[extension]
+            self.paces[extension] = round(0.5 * pace + 0.5 * seconds / (raw / 3e6), 3)
 
     def _zip(self, files: list[Path]) -> Path:
         """Those files in one, each as often as it is there; they are removed on the way."""
@@ -208,6 +228,11 @@ class Downloads:
                 archive.write(file, name)
                 self.folder.remove(file)
         return path
+
+
+def spared(threads: int | None) -> int:
+    """Of libvips for a render: one core is left to previews, which somebody waits for."""
+    return max(1, (threads or cores()) - 1)
 
 
 def _check_format(extension: Any) -> None:

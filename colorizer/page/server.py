@@ -26,7 +26,7 @@ from colorizer.page.lanes import BusyError, Lane
 from colorizer.page.names import safe_name
 from colorizer.page.receive import Limits, RefusedError, receive, told_by
 from colorizer.page.studio import Studio, UnknownPhotoError
-from colorizer.pictures.forms import LAYERS
+from colorizer.pictures.forms import FORMS, LAYERS
 from colorizer.support.told import read_json, shown
 
 __all__ = ["create_app"]
@@ -139,6 +139,8 @@ class _Page:
                 "steers": engine.can_hint,
                 "temperature": engine.default_temperature,
                 "formats": FORMATS,
+                "results": list(FORMS),
+                "paces": self.downloads.paces,
                 "most": self.limits.upload,
                 "local": request.client is not None and request.client.host in HERE,
             }

@@ -126,7 +126,7 @@ def test_a_brush_colors_all_that_it_covers(colorizer):
     apart = [np.abs(at(thin, (x, 0.42))[1:] - wanted).max() for x in (0.3, 0.5, 0.7)]
     assert max(apart) > 3
     for width in (0, 1.5, "broad"):
-        with pytest.raises(UsageError, match="width is .*up to 1, or null"):
+        with pytest.raises(UsageError, match=r"width is .*up to 1, or null"):
             read_hints([stroke | {"width": width}])
 
 

@@ -58,8 +58,8 @@ export const region = async (id, told) => (await send("POST", `api/photos/${id}/
 export const suggest = async (id, told) => (await send("POST", `api/photos/${id}/suggest`, told)).json();
 
 // Colors at full size, then hands the file to the browser; `stop.now` becomes true to end it.
-export async function download(wanted, format, progress, stop) {
-  const { id } = await (await send("POST", "api/downloads", { photos: wanted, format })).json();
+export async function download(wanted, progress, stop) {
+  const { id } = await (await send("POST", "api/downloads", { photos: wanted })).json();
   for (let wait = 100; ; wait = Math.min(1000, wait * 1.3)) {
     await new Promise((done) => setTimeout(done, wait));
     if (stop.now) {

@@ -4,11 +4,14 @@ import * as engine from "./engine.js";
 import { Gone, Silent } from "./failures.js";
 import * as hints from "./hints.js";
 import * as keeping from "./keeping.js";
+import * as marks from "./marks.js";
 import { isWorking, say } from "./messages.js";
-import { command, create, hasHints, keep, page, read, reset, travel } from "./photo.js";
+import * as panel from "./panel.js";
+import { create, hasHints, keep, page, read, reset, travel } from "./photo.js";
 import * as picker from "./picker.js";
 import * as drawing from "./stage.js";
 import { stage, VARIANTS } from "./stage.js";
+import * as regions from "./regions.js";
 import * as strip from "./strip.js";
 import * as transfer from "./transfer.js";
 import * as view from "./view.js";
@@ -21,6 +24,8 @@ const HEARTBEAT = 10 * 60 * 1000; // so that the server knows that somebody is h
 async function open(photo) {
   if (photo === page.now) return;
   hints.close();
+  regions.close();
+  regions.giveUp();
   page.now = photo;
   document.body.removeAttribute("data-empty");
   $("drop").hidden = true;
@@ -31,7 +36,7 @@ async function open(photo) {
     else $(id).removeAttribute("src");
   $("after").alt = `${photo.name}, colored`;
   view.show(photo);
-  showNotes();
+  panel.showNotes(photo);
   drawing.showVariants(photo);
   show();
   if (document.activeElement === document.body) $("view").focus({ preventScroll: true });
@@ -50,7 +55,7 @@ function close() {
 }
 
 function drawStrip() {
-  strip.draw(open, remove);
+  strip.draw((photo) => (hints.isPicking() ? hints.pickFrom(photo) : open(photo)), remove);
   $("apply").hidden = $("download-all").hidden = page.photos.length < 2;
 }
 
@@ -150,40 +155,11 @@ function changedNow() {
 
 function show() {
   const photo = page.now;
-  const { settings } = photo;
-  $("vividness").value = settings.vividness;
-  $("temperature").value = settings.boldness;
-  $("quality").checked = settings.quality === "best";
-  $("format").value = photo.format;
-  document.querySelector("output[for=vividness]").value = `${Math.round(100 * settings.vividness)} %`;
-  document.querySelector("output[for=temperature]").value = settings.boldness
-    ? `${settings.boldness > 0 ? "+" : "−"}${Math.abs(Math.round(100 * settings.boldness))}`
-    : "as it comes";
-  [...$("variants").children].forEach((button, i) => {
-    button.setAttribute("aria-checked", settings.variant === i + 1);
-    button.tabIndex = settings.variant === i + 1 ? 0 : -1;
-  });
-  $("palette-file").textContent = settings.palette?.name || "none";
-  $("palette-off").hidden = !settings.palette;
+  panel.show(photo);
   $("undo").disabled = !photo.past.length && !hints.isFresh();
   $("redo").disabled = !photo.future.length;
-  $("save-hints").hidden = !hasHints(photo);
-  $("tip").hidden = !page.server.hints;
-  $("command").textContent = command(photo);
-  view.drawMarks(photo.hints, hints.chosenHint());
+  marks.draw(photo, hints.chosenHint());
   drawStrip();
-}
-
-function showNotes() {
-  const { name, width, height, bits, notes } = page.now;
-  const size = `${width.toLocaleString("en")} × ${height.toLocaleString("en")} pixels, ${bits} bits`;
-  $("notes").replaceChildren(
-    ...[`${name}: ${size}`, ...notes].map((text) => {
-      const item = document.createElement("li");
-      item.textContent = text;
-      return item;
-    }),
-  );
 }
 
 async function setPalette(file) {
@@ -208,17 +184,21 @@ $("palette").addEventListener("change", ({ target }) => {
   target.value = "";
 });
 $("palette-off").onclick = () => change("palette", null).then(drawing.drawVariants);
-for (const [id, name] of [["vividness", "vividness"], ["temperature", "boldness"]]) {
-  $(id).addEventListener("input", () => {
+panel.start({
+  change(name, value) {
     stage.dragging = true;
-    change(name, Number($(id).value), { settled: false });
-  });
-  $(id).addEventListener("change", () => {
+    change(name, value, { settled: false });
+  },
+  settle() {
     stage.dragging = changing = false;
     redraw();
-  });
-}
-$("quality").addEventListener("change", () => change("quality", $("quality").checked ? "best" : "fast"));
+  },
+  choose: (name, value) => change(name, value).then(drawing.drawVariants),
+  formatted() {
+    keeping.changed(page.now);
+    show();
+  },
+});
 $("reset").onclick = () => {
   hints.close();
   keep(page.now);
@@ -242,11 +222,6 @@ $("remove-photo").onclick = () => remove(page.now);
 $("download").onclick = () => transfer.download([page.now]);
 $("download-all").onclick = () => transfer.download(page.photos);
 $("save-hints").onclick = () => transfer.saveHints(page.now);
-$("format").onchange = () => {
-  page.now.format = $("format").value;
-  keeping.changed(page.now);
-  show();
-};
 $("undo").onclick = () => go(true);
 $("redo").onclick = () => go(false);
 $("in").onclick = () => view.zoom(1.4);
@@ -265,12 +240,21 @@ function toggleMarks() {
 const tools = [...document.querySelectorAll(".tools [data-tool]")];
 function setTool(name) {
   hints.close();
+  regions.close();
+  regions.giveUp();
+  $("brush-row").hidden = name !== "stroke";
   for (const button of tools) {
     button.setAttribute("aria-checked", button.dataset.tool === name);
     button.tabIndex = button.dataset.tool === name ? 0 : -1;
   }
   view.setTool(name);
 }
+function brush(by = 0) {
+  $("brush").value = Number($("brush").value) + 0.02 * by;
+  const width = Math.round(100 * Number($("brush").value));
+  $("brush").setAttribute("aria-valuetext", width ? `${width} % of the short side` : "a line");
+}
+$("brush").addEventListener("input", () => brush());
 for (const button of tools) button.onclick = () => setTool(button.dataset.tool);
 
 for (let variant = 1; variant <= VARIANTS; variant++) {
@@ -315,7 +299,7 @@ addEventListener("paste", (event) => {
   if (event.clipboardData.files.length) transfer.add([...event.clipboardData.files]);
 });
 
-const TOOLS = { p: "point", s: "stroke", e: "erase", m: "move" };
+const TOOLS = { p: "point", s: "stroke", l: "lasso", e: "erase", m: "move" };
 const KEYS = {
   "+": () => view.zoom(1.4),
   "=": () => view.zoom(1.4),
@@ -327,6 +311,8 @@ const KEYS = {
   "?": () => $("keys").showModal(),
   ",": () => step(-1),
   ".": () => step(1),
+  "[": () => brush(-1),
+  "]": () => brush(1),
 };
 function step(by) {
   const next = page.photos[page.photos.indexOf(page.now) + by];
@@ -335,7 +321,15 @@ function step(by) {
 addEventListener("keydown", (event) => {
   if ($("keys").open || !page.now) return;
   const pressed = event.key.toLowerCase();
-  if (pressed === "escape") return hints.close();
+  if (pressed === "escape") {
+    if (hints.isPicking()) return hints.pick(false);
+    regions.close();
+    return regions.giveUp() || hints.close();
+  }
+  if (pressed === " " && !event.target.closest("button, summary, input, select, .mark, .area") && (event.target !== $("view") || !view.hasCross())) {
+    event.preventDefault();
+    return view.setSpace(true);
+  }
   if (event.target.matches("input:not([type=range]):not([type=checkbox]), select")) return;
   const held = event.ctrlKey || event.metaKey;
   if (held && pressed === "z") go(!event.shiftKey);
@@ -346,13 +340,21 @@ addEventListener("keydown", (event) => {
   else return;
   event.preventDefault();
 });
-addEventListener("keyup", (event) => event.key.toLowerCase() === "o" && view.hold(false));
-addEventListener("blur", () => view.hold(false));
+addEventListener("keyup", (event) => {
+  if (event.key.toLowerCase() === "o") view.hold(false);
+  if (event.key === " ") view.setSpace(false);
+});
+addEventListener("blur", () => {
+  view.hold(false);
+  view.setSpace(false);
+});
 
 let swallowed = false; // this touch only closes the picker, or only shows the photo without color
 addEventListener("pointerdown", (event) => {
   swallowed = false;
-  if (!picker.isOpen() || event.target.closest("#picker, .mark, #handle, #undo")) return;
+  if (regions.isOpen() && !event.target.closest("#region, .area")) regions.close();
+  if (hints.isPicking() && event.target.closest("#view, #strip, #other")) return;
+  if (!picker.isOpen() || view.isMoving() || event.target.closest("#picker, .mark, #reach, #handle, #undo, #bare")) return;
   swallowed = hints.isFresh() && !!event.target.closest("#view");
   hints.close();
 }, true);
@@ -376,20 +378,35 @@ const marked = { show, draw: () => {
   else redraw();
 } };
 hints.start(marked);
-transfer.start({ added, changed: (photo) => {
-  keeping.changed(photo);
-  if (photo === page.now) changedNow();
-} });
-view.start({
-  tap: (place) => swallowed || (page.server.hints && hints.tap(place)),
-  stroke: hints.stroke,
-  move: hints.move,
-  moved: () => {
-    stage.dragging = false;
-    marked.draw();
+regions.start(marked);
+const moved = () => {
+  stage.dragging = false;
+  marked.draw();
+};
+marks.start({
+  hint: { open: hints.choose, move: hints.move, moved, remove: hints.remove },
+  region: { open: regions.open, move: regions.move, moved, remove: regions.remove },
+  ring: { reach: hints.reach, center: hints.center },
+});
+$("other-close").onclick = () => $("other").close();
+$("other-photo").addEventListener("click", ({ offsetX, offsetY, target }) => hints.pickAt([offsetX / target.clientWidth, offsetY / target.clientHeight], target));
+transfer.start({
+  added,
+  changed(photo) {
+    keeping.changed(photo);
+    if (photo === page.now) changedNow();
   },
-  open: hints.choose,
-  remove: hints.remove,
+  paced: () => engine.about().then(({ paces }) => (page.server.paces = paces), () => {}),
+});
+view.start({
+  tap(place) {
+    if (swallowed || !page.server.hints) return;
+    if (hints.isPicking()) hints.pickAt(place);
+    else if (view.tool() === "lasso") regions.corner(place);
+    else hints.tap(place);
+  },
+  stroke: hints.stroke,
+  lasso: regions.lasso,
   viewed: drawing.lookSoon,
   pressed: () => swallowed,
 });
@@ -397,13 +414,15 @@ picker.start({
   choose: hints.recolor,
   close: hints.close,
   keep: hints.keepAsItIs,
+  pick: () => hints.pick(),
+  reach: hints.reach,
   remove: () => hints.remove(),
 });
 
 try {
   page.server = await engine.about();
   for (const part of document.querySelectorAll("[data-steers]")) part.hidden = !page.server.steers;
-  $("format").replaceChildren(...Object.entries(page.server.formats).map(([end, name]) => new Option(name, end)));
+  panel.showFormats(page.server);
   for (const part of document.querySelectorAll("[data-hints]")) part.hidden = !page.server.hints;
   if (!page.server.hints) {
     setTool("move");

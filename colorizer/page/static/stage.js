@@ -159,8 +159,8 @@ export function hideOwn() {
 // Alternatives, kept for each photo --------------------------------------------------------
 
 const about = (photo) => {
-  const { vividness, boldness } = photo.settings;
-  return JSON.stringify([photo.id, vividness, boldness, paletteOf(photo), toldOf(photo).hints]);
+  const settings = { ...photo.settings, variant: 0, quality: "", palette: paletteOf(photo) };
+  return JSON.stringify([photo.id, settings, toldOf(photo).hints]);
 };
 
 export function showVariants(photo) {

@@ -4,7 +4,7 @@ import * as engine from "./engine.js";
 import { Gone } from "./failures.js";
 import * as keeping from "./keeping.js";
 import { begin, say } from "./messages.js";
-import { create, hasHints, hintsOf, keep, page, readHints, settingsOf, stemOf, toldOf } from "./photo.js";
+import { create, hasHints, hintsOf, keep, page, readHints, settingsOf, stemOf, wantedOf } from "./photo.js";
 import { saveBlob } from "./saving.js";
 import { withPhoto } from "./stage.js";
 
@@ -88,8 +88,8 @@ async function addHints(file) {
     keep(photo);
     Object.assign(photo, found);
     const more = found.unseen.length;
-    const told = more ? `; ${more} more (regions, or of other pages) are not shown, but count` : "";
-    say(`${file.name}: ${found.hints.length} hints for ${photo.name}${told}.`, "note");
+    const told = more ? `; ${more} more, of other pages, are not shown, but count` : "";
+    say(`${file.name}: ${found.hints.length + found.regions.length} hints for ${photo.name}${told}.`, "note");
     acts.changed(photo);
   } catch (error) {
     const reason = error instanceof SyntaxError ? "it is no valid JSON" : error.message;
@@ -107,19 +107,20 @@ export async function download(list) {
     stop.now = true;
     bar.tell("Stopping…", null);
   });
-  const wanted = () => list.map((photo) => ({ id: photo.id, ...toldOf(photo), format: photo.format }));
+  const wanted = () => list.map(wantedOf);
   const progress = (made, total) => {
     if (stop.now) return;
     const text = many ? `${Math.floor(made)} of ${total} at full size…` : made < 1 ? words : "Writing the file…";
     bar.tell(text, made && made < total ? made / total : null);
   };
   try {
-    const notes = await again(list, () => engine.download(wanted(), list[0].format, progress, stop));
+    const notes = await again(list, () => engine.download(wanted(), progress, stop));
     for (const note of new Set(notes)) say(note, "note");
   } catch (error) {
     say(error.message);
   }
   bar.end();
+  if (page.server.paces) acts.paced();
 }
 
 // As `withPhoto`, for whichever of them is gone.

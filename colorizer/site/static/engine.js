@@ -164,7 +164,7 @@ export const region = (id, told) => ask("region", [id, { settings: {}, ...told }
 export const suggest = (id, told) => ask("suggest", [id, told]);
 
 // Colors at full size, then hands the file to the browser; `stop.now` becomes true to end it.
-export async function download(wanted, format, progress, stop) {
+export async function download(wanted, progress, stop) {
   const [files, notes] = [[], []];
   for (const one of wanted) {
     const { told, xmp } = photo(one.id);

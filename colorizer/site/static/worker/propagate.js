@@ -63,7 +63,7 @@ export function within({ reach, apart, h, w }, at) {
   return Float64Array.from({ length: h * w }, (_, i) => {
     const far = Math.hypot(Math.floor(i / w) - row, (i % w) - column);
     const near = reach[at] === Infinity ? 1 : Math.max(0, Math.min(1, (1 - far / reach[at]) / RIM));
-    return apart.reduce((share, inside) => share * (inside[at] >= 0.5 ? inside[i] : 1 - inside[i]), near);
+    return apart.reduce((share, own) => share * (own[at] >= 0.5 ? own[i] : 1 - own[i]), near);
   });
 }
 
