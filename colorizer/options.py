@@ -371,6 +371,10 @@ class ServeOptions(Options):
         " (default: this machine alone)",
     )
     no_browser: bool = option(False, "only print the address")
+    keep: bool = option(
+        False,
+        "keep photos and what is said of them for the next start, in this user's own state folder",
+    )
     api_only: bool = option(
         False,
         "no page, but what answers programs; with a token of your own in COLORIZER_TOKEN",

@@ -22,6 +22,7 @@ from colorizer.page import STATIC
 from colorizer.page.described import described
 from colorizer.page.downloads import FORMATS, Downloads
 from colorizer.page.guard import refusal
+from colorizer.page.kept import DAYS
 from colorizer.page.lanes import BusyError, Lane
 from colorizer.page.names import safe_name
 from colorizer.page.receive import Limits, RefusedError, receive, told_by
@@ -64,6 +65,8 @@ def create_app(
         ("/photos/{id}/preview", "POST", page.preview),
         ("/photos/{id}/region", "POST", page.region),
         ("/photos/{id}/suggest", "POST", page.suggest),
+        ("/left", "POST", page.take_left),
+        ("/left", "DELETE", page.drop_left),
         ("/downloads", "POST", page.start),
         ("/downloads/{id}", "GET", page.progress),
         ("/downloads/{id}", "DELETE", page.cancel),
@@ -83,6 +86,8 @@ def create_app(
             yield
         finally:
             watch.cancel()
+            if studio.left is not None:
+                studio.left.release()
             studio.folder.close()
 
     return Starlette(routes=routes, lifespan=lifespan)
@@ -142,9 +147,19 @@ class _Page:
                 "results": list(FORMS),
                 "paces": self.downloads.paces,
                 "most": self.limits.upload,
+                "left": self.studio.left and self.studio.left.told(),
+                "keeps": DAYS if self.studio.folder.keeps else 0,
                 "local": request.client is not None and request.client.host in HERE,
             }
         )
+
+    async def take_left(self, request: Request) -> Response:
+        """Go on with what an earlier start has left."""
+        return JSONResponse({"photos": await self.previews.run(self.studio.take_left)})
+
+    async def drop_left(self, request: Request) -> Response:
+        await anyio.to_thread.run_sync(self.studio.drop_left)
+        return Response(status_code=204)
 
     async def described(self, request: Request) -> Response:
         return JSONResponse(described(self.studio.engine.model_name))

@@ -15,6 +15,7 @@ from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.preview import Preview
 from colorizer.page.folder import PrivateFolder
+from colorizer.page.kept import Left, note
 from colorizer.support.nearest import did_you_mean
 from colorizer.support.told import shown
 
@@ -60,6 +61,7 @@ class Photo:
         revision: how often it told them.
         is_removed: whether it waits to be brought back.
         pixels: a file with all of its pixels unpacked, while it is looked at closely.
+        number: its place in the order in which photos came.
     """
 
     file: Path
@@ -69,6 +71,7 @@ class Photo:
     revision: int = 0
     is_removed: bool = False
     pixels: Path | None = None
+    number: int = 0
     added: float = field(default_factory=time.monotonic)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -95,15 +98,56 @@ class Studio:
         colorizer: the engine.
         folder: where photos lie.
         max_pixels: larger photos are refused.
+        left: work of an earlier start, to go on with or to remove.
     """
 
-    def __init__(self, colorizer: Colorizer, folder: PrivateFolder, max_pixels: int) -> None:
+    def __init__(
+        self,
+        colorizer: Colorizer,
+        folder: PrivateFolder,
+        max_pixels: int,
+        left: Left | None = None,
+    ) -> None:
         self.engine, self.folder, self.max_pixels = colorizer, folder, max_pixels
         self._photos: dict[str, Photo] = {}
         self._open: OrderedDict[str, None] = OrderedDict()  # the last used at the end
         self._palettes: dict[str, Colorizer] = {}
         self._lock = threading.Lock()
         self._used = time.monotonic()
+        self._count = 0
+        self.left = left
+
+    def take_left(self) -> int:
+        """Go on with what an earlier start has left; tells how many photos are here now."""
+        left, self.left = self.left, None
+        if left is None:
+            return 0
+        for key, file, known in left.take(self.folder):
+            try:
+                photo = Photo(file, Preview(file, self.max_pixels), known.get("is_palette") is True)
+            except ColorizerError:  # it was damaged meanwhile
+                self.folder.remove(file)
+                continue
+            photo.state, photo.revision = str(known.get("state", "")), 1
+            photo.is_removed = known.get("is_removed") is True
+            with self._lock:
+                self._photos[key] = photo
+            self._note(key, photo)
+        return len(self.photos())
+
+    def drop_left(self) -> None:
+        """Remove the work that an earlier start has left."""
+        left, self.left = self.left, None
+        if left is not None:
+            left.drop()
+
+    def _note(self, key: str, photo: Photo) -> None:
+        """What the next start must know of a photo."""
+        self._count += photo.number == 0
+        photo.number = photo.number or self._count
+        told = {"name": photo.file.name, "number": photo.number, "state": photo.state}
+        told |= {"is_palette": photo.is_palette, "is_removed": photo.is_removed}
+        note(self.folder, key, told)
 
     def add(self, file: Path, is_palette: bool = False) -> dict[str, Any]:
         """Take a file of the private folder for a photo; on failure it is removed.
@@ -125,6 +169,7 @@ class Studio:
         key = file.parent.name
         with self._lock:
             self._photos[key] = photo
+        self._note(key, photo)
         self._close_others(key)
         return photo.told(key)
 
@@ -144,6 +189,7 @@ class Studio:
         photo = self.check(key)
         with self._lock:
             photo.state, photo.revision = state, photo.revision + 1
+            self._note(key, photo)
         self._drop_palettes()
         return photo.revision
 
@@ -156,6 +202,7 @@ class Studio:
                 self._photos[key] = self._photos.pop(key)  # the last that is forgotten
                 self._open.pop(key, None)
                 self._palettes.pop(key, None)
+                self._note(key, photo)
             self._close(photo)
 
     def restore(self, key: str) -> dict[str, Any]:
@@ -164,6 +211,7 @@ class Studio:
         if photo is None:
             raise UnknownPhotoError("this photo is no longer here; add it again", key)
         photo.is_removed = False
+        self._note(key, photo)
         return photo.told(key)
 
     def forget_one(self) -> bool:
@@ -183,8 +231,11 @@ class Studio:
         return photo
 
     def clear_if_idle(self) -> bool:
-        """Remove all photos if nobody has asked for any for a long time; tells whether."""
-        if time.monotonic() - self._used <= IDLE:
+        """Remove all photos if nobody has asked for any for a long time; tells whether.
+
+        What is kept for the next start stays.
+        """
+        if self.folder.keeps or time.monotonic() - self._used <= IDLE:
             return False
         for key in list(self._photos):
             self._forget(key)
@@ -301,6 +352,7 @@ class Studio:
             self._open.pop(key, None)
         if photo is not None:
             self._close(photo)
+            note(self.folder, key, None)
             self.folder.remove(photo.file)
 
     def _close_others(self, key: str) -> None:

@@ -46,6 +46,22 @@ def page(request, browser, address):
 
 
 @pytest.fixture
+def visited(browser):
+    """Opens the empty page at another address than that of the module's."""
+    from tests.page.browsing import opened
+
+    pages = []
+
+    def visit(address, name):
+        pages.append(opened(browser, address, WIDE, name))
+        return next(pages[-1])
+
+    yield visit
+    for page in pages:
+        next(page, None)
+
+
+@pytest.fixture
 def wide(request, browser, address):
     yield from _opened(request, browser, address, WIDE)
 

@@ -204,7 +204,7 @@ def test_hints_of_a_file_belong_to_its_photo(wide, scan, large, tmp_path):
     (tmp_path / "more.json").write_text(json.dumps(HINTS["hints"][:1]))
     (tmp_path / "wrong.json").write_text('{"version": 1, "hints": [{"at": [3, 3]}]}')
     drop(wide, tmp_path / "scan-hints.json", large, scan)  # both together find each other
-    expect(wide.locator(".message.note")).to_contain_text("2 hints for scan.tif; 1 more")
+    expect(wide.locator(".message.note")).to_contain_text("3 hints for scan.tif")
     settled(wide)
     wide.locator(".thumb button[aria-label='large.png']").click()
     expect(wide.locator(".mark")).to_have_count(0)
@@ -272,7 +272,7 @@ def test_keys_focus_tools_and_marks(wide, scan):
     expect(wide.locator(".tools [data-tool=stroke]")).to_be_focused()
     expect(wide.locator(".tools [data-tool=stroke]")).to_have_attribute("aria-checked", "true")
     stops = wide.locator(".tools [data-tool]").evaluate_all("all => all.map((one) => one.tabIndex)")
-    assert sorted(stops) == [-1, -1, -1, 0]
+    assert sorted(stops) == [-1, -1, -1, -1, 0]
 
 
 def test_marks_are_large_enough_to_touch(narrow, scan):

@@ -25,10 +25,14 @@ const send = (method, path, body, more = {}) =>
 export async function about() {
   const told = await (await ask("api/about")).json();
   const privacy = told.local
-    ? "Photos stay on this machine."
+    ? `Photos stay on this machine${told.keeps ? `, for the next start too, at most ${told.keeps} days` : ""}.`
     : `Photos go to ${location.hostname} and nowhere else; on the way there they are not encrypted.`;
   return { ...told, hints: told.steers, privacy };
 }
+
+// What an earlier start has left: to go on with it, or to remove it.
+export const takeLeft = () => send("POST", "api/left", {});
+export const dropLeft = () => ask("api/left", { method: "DELETE" });
 
 export const photos = async () => (await ask("api/photos")).json();
 

@@ -56,13 +56,14 @@ export async function choose(number) {
   show();
   picker.open(color.lab(hint.color)[0], hint.color, view.toClient(place), isFresh());
   picker.setReach(hint.reach);
+  show(); // the ring's handle lies beside the picker
   try {
     const told = () => ({ settings: settingsOf(photo), x: place[0], y: place[1] });
     const found = await withPhoto(photo, () => engine.suggest(photo.id, told()));
     if (photo !== page.now || chosen !== number || photo.hints[number] !== hint) return;
     picker.setLightness(found.L);
     picker.suggest(found.colors);
-    $("suggested").firstChild?.focus();
+    if (document.activeElement !== $("hex")) $("suggested").firstChild?.focus();
   } catch (error) {
     say(error.message);
   }

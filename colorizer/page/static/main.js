@@ -2,6 +2,7 @@
 
 import * as engine from "./engine.js";
 import { Gone, Silent } from "./failures.js";
+import * as grid from "./grid.js";
 import * as hints from "./hints.js";
 import * as keeping from "./keeping.js";
 import * as marks from "./marks.js";
@@ -50,13 +51,14 @@ function close() {
   page.now = null;
   document.body.dataset.empty = "";
   $("drop").hidden = false;
-  for (const id of ["stage", "panel", "download", "download-all", "save-hints", "format-row"]) $(id).hidden = true;
+  for (const id of ["stage", "panel", "download", "download-all", "all", "save-hints", "format-row"]) $(id).hidden = true;
   drawStrip();
 }
 
 function drawStrip() {
   strip.draw((photo) => (hints.isPicking() ? hints.pickFrom(photo) : open(photo)), remove);
-  $("apply").hidden = $("download-all").hidden = page.photos.length < 2;
+  grid.draw();
+  for (const id of ["apply", "download-all", "all"]) $(id).hidden = page.photos.length < 2;
 }
 
 function added(photo) {
@@ -124,6 +126,19 @@ async function fetchPhotos() {
   drawing.drawThumbs(transfer.isSending);
 }
 
+// What an earlier start of the server has left.
+function askOfLeft({ photos, when }) {
+  const date = new Date(1000 * when).toLocaleString([], { dateStyle: "long", timeStyle: "short" });
+  $("left-words").textContent = `${photos} photo${photos > 1 ? "s" : ""}, with all that was said of them, are here from ${date}.`;
+  const answer = (act) => () => {
+    $("left").close();
+    act().then(fetchPhotos).catch(failed);
+  };
+  $("left-take").onclick = answer(engine.takeLeft);
+  $("left-drop").onclick = answer(engine.dropLeft);
+  $("left").showModal();
+}
+
 function failed(error) {
   const act = error instanceof Silent && page.now && hasHints(page.now);
   say(error.message, "", act ? ["Save the hints", () => transfer.saveHints(page.now)] : null);
@@ -179,6 +194,7 @@ for (const id of ["files", "files-too"])
     transfer.add([...target.files]);
     target.value = "";
   });
+$("drop").addEventListener("click", (event) => event.target.closest(".invite") && !event.target.closest("label, a") && $("files-too").click());
 $("palette").addEventListener("change", ({ target }) => {
   if (target.files[0]) setPalette(target.files[0]);
   target.value = "";
@@ -205,19 +221,16 @@ $("reset").onclick = () => {
   reset(page.now);
   changedNow();
 };
-$("apply").onclick = () => {
+function applyToAll(from) {
   hints.close();
-  for (const photo of page.photos)
-    if (photo !== page.now) {
-      keep(photo);
-      photo.settings = { ...page.now.settings };
-      photo.shownAt = photo.thumbAt = null;
-      keeping.changed(photo);
-    }
-  say("These settings, without the hints, are those of all photos now.", "note");
+  grid.apply(from, keeping.changed);
+  say(`The settings of ${from.name}, without the hints, are those of all photos now.`, "note");
+  if (page.now !== from) changedNow();
   drawStrip();
   drawing.drawThumbs(transfer.isSending);
-};
+}
+$("apply").onclick = () => applyToAll(page.now);
+grid.start({ open, remove, apply: applyToAll, download: transfer.download, changed: keeping.changed });
 $("remove-photo").onclick = () => remove(page.now);
 $("download").onclick = () => transfer.download([page.now]);
 $("download-all").onclick = () => transfer.download(page.photos);
@@ -262,9 +275,12 @@ for (let variant = 1; variant <= VARIANTS; variant++) {
   button.setAttribute("role", "radio");
   button.setAttribute("aria-label", variant === 1 ? "As predicted" : `Alternative ${variant}`);
   button.onclick = () => {
+    drawing.tryVariant(null);
     change("variant", variant);
     button.focus();
   };
+  button.addEventListener("pointerenter", ({ pointerType }) => pointerType === "mouse" && drawing.tryVariant(variant));
+  button.addEventListener("pointerleave", () => drawing.tryVariant(null));
   $("variants").append(button);
 }
 
@@ -308,6 +324,7 @@ const KEYS = {
   1: () => view.zoomToOwn(),
   h: () => toggleMarks(),
   o: () => view.hold(true),
+  g: () => page.photos.length > 1 && grid.open(),
   "?": () => $("keys").showModal(),
   ",": () => step(-1),
   ".": () => step(1),
@@ -319,7 +336,7 @@ function step(by) {
   if (next) open(next);
 }
 addEventListener("keydown", (event) => {
-  if ($("keys").open || !page.now) return;
+  if (document.querySelector("dialog[open]") || !page.now) return;
   const pressed = event.key.toLowerCase();
   if (pressed === "escape") {
     if (hints.isPicking()) return hints.pick(false);
@@ -431,6 +448,7 @@ try {
   for (const part of document.querySelectorAll(".local")) part.textContent = page.server.privacy;
   if (page.server.reads) $("reads").textContent = page.server.reads;
   await fetchPhotos();
+  if (page.server.left?.photos) askOfLeft(page.server.left);
 } catch (error) {
   failed(error);
 }

@@ -76,20 +76,23 @@ function ring(hint) {
   if (!hint) return [];
   const places = hint.stroke || [hint.at, hint.at];
   const reach = hint.reach ?? DEFAULT_REACH;
-  const [[x, y], [width]] = [places[0], view.sides()];
-  const beside = (reach * view.shortSide()) / width;
-  handle.style.left = `${100 * (x + beside < 1 || x - beside < 0 ? x + beside : x - beside)}%`;
-  handle.style.top = `${100 * y}%`;
+  const [[x, y], [width, height]] = [places[0], view.sides()];
+  const [across, down] = [width, height].map((side) => (reach * view.shortSide()) / side);
+  const around = [[x - across, y], [x, y + down], [x, y - down], [x + across, y]];
+  const [left, top] = around.find((place) => place.every((value) => value > 0 && value < 1) && isSeen(place)) || around[0];
+  handle.style.left = `${100 * left}%`;
+  handle.style.top = `${100 * top}%`;
   handle.setAttribute("aria-valuenow", Math.round(100 * reach));
   handle.setAttribute("aria-valuetext", hint.reach ? `${Math.round(100 * reach)} % of the short side` : "as far as it is alike");
   if (places.length > 2) return [line(places, "#fff", 2 * reach * view.shortSide(), { class: `ring ${hint.reach ? "" : "open"}` })];
   return ["dark", "light"].map((tone) => {
-    const circle = shape("circle", [], { cx: x * width, cy: y * view.sides()[1], r: reach * view.shortSide(), class: `outline ${tone} ${hint.reach ? "reach" : "open"}` });
+    const circle = shape("circle", [], { cx: x * width, cy: y * height, r: reach * view.shortSide(), class: `outline ${tone} ${hint.reach ? "reach" : "open"}` });
     circle.removeAttribute("points");
     return circle;
   });
 }
 
+const isSeen = (place) => !document.elementFromPoint(...view.toClient(place))?.closest("#picker");
 const clamp = (value) => Math.min(2, Math.max(LEAST_REACH, value));
 
 function startRing() {

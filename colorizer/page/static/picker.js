@@ -8,6 +8,7 @@ const RECENT = 18;
 
 let lightness = 50;
 let current = "#808080";
+let written = true; // what the field says is a color that was chosen
 let acts = {};
 let recent = read();
 let near = [0, 0]; // what the picker stands beside, in client coordinates
@@ -26,7 +27,9 @@ export function start(handlers) {
   $("as-it-is").onclick = () => acts.keep();
   $("neutral").onclick = () => take(color.hex(color.linear(lightness, 0, 0)), true);
   $("remove").onclick = () => acts.remove();
+  $("hex").addEventListener("input", () => (written = false));
   $("hex").addEventListener("change", () => {
+    written = true;
     const value = readColor($("hex").value);
     $("hex").setAttribute("aria-invalid", !value);
     $("hex-wrong").hidden = !!value;
@@ -135,7 +138,7 @@ export function setLightness(L) {
 }
 
 export function close() {
-  $("picker").hidden = true;
+  $("picker").hidden = written = true;
 }
 
 export function remember(chosen) {
@@ -152,7 +155,9 @@ function place(x, y) {
   }
   const beside = x + 28 + box.width < innerWidth ? x + 28 : x - 28 - box.width;
   $("picker").style.left = `${Math.max(8, beside)}px`;
-  $("picker").style.top = `${Math.max(8, Math.min(y - box.height / 3, innerHeight - box.height - 8))}px`;
+  const view = $("view").getBoundingClientRect(); // not over the tools, where there is room
+  const low = box.height < view.height ? view.bottom : innerHeight;
+  $("picker").style.top = `${Math.max(8, Math.min(y - box.height / 3, low - box.height - 8))}px`;
 }
 
 // `colors`: "#rrggbb", or that with a name.
@@ -179,7 +184,7 @@ export function take(chosen, final = true) {
 }
 
 function show() {
-  $("hex").value = current;
+  if (document.activeElement !== $("hex") || written) $("hex").value = current; // not what is being typed
   $("hex").removeAttribute("aria-invalid");
   for (const swatch of document.querySelectorAll("#picker .swatches button"))
     swatch.setAttribute("aria-pressed", swatch.dataset.color === current);

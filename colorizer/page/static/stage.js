@@ -175,6 +175,13 @@ export function showVariants(photo) {
   });
 }
 
+// Shows an alternative on the stage, as it was drawn small; null is what was chosen.
+export function tryVariant(variant) {
+  const address = variant && variant !== page.now?.settings.variant && page.now?.variants?.at[variant - 1];
+  $("tried").hidden = !address;
+  if (address) $("tried").src = address;
+}
+
 export async function drawVariants() {
   const photo = page.now;
   if (!photo || !page.server.steers) return;

@@ -125,6 +125,10 @@ async function readAbout() {
   return { ...told, srgb: Uint8Array.from(atob(told.srgb), (c) => c.charCodeAt(0)) };
 }
 
+// A browser keeps nothing when the page is closed.
+export const takeLeft = async () => {};
+export const dropLeft = async () => {};
+
 export const photos = () => [...held.values()].filter(({ isRemoved }) => !isRemoved).map(({ told }) => told);
 
 export async function upload(file, purpose = "") {
