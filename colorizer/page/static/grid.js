@@ -35,11 +35,11 @@ export function draw() {
       items.delete(photo);
     }
   const list = seen();
-  for (const photo of page.photos) {
+  page.photos.forEach((photo, place) => {
     if (!items.has(photo)) items.set(photo, create(photo));
     const item = items.get(photo);
     item.hidden = !list.includes(photo);
-    $("cells").append(item); // in the order of the photos
+    if ($("cells").children[place] !== item) $("cells").insertBefore(item, $("cells").children[place] || null);
     const address = photo.shownAt || photo.thumbAt;
     const image = item.querySelector("img");
     if (address && image.getAttribute("src") !== address) image.src = address;
@@ -50,7 +50,7 @@ export function draw() {
       star.setAttribute("aria-checked", i + 1 === photo.rating);
       star.tabIndex = i + 1 === (photo.rating || 1) ? 0 : -1;
     });
-  }
+  });
   $("grid-count").textContent = list.length === page.photos.length ? `${list.length} photos` : `${list.length} of ${page.photos.length} photos`;
   $("grid-download").disabled = !list.length;
 }
