@@ -33,6 +33,7 @@ class Preview:
         source: as for `Colorizer.colorize`.
         max_pixels: a larger picture is refused.
         side: the longer side of what is shown, at most.
+        salvage: take of a damaged picture what can be decoded; told in its notes.
 
     Attributes:
         picture: its header.
@@ -42,8 +43,16 @@ class Preview:
         ColorizerError: the picture cannot be read.
     """
 
-    def __init__(self, source: Source, max_pixels: int = MAX_PIXELS, side: int = SIDE) -> None:
-        self.picture = Picture.open(source, max_pixels)
+    def __init__(
+        self,
+        source: Source,
+        max_pixels: int = MAX_PIXELS,
+        side: int = SIDE,
+        *,
+        salvage: bool = False,
+    ) -> None:
+        picture = Picture.open(source, max_pixels)
+        self.picture = picture.salvaged() if salvage else picture
         sides = self.picture.width, self.picture.height
         scale = min(1, side / max(sides))
         self.width, self.height = (max(1, round(scale * s)) for s in sides)

@@ -43,6 +43,7 @@ def described(model: str) -> dict[str, Any]:
             "contentMediaType": "application/json",
             "description": "colors that you name at places of the photo: see docs/hints.md",
         },
+        "salvage": ColorizeOptions.schema("salvage"),
         **{name: ColorizeOptions.schema(name) for name in SETTINGS if name != "palette"},
     }
     colorize = {

@@ -180,7 +180,7 @@ class Downloads:
     def _render_one(self, one: Mapping[str, Any], job: Job, notes: list[str]) -> Path:
         photo = self.studio.check(str(one.get("id")))
         engine = self.studio.told_to(one.get("settings") or {}, one.get("hints"))
-        engine = engine.with_options(threads=spared(engine.options.threads))
+        engine = engine.with_options(threads=spared(engine.options.threads), salvage=photo.salvage)
         behind = FORMS[engine.options.result]
         path = self.folder.place(f"{photo.file.stem}{behind}{one['format']}")
         before = job.done

@@ -185,8 +185,9 @@ class _Page:
         finally:
             self.uploads -= 1
         is_palette = request.query_params.get("for") == "palette"
+        salvage = request.query_params.get("salvage") in ("1", "true")
         try:
-            return await self.previews.run(self.studio.add, file, is_palette)
+            return await self.previews.run(self.studio.add, file, is_palette, salvage)
         except BusyError:
             self.studio.folder.remove(file)
             raise
@@ -270,7 +271,8 @@ class _Page:
             if query.get("result") == "layer" and fallback not in LAYERS:
                 fallback = ".png"
             extension = f".{query.pop('format', fallback).removeprefix('.')}"
-            query.pop("name", None)
+            for name in ("name", "salvage"):  # which `_take` has read
+                query.pop(name, None)
             hints = _read(query.pop("hints", "null"))
             settings = {
                 name: value if name == "palette" else _read(value) for name, value in query.items()

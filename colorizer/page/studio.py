@@ -35,7 +35,7 @@ IDLE = 12 * 3600.0  # seconds without a request, after which all photos go
 MOST_PHOTOS = 500
 _WORDS = (
     ("raise max_pixels", "start `colorizer serve` with a higher --max-pixels"),
-    ("--salvage colors", "`colorizer colorize --salvage` colors"),
+    ("; --salvage colors what can be decoded", ""),
 )
 _UP = 32  # libvips' number for the filter of PNG that is the quickest of use
 GRACE = 60.0  # seconds in which a palette need not be in use
@@ -57,6 +57,7 @@ class Photo:
         file: in the private folder, under the name that the user knows.
         preview: its header, and its pixels while it is open.
         is_palette: whether its colors alone are of interest.
+        salvage: whether it is damaged, and what can be decoded is taken.
         state: settings, hints and history, as the page told them last.
         revision: how often it told them.
         is_removed: whether it waits to be brought back.
@@ -67,6 +68,7 @@ class Photo:
     file: Path
     preview: Preview
     is_palette: bool = False
+    salvage: bool = False
     state: str = ""
     revision: int = 0
     is_removed: bool = False
@@ -86,6 +88,7 @@ class Photo:
             "bits": picture.bits,
             "shown": [self.preview.width, self.preview.height],
             "notes": [unplaced(note, self.file) for note in picture.notes],
+            "salvage": self.salvage,
             "state": self.state,
             "revision": self.revision,
         }
@@ -124,7 +127,8 @@ class Studio:
             return 0
         for key, file, known in left.take(self.folder):
             try:
-                photo = Photo(file, Preview(file, self.max_pixels), known.get("is_palette") is True)
+                kind = [known.get(name) is True for name in ("is_palette", "salvage")]
+                photo = Photo(file, Preview(file, self.max_pixels, salvage=kind[1]), *kind)
             except ColorizerError:  # it was damaged meanwhile
                 self.folder.remove(file)
                 continue
@@ -147,10 +151,16 @@ class Studio:
         photo.number = photo.number or self._count
         told = {"name": photo.file.name, "number": photo.number, "state": photo.state}
         told |= {"is_palette": photo.is_palette, "is_removed": photo.is_removed}
+        told["salvage"] = photo.salvage
         note(self.folder, key, told)
 
-    def add(self, file: Path, is_palette: bool = False) -> dict[str, Any]:
+    def add(self, file: Path, is_palette: bool = False, salvage: bool = False) -> dict[str, Any]:
         """Take a file of the private folder for a photo; on failure it is removed.
+
+        Args:
+            file: from `PrivateFolder.place`.
+            is_palette: its colors alone are of interest.
+            salvage: take of a damaged one what can be decoded.
 
         Returns:
             What the page knows of it.
@@ -161,17 +171,29 @@ class Studio:
         try:
             if len(self._photos) >= MOST_PHOTOS and not self.forget_one():
                 raise ColorizerError(f"a page holds at most {MOST_PHOTOS} photos; remove some")
-            photo = Photo(file, Preview(file, self.max_pixels), is_palette)
+            preview = Preview(file, self.max_pixels, salvage=salvage)
+            photo = Photo(file, preview, is_palette, salvage)
             photo.preview.gray()  # reads all of the file, so this is where damage shows
         except Exception as error:
+            told = _told(error, file)
+            if type(told) is ColorizerError and not salvage and self._is_readable(file):
+                told = ColorizerError(f"{told}; what can be read of it can be colored")
             self.folder.remove(file)
-            raise _told(error, file) from error
+            raise told from error
         key = file.parent.name
         with self._lock:
             self._photos[key] = photo
         self._note(key, photo)
         self._close_others(key)
         return photo.told(key)
+
+    def _is_readable(self, file: Path) -> bool:
+        """Whether something of a damaged photo can be decoded."""
+        try:
+            Preview(file, self.max_pixels, salvage=True).gray()
+        except ColorizerError:
+            return False
+        return True
 
     def photos(self) -> list[dict[str, Any]]:
         """What the page knows of all photos, in the order in which they came."""

@@ -47,18 +47,12 @@ def page(request, browser, address):
 
 @pytest.fixture
 def visited(browser):
-    """Opens the empty page at another address than that of the module's."""
+    """Opens a page at another address than that of the module's: a context."""
+    from contextlib import contextmanager
+
     from tests.page.browsing import opened
 
-    pages = []
-
-    def visit(address, name):
-        pages.append(opened(browser, address, WIDE, name))
-        return next(pages[-1])
-
-    yield visit
-    for page in pages:
-        next(page, None)
+    return contextmanager(lambda address, name: opened(browser, address, WIDE, name))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from colorizer.cli import main
 from colorizer.inference.colorizer import Colorizer
 from colorizer.page import kept
 from colorizer.page.folder import PREFIX, PrivateFolder
-from tests.page.browsing import needs_chromium, sync_api
+from tests.page.browsing import needs_chromium, settled, sync_api
 from tests.page.serving import client_of, served
 
 
@@ -136,11 +136,11 @@ def test_keep_is_of_the_page(model, capsys):
 @needs_chromium
 def test_the_page_asks(engine, place, visited):
     worked(engine, place)
-    with served(engine, place, keeps=True) as address:
-        page = visited(address, "the_page_asks")
+    with served(engine, place, keeps=True) as address, visited(address, "it_asks") as page:
         sync_api.expect(page.locator("#left")).to_be_visible()
         sync_api.expect(page.locator("#left-words")).to_contain_text("3 photos, with all")
         assert "30 days" in page.locator("header .local").inner_text()
         page.locator("#left-take").click()
         sync_api.expect(page.locator(".thumb")).to_have_count(2)
         sync_api.expect(page.locator("output[for=vividness]")).to_have_text("50 %")
+        settled(page)

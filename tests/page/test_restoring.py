@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from colorizer.cli import main
 from tests.page.browsing import (
     click_on,
     drop,
@@ -310,6 +311,24 @@ def test_a_download_shows_how_far_it_is_and_ends_when_told(wide, tmp_path):
     expect(wide.locator("#progress")).to_be_hidden(timeout=20000)
     assert fetched == []
     expect(wide.locator(".message")).to_have_count(0)
+
+
+def test_of_a_damaged_photo_the_rest_can_be_taken(wide, tmp_path, model, monkeypatch):
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 255, (256, 256), np.uint8)).save(tmp_path / "torn.jpg")
+    content = (tmp_path / "torn.jpg").read_bytes()
+    (tmp_path / "torn.jpg").write_bytes(content[: len(content) // 2])
+    drop(wide, tmp_path / "torn.jpg")
+    expect(wide.locator(".message")).to_contain_text("what can be read of it can be colored")
+    wide.locator(".message .button").click()
+    settled(wide)
+    assert "--salvage" in wide.locator("#command").text_content()
+    found = saved(wide, "#download")
+    words = wide.locator("#command").text_content().split()
+    monkeypatch.chdir(tmp_path)
+    words[words.index("--model") + 1] = str(model)
+    assert main(words[1:]) == 0
+    assert found == (tmp_path / "torn-colored.jpg").read_bytes()
 
 
 def test_the_axe_finds_nothing(page, scan):

@@ -36,9 +36,9 @@ export const dropLeft = () => ask("api/left", { method: "DELETE" });
 
 export const photos = async () => (await ask("api/photos")).json();
 
-export const upload = async (file, purpose = "") =>
+export const upload = async (file, purpose = "", salvage = false) =>
   (
-    await ask(`api/photos?name=${encodeURIComponent(file.name || "pasted.png")}&for=${purpose}`, {
+    await ask(`api/photos?name=${encodeURIComponent(file.name || "pasted.png")}&for=${purpose}${salvage ? "&salvage=1" : ""}`, {
       method: "POST",
       headers: { "Content-Type": "application/octet-stream" },
       body: file,

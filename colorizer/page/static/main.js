@@ -97,7 +97,7 @@ async function restore(photo, place) {
     await engine.restore(photo.id);
   } catch (error) {
     if (!(error instanceof Gone) || !photo.file) return failed(error);
-    photo.id = (await engine.upload(photo.file)).id;
+    photo.id = (await engine.upload(photo.file, "", photo.salvage)).id;
     keeping.changed(photo);
   }
   page.photos.splice(place, 0, photo);

@@ -117,6 +117,7 @@ export function command(photo) {
   if (told.quality === "best") words.push("--quality", "best");
   for (const [name, value] of Object.entries(balanceOf(photo))) words.push(value === true ? `--${name}` : `--${name}=${value}`);
   if (result !== "photo") words.push("--result", result);
+  if (photo.salvage) words.push("--salvage");
   if (hasHints(photo)) words.push("--hints", quote(`${stem}-hints.json`));
   if (told.variant) words.push("--variants", told.variant, `# writes ${told.variant} files; the last is this one`);
   return words.join(" ");

@@ -26,7 +26,7 @@ export async function withPhoto(photo, task) {
         palettes.set(id, file);
         renewPalette(palette, id);
       } else if (photo.file && error.id === photo.id) {
-        photo.id = (await engine.upload(photo.file)).id;
+        photo.id = (await engine.upload(photo.file, "", photo.salvage)).id;
         keeping.changed(photo);
       } else throw error;
     }

@@ -38,8 +38,8 @@ export async function add(files) {
 }
 
 let number = 0;
-function enter(file, ended) {
-  queue.push({ file, place: ++number, ended });
+function enter(file, ended, salvage = false) {
+  queue.push({ file, place: ++number, ended, salvage });
   count += 1;
   work ||= begin("");
   pump();
@@ -59,15 +59,16 @@ function tell() {
   else work?.tell(`Reading photos: ${done} of ${count}…`, done / count);
 }
 
-async function send({ file, place, ended }) {
+async function send({ file, place, ended, salvage }) {
   sending += 1;
   try {
-    const photo = Object.assign(create(await engine.upload(file), file), { place });
+    const photo = Object.assign(create(await engine.upload(file, "", salvage), file), { place });
     const after = page.photos.findIndex((one) => one.place > place);
     page.photos.splice(after < 0 ? page.photos.length : after, 0, photo);
     acts.added(photo);
   } catch (error) {
-    say(error.message);
+    const salvaged = () => enter(file, () => {}, true);
+    say(error.message, "", !salvage && /what can be read/.test(error.message) ? ["Take what can be read", salvaged] : null);
   }
   sending -= 1;
   done += 1;
@@ -131,7 +132,7 @@ async function again(list, task) {
     } catch (error) {
       const photo = list.find((one) => error instanceof Gone && one.id === error.id);
       if (!photo?.file || tries > list.length) throw error;
-      photo.id = (await engine.upload(photo.file)).id;
+      photo.id = (await engine.upload(photo.file, "", photo.salvage)).id;
       keeping.changed(photo);
     }
 }
