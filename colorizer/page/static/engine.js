@@ -22,6 +22,9 @@ const send = (method, path, body, more = {}) =>
   ask(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), ...more });
 
 // What it can do: `steers` and `hints` are whether it takes them.
+// Whether what was said outlives the page that said it.
+export const OUTLIVES = true;
+
 export async function about() {
   const told = await (await ask("api/about")).json();
   const privacy = told.local

@@ -14,6 +14,7 @@ import * as drawing from "./stage.js";
 import { stage, VARIANTS } from "./stage.js";
 import * as regions from "./regions.js";
 import * as strip from "./strip.js";
+import * as tools from "./tools.js";
 import * as transfer from "./transfer.js";
 import * as view from "./view.js";
 
@@ -230,6 +231,7 @@ function applyToAll(from) {
   drawing.drawThumbs(transfer.isSending);
 }
 $("apply").onclick = () => applyToAll(page.now);
+tools.start({ open, go });
 grid.start({ open, remove, apply: applyToAll, download: transfer.download, changed: keeping.changed });
 $("remove-photo").onclick = () => remove(page.now);
 $("download").onclick = () => transfer.download([page.now]);
@@ -237,39 +239,6 @@ $("download-all").onclick = () => transfer.download(page.photos);
 $("save-hints").onclick = () => transfer.saveHints(page.now);
 $("undo").onclick = () => go(true);
 $("redo").onclick = () => go(false);
-$("in").onclick = () => view.zoom(1.4);
-$("out").onclick = () => view.zoom(1 / 1.4);
-$("fit").onclick = view.fit;
-$("percent").onclick = view.zoomToOwn;
-$("bare").onclick = () => toggleMarks();
-$("help").onclick = () => $("keys").showModal();
-$("keys-close").onclick = () => $("keys").close();
-
-function toggleMarks() {
-  hints.close();
-  $("bare").setAttribute("aria-pressed", $("view").toggleAttribute("data-bare"));
-}
-
-const tools = [...document.querySelectorAll(".tools [data-tool]")];
-function setTool(name) {
-  hints.close();
-  regions.close();
-  regions.giveUp();
-  $("brush-row").hidden = name !== "stroke";
-  for (const button of tools) {
-    button.setAttribute("aria-checked", button.dataset.tool === name);
-    button.tabIndex = button.dataset.tool === name ? 0 : -1;
-  }
-  view.setTool(name);
-}
-function brush(by = 0) {
-  $("brush").value = Number($("brush").value) + 0.02 * by;
-  const width = Math.round(100 * Number($("brush").value));
-  $("brush").setAttribute("aria-valuetext", width ? `${width} % of the short side` : "a line");
-}
-$("brush").addEventListener("input", () => brush());
-for (const button of tools) button.onclick = () => setTool(button.dataset.tool);
-
 for (let variant = 1; variant <= VARIANTS; variant++) {
   const button = document.createElement("button");
   button.setAttribute("role", "radio");
@@ -284,20 +253,7 @@ for (let variant = 1; variant <= VARIANTS; variant++) {
   $("variants").append(button);
 }
 
-// Arrows go round in a group of which one is chosen.
-function rove(group, members, now) {
-  group.addEventListener("keydown", (event) => {
-    const way = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    if (!way || !page.now) return;
-    event.preventDefault();
-    event.stopPropagation();
-    const next = members[(now() + way + members.length) % members.length];
-    next.click();
-    next.focus();
-  });
-}
-rove($("variants"), [...$("variants").children], () => page.now.settings.variant - 1);
-rove(tools[0].parentElement, tools, () => tools.findIndex((one) => one.getAttribute("aria-checked") === "true"));
+tools.rove($("variants"), [...$("variants").children], () => page.now.settings.variant - 1);
 
 addEventListener("dragover", (event) => {
   event.preventDefault();
@@ -315,57 +271,6 @@ addEventListener("paste", (event) => {
   if (event.clipboardData.files.length) transfer.add([...event.clipboardData.files]);
 });
 
-const TOOLS = { p: "point", s: "stroke", l: "lasso", e: "erase", m: "move" };
-const KEYS = {
-  "+": () => view.zoom(1.4),
-  "=": () => view.zoom(1.4),
-  "-": () => view.zoom(1 / 1.4),
-  0: () => view.fit(),
-  1: () => view.zoomToOwn(),
-  h: () => toggleMarks(),
-  o: () => view.hold(true),
-  g: () => page.photos.length > 1 && grid.open(),
-  "?": () => $("keys").showModal(),
-  ",": () => step(-1),
-  ".": () => step(1),
-  "[": () => brush(-1),
-  "]": () => brush(1),
-};
-function step(by) {
-  const next = page.photos[page.photos.indexOf(page.now) + by];
-  if (next) open(next);
-}
-addEventListener("keydown", (event) => {
-  if (document.querySelector("dialog[open]") || !page.now) return;
-  const pressed = event.key.toLowerCase();
-  if (pressed === "escape") {
-    if (hints.isPicking()) return hints.pick(false);
-    regions.close();
-    return regions.giveUp() || hints.close();
-  }
-  if (pressed === " " && !event.target.closest("button, summary, input, select, .mark, .area") && (event.target !== $("view") || !view.hasCross())) {
-    event.preventDefault();
-    return view.setSpace(true);
-  }
-  if (event.target.matches("input:not([type=range]):not([type=checkbox]), select")) return;
-  const held = event.ctrlKey || event.metaKey;
-  if (held && pressed === "z") go(!event.shiftKey);
-  else if (held && pressed === "y") go(false);
-  else if (held || event.altKey) return;
-  else if (Object.hasOwn(KEYS, pressed)) KEYS[pressed]();
-  else if (Object.hasOwn(TOOLS, pressed) && page.server.hints) setTool(TOOLS[pressed]);
-  else return;
-  event.preventDefault();
-});
-addEventListener("keyup", (event) => {
-  if (event.key.toLowerCase() === "o") view.hold(false);
-  if (event.key === " ") view.setSpace(false);
-});
-addEventListener("blur", () => {
-  view.hold(false);
-  view.setSpace(false);
-});
-
 let swallowed = false; // this touch only closes the picker, or only shows the photo without color
 addEventListener("pointerdown", (event) => {
   swallowed = false;
@@ -379,7 +284,8 @@ addEventListener("pointerdown", (event) => {
 // Nothing is lost --------------------------------------------------------------------------
 
 addEventListener("beforeunload", (event) => {
-  if (keeping.isUnsaved() || transfer.isSending() || isWorking()) event.preventDefault();
+  const isLost = !engine.OUTLIVES && page.photos.some(({ past }) => past.length);
+  if (isLost || keeping.isUnsaved() || transfer.isSending() || isWorking()) event.preventDefault();
 });
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) fetchPhotos().catch(() => {});
@@ -442,7 +348,7 @@ try {
   panel.showFormats(page.server);
   for (const part of document.querySelectorAll("[data-hints]")) part.hidden = !page.server.hints;
   if (!page.server.hints) {
-    setTool("move");
+    tools.setTool("move");
     $("view").setAttribute("aria-label", "The photo");
   }
   for (const part of document.querySelectorAll(".local")) part.textContent = page.server.privacy;

@@ -87,6 +87,9 @@ async function keepForOffline() {
   }
 }
 
+// Whether what was said outlives the page that said it.
+export const OUTLIVES = false;
+
 export async function about() {
   try {
     return await begin();
