@@ -178,6 +178,7 @@ function fill(row, colors) {
 }
 
 export function take(chosen, final = true) {
+  $("as-it-is").hidden = true; // it is no longer as it was
   current = chosen;
   show();
   acts.choose(chosen, final);
