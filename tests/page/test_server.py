@@ -23,6 +23,7 @@ from colorizer.page.receive import Limits
 from colorizer.page.server import STATIC
 from tests.model_folder import write_model_folder
 from tests.page.serving import TOKEN, client_of, rendered, served
+from tests.systems import needs_posix
 
 CAMERA = data.camera()[:301:2, :400:2]  # 151 x 200
 HINTS = {"version": 1, "hints": [{"at": [0.3, 0.4], "color": "#9c3b34"}]}
@@ -295,6 +296,7 @@ def test_an_idle_page_is_emptied(model, tmp_path, monkeypatch):
     page.folder.close()
 
 
+@needs_posix("such signals")
 def test_what_a_killed_server_left_is_swept(tmp_path):
     program = (
         "import sys, os, signal; from pathlib import Path;"
