@@ -2,8 +2,8 @@
 
     python .ci/notes.py [--version]
 
-Prints the version's section, or with `--version` its number; ends with a sentence and status 1 where
-the changelog has none, or CITATION.cff names another version.
+Prints the version's section, or with `--version` its number; ends with a sentence and status 1
+where the changelog has none, or CITATION.cff names another version.
 """
 
 import re

@@ -36,6 +36,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
         return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
 
 
+@needs_posix("fork")
 @pytest.mark.parametrize(
     "case",
     [case if case == "distribution" else pytest.param(case, marks=[slow]) for case in CASES],
