@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from colorizer.pictures.source import MAX_PIXELS
+from colorizer.pictures.origin import MAX_PIXELS
 from colorizer.support.fields import Options, option
 
 __all__ = [

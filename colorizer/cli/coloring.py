@@ -47,13 +47,13 @@ def _colorize_parser() -> Parser:
 
 
 def _colorize(args: Namespace) -> int:
-    from colorizer.places import verb
+    from colorizer.places.request import colorize
 
     folder = FolderOptions.of_flags(vars(args))
     options = ColorizeOptions.of_flags(vars(args), variant=folder.variants)  # whether the model can
     cluster = ClusterOptions.of_flags(vars(args))
     given = (args.paths, args.output, args.model)
-    return verb.colorize(*given, options, folder, cluster, args.uncertainty)
+    return colorize(*given, options, folder, cluster, args.uncertainty)
 
 
 def _serve_parser() -> Parser:
@@ -64,7 +64,7 @@ def _serve_parser() -> Parser:
 
 
 def _serve(args: Namespace) -> int:
-    from colorizer.page.run import serve
+    from colorizer.page.serve import serve
 
     serve(args.model, ServeOptions.of_flags(vars(args)))
     return 0
@@ -117,9 +117,9 @@ def _report_parser() -> Parser:
 
 
 def _report(args: Namespace) -> int:
-    from colorizer.places import verb
+    from colorizer.places.request import report
 
-    return verb.report(args.folder)
+    return report(args.folder)
 
 
 COLORING: dict[str, tuple[Callable[[], Parser], Callable[[Namespace], int]]] = {

@@ -207,7 +207,7 @@ def _likeness_parser() -> Parser:
 
 
 def _likeness(args: Namespace) -> int:
-    training = training_side("colorizer.training.likeness")
+    training = training_side("colorizer.training.learn_likeness")
     load_named_plugins(args)
     options = vars(LikenessOptions.of_flags(vars(args)))
     path, notes = training.learn_likeness(args.model, args.data, **options)

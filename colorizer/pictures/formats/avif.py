@@ -11,7 +11,7 @@ from colorizer.pictures.formats.format import Format, Frame, How, Output, Output
 from colorizer.pictures.formats.vips import open_vips, render
 from colorizer.pictures.metadata.metadata import Metadata
 from colorizer.pictures.metadata.tags import Tags
-from colorizer.pictures.source import opened
+from colorizer.pictures.origin import opened
 
 if TYPE_CHECKING:
     import pyvips

@@ -12,7 +12,7 @@ from colorizer.pictures.formats.pillow import (
     plugin,
     with_metadata,
 )
-from colorizer.pictures.source import opened
+from colorizer.pictures.origin import opened
 
 if TYPE_CHECKING:
     import pyvips
