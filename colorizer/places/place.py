@@ -68,7 +68,7 @@ class Place:
 
     @property
     def is_local(self) -> bool:
-        """Whether `path` leads there."""
+        """Whether it lies on this machine, so that `path` leads there."""
         return type(self) is Place
 
     def is_folder(self) -> bool:

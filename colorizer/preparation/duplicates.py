@@ -44,7 +44,7 @@ class Fingerprint:
         return int(np.bitwise_count(self.bits ^ other.bits).sum())
 
     def to_hex(self) -> str:
-        """As 128 hexadecimal digits."""
+        """The fingerprint as 128 hexadecimal digits."""
         return self.bits.astype(">u8").tobytes().hex() + self.tint.tobytes().hex()
 
     @classmethod
@@ -94,7 +94,7 @@ class PictureIndex:
         return len(self.names)
 
     def add(self, name: str, digest: str, signature: Fingerprint) -> None:
-        """Know one more picture."""
+        """Remember one more picture, for `find`."""
         count = len(self.names)
         if count == len(self._tints):
             self._bits = np.concatenate([self._bits, np.empty_like(self._bits)], 1)

@@ -24,7 +24,7 @@ _EXIF_BLOCK = re.compile(rb"Exif\0\0(?:II\*\0|MM\0\*)")
 
 @register
 class Avif(Format):
-    """AVIF."""
+    """AVIF, read and written by libvips."""
 
     name = "AVIF"
     suffixes = (".avif",)

@@ -21,7 +21,7 @@ __all__ = ["Bmp"]
 
 @register
 class Bmp(Format):
-    """BMP."""
+    """BMP, by Pillow; 8 bits."""
 
     name = "BMP"
     suffixes = (".bmp",)

@@ -27,7 +27,7 @@ _TELLING = {b"jumb": "content credentials (C2PA)", b"jhgm": "a gain map (HDR)"}
 
 @register
 class Jxl(Format):
-    """JPEG XL."""
+    """JPEG XL, by Pillow's plugin; becomes PNG."""
 
     name = "JPEG XL"
     suffixes = (".jxl",)
