@@ -298,7 +298,7 @@ class Settings:
         Raises:
             UsageError: no such file, no YAML, a setting that is unknown or of another type.
 
-        Example:
+        Examples:
             >>> Settings.load("flagship", trainer={"epochs": 3}).trainer.epochs
             3
         """
