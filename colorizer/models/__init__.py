@@ -28,7 +28,7 @@ def create_model(name: str, **options: Any) -> ColorModel:
     Raises:
         UnknownNameError: with the nearest known name. UsageError: an option that it does not take.
 
-    Example:
+    Examples:
         >>> model = create_model("constantnet", head={"name": "distribution", "temperature": 0.5})
         >>> model.head.temperature
         0.5
@@ -42,7 +42,7 @@ def create_model(name: str, **options: Any) -> ColorModel:
 def list_models(pattern: str | None = None) -> list[str]:
     """The names that `create_model` knows, sorted; see `Registry.names`.
 
-    Example:
+    Examples:
         >>> list_models("*18*")
         ['colornet18', 'colornet18_cross']
     """

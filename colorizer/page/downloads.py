@@ -16,7 +16,7 @@ from colorizer.page.lanes import BusyError, Lane
 from colorizer.page.studio import MOST_PHOTOS, Studio, UnknownPhotoError, telling, unplaced
 from colorizer.pictures.formats import WRITABLE
 from colorizer.pictures.forms import FORMS
-from colorizer.pictures.measure import measuring
+from colorizer.pictures.writing import measuring
 from colorizer.support.machine import cores
 from colorizer.support.told import shown
 

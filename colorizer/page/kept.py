@@ -14,7 +14,7 @@ from typing import Any
 import platformdirs
 from filelock import FileLock, Timeout
 
-from colorizer.page.folder import LOCK, PREFIX, PrivateFolder
+from colorizer.page.working_folder import LOCK, PREFIX, PrivateFolder
 
 __all__ = ["DAYS", "Left", "expire", "left_in", "note", "state_folder"]
 

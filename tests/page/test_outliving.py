@@ -12,7 +12,7 @@ from skimage import data
 from colorizer.cli import main
 from colorizer.inference.colorizer import Colorizer
 from colorizer.page import kept
-from colorizer.page.folder import PREFIX, PrivateFolder
+from colorizer.page.working_folder import PREFIX, PrivateFolder
 from tests.page.browsing import needs_chromium, settled, sync_api
 from tests.page.serving import client_of, served
 

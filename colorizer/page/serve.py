@@ -15,9 +15,9 @@ from pathlib import Path
 from colorizer.errors import UsageError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.options import ServeOptions
-from colorizer.page.folder import PrivateFolder
 from colorizer.page.kept import DAYS, expire, left_in, state_folder
 from colorizer.page.studio import Studio
+from colorizer.page.working_folder import PrivateFolder
 
 __all__ = ["serve"]
 
