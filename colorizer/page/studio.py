@@ -127,8 +127,9 @@ class Studio:
             return 0
         for key, file, known in left.take(self.folder):
             try:
-                kind = [known.get(name) is True for name in ("is_palette", "salvage")]
-                photo = Photo(file, Preview(file, self.max_pixels, salvage=kind[1]), *kind)
+                salvage = known.get("salvage") is True
+                preview = Preview(file, self.max_pixels, salvage=salvage)
+                photo = Photo(file, preview, known.get("is_palette") is True, salvage)
             except ColorizerError:  # it was damaged meanwhile
                 self.folder.remove(file)
                 continue
