@@ -17,7 +17,6 @@ from colorizer.page.studio import MOST_PHOTOS, Studio, UnknownPhotoError, tellin
 from colorizer.pictures.formats import WRITABLE
 from colorizer.pictures.forms import FORMS
 from colorizer.pictures.writing import measuring
-from colorizer.support.machine import cores
 from colorizer.support.told import shown
 
 __all__ = ["FORMATS", "Downloads"]
@@ -28,6 +27,7 @@ FORMATS = {".tif": "TIFF", ".png": "PNG", ".jpg": "JPEG", ".webp": "WebP", ".avi
 PACES = {".tif": 0.3, ".png": 0.35, ".jpg": 0.2, ".webp": 1.3, ".avif": 4.5}
 """Seconds a megapixel at first, of two cores; then what it took the last times."""
 
+PATIENCE = 2.0  # seconds that a render waits at each step for previews, which somebody looks at
 KEPT = 10  # results, for downloads that break off and go on
 KEPT_JOBS = 100
 
@@ -55,12 +55,14 @@ class Downloads:
     Args:
         studio: the photos.
         waiting: how many may wait for their turn.
+        previews: where they are drawn; renders wait for them.
 
     Attributes:
         paces: seconds a megapixel, by extension.
     """
 
-    def __init__(self, studio: Studio, waiting: int) -> None:
+    def __init__(self, studio: Studio, waiting: int, previews: Lane) -> None:
+        self.previews = previews
         self.studio, self.folder = studio, studio.folder
         self.lane = Lane(waiting)
         self.paces = dict(PACES)
@@ -180,13 +182,16 @@ class Downloads:
     def _render_one(self, one: Mapping[str, Any], job: Job, notes: list[str]) -> Path:
         photo = self.studio.check(str(one.get("id")))
         engine = self.studio.told_to(one.get("settings") or {}, one.get("hints"))
-        engine = engine.with_options(threads=spared(engine.options.threads), salvage=photo.salvage)
+        engine = engine.with_options(salvage=photo.salvage)
         behind = FORMS[engine.options.result]
         path = self.folder.place(f"{photo.file.stem}{behind}{one['format']}")
         before = job.done
 
         def tell(share: float) -> bool:
             job.done = before + share
+            begun = time.monotonic()
+            while self.previews.is_busy and time.monotonic() - begun < PATIENCE:
+                time.sleep(0.005)
             return job.is_canceled
 
         try:
@@ -228,11 +233,6 @@ class Downloads:
                 archive.write(file, name)
                 self.folder.remove(file)
         return path
-
-
-def spared(threads: int | None) -> int:
-    """Of libvips for a render: one core is left to previews, which somebody waits for."""
-    return max(1, (threads or cores()) - 1)
 
 
 def _check_format(extension: Any) -> None:

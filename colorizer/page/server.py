@@ -121,7 +121,7 @@ class _Page:
     def __init__(self, studio: Studio, limits: Limits) -> None:
         self.studio, self.limits = studio, limits
         self.previews = Lane(limits.previews)
-        self.downloads = Downloads(studio, limits.downloads)
+        self.downloads = Downloads(studio, limits.downloads, self.previews)
         self.uploads = 0
         studio.folder.make_room = lambda: self.downloads.forget_one() or studio.forget_one()
 
