@@ -1,64 +1,70 @@
 """Every method of the zoo on one protocol: equal processor time, one core, one table.
 
     OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/scoreboard.py --train PHOTOS --data OTHERS
-        --work FOLDER --alexnet FILE --vgg16 FILE [--minutes 2] [--methods cic ddcolor]
+        --work FOLDER --alexnet FILE --vgg16 FILE [--minutes 1] [--methods cic ddcolor]
         [--output docs/models.md]
 
 Each network learns from scratch, by AdamW on squares of the photos of `--train`, for so many
 minutes of processor time, with the loss of the recipe of its name where there is one, and
-`distribution` else. Then `colorizer evaluate` measures all of them on photos of `--data`. A method
-whose model folder is in `--work` already is not trained again; `--output` takes the table of all.
+`distribution` else; then it is measured on the middle of photos of `--data`. What a method came to
+is kept in `--work`, and not done again; `--output` takes the table of all that are there.
 """
 
 import argparse
-import gc
 import json
 import math
-import os
 import time
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from models import processor, put, table
 
-from colorizer import Settings, create_loss, create_model, list_models
-from colorizer.color.tensors import Target, rgb_to_lab
-from colorizer.config import RECIPES, DataSettings, OptimizerSettings, size_as_trained
+from colorizer import Settings, create_loss, create_metrics, create_model, list_models, load_model
+from colorizer.color.gamut import bins
+from colorizer.color.tensors import LabBatch, Prediction, Target, rgb_to_lab
+from colorizer.config import RECIPES, DataSettings, OptimizerSettings
+from colorizer.data.augment import center_squares
+from colorizer.data.cache import decode_all
 from colorizer.data.module import PhotoModule
-from colorizer.evaluation import evaluate
+from colorizer.data.photos import evenly_spread, find_photos
+from colorizer.data.resident import ResidentPhotos
 from colorizer.evaluation.report.tables import cell
+from colorizer.losses import WeightedSum
+from colorizer.models import ColorModel
 from colorizer.support.allocator import keep_freed_memory
 from colorizer.training.optimizer import create_optimizer
 from colorizer.training.precision import resolve_precision
 
-METRICS = ["psnr", "delta_e", "lpips", "colorfulness", "calibrated_nll"]
-COUNTS = "scoreboard.json"
+NUMBERS = ["psnr", "delta_e", "lpips", "colorfulness", "calibrated_nll"]
+SHIPPED = {f"{name}, as shipped": name for name in ("colornet18", "colornet_lite_cross")}
 
 TEXT = """\
-| method | loss | parameters | squares | {heads} |
-| --- | --- | {rules} |
+| method | loss | parameters | squares | PSNR ↑ | ΔE ↓ | LPIPS ↓ | colorfulness | calibrated NLL ↓ |
+| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 {rows}
 
-{minutes:g} minutes of processor time each, on one core of {cpu}, from scratch: {photos} photos,
-squares of {crop} pixels out of {size}, batches of {batch} (**squares** is how many were seen), AdamW at
-1e-3, warm-up and cosine. Measured by `colorizer evaluate` on {measured} photos of other sources,
-each as it comes, without `colorizer calibrate`; the originals' own colorfulness is {real}. "As
-shipped" is the model of that name that ships, for scale."""
+{minutes:g} minutes of processor time each, on one core of {cpu}, from scratch: squares of {crop}
+pixels out of {size} (**squares** is how many were seen), batches of {batch}, AdamW at 1e-3, warm-up
+and cosine. Measured on the central squares of {measured} other photos, {size} pixels each way, each
+method as it comes, without `colorizer calibrate`; the originals' own colorfulness is {real}. "As
+shipped" is the model of that name that ships, at that size, for scale."""
 
 
 def main() -> None:
-    """Read the arguments, train what is missing, measure, write the table."""
+    """Read the arguments, train and measure what is missing, write the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--train", required=True, help="photos to learn from: folder or shards")
     parser.add_argument("--data", required=True, help="photos to measure on")
-    parser.add_argument("--work", type=Path, required=True, help="folder for models and the cache")
+    parser.add_argument("--work", type=Path, required=True, help="folder for what is kept")
     parser.add_argument("--alexnet", required=True, help="weights behind lpips")
     parser.add_argument("--vgg16", default="imagenet", help="weights behind perceptual losses")
-    parser.add_argument("--minutes", type=float, default=2.0, help="of processor time, each")
+    parser.add_argument("--minutes", type=float, default=1.0, help="of processor time, each")
     parser.add_argument("--crop", type=int, default=64)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--limit", type=int, default=250, help="photos to measure on")
@@ -66,21 +72,37 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="a page with the scoreboard's marks")
     args = parser.parse_args()
     keep_freed_memory()
-    data = DataSettings(
-        train=args.train,
-        size=3 * args.crop // 2,
-        crop=args.crop,
-        batch_size=args.batch,
-        holdout=0.01,
+    size, cache = 3 * args.crop // 2, args.work / "decoded"
+    photos = PhotoModule(
+        DataSettings(
+            train=args.train,
+            holdout=0.01,
+            size=size,
+            cache=str(cache),
+            crop=args.crop,
+            batch_size=args.batch,
+        )
     )
-    data = replace(data, cache=str(args.work / "decoded"))
-    photos = PhotoModule(data)
+    judges = evenly_spread(find_photos(args.data), args.limit)
+    judges = ResidentPhotos(decode_all(judges, size, cache))
+    every = np.arange(len(judges))
+    rgb = judges.squares(every, center_squares(judges.sizes), size) / 255
     known = methods(args.vgg16)
-    for name in args.methods or known:
-        if not (args.work / name / "config.yaml").is_file():
-            learn(name, *known[name], photos, args)
+    for name in args.methods or ["gray", *known, *SHIPPED]:
+        kept = args.work / f"{name}.json"
+        if kept.is_file():
+            continue
+        if name == "gray":
+            row = measure(lambda L: Target(L, L.expand(-1, 2, -1, -1) * 0), rgb, args.alexnet)
+            row["real"] = measure(None, rgb, args.alexnet)["colorfulness"]
+        elif name in SHIPPED:
+            row = measure(load_model(SHIPPED[name]).predict, rgb, args.alexnet)
+        else:
+            row = learnt(*known[name], photos, args, rgb)
+        kept.write_text(json.dumps(row), encoding="utf-8")
+        print(name, row, flush=True)
     if args.output:
-        put(args.output, "scoreboard", measure(known, photos, args))
+        put(args.output, "scoreboard", page(known, args, len(rgb), size))
 
 
 def methods(vgg16: str) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
@@ -103,52 +125,51 @@ def methods(vgg16: str) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
     return found
 
 
-def learn(
-    name: str,
+def learnt(
     options: dict[str, Any],
     spec: dict[str, Any],
     photos: PhotoModule,
     args: argparse.Namespace,
-) -> None:
-    """Train a method for its time, and write its model folder."""
+    rgb: torch.Tensor,
+) -> dict[str, Any]:
+    """A method's numbers after its time of training."""
     torch.manual_seed(0)
     model = create_model(**options).to(memory_format=torch.channels_last)
     loss = create_loss(spec)
-    if loss.needs_prior:
-        prior = torch.from_numpy(photos.color_prior())
-        loss.set_prior(prior)
-        model.head.set_prior(prior)
-    settings = OptimizerSettings(learning_rate=1e-3)
-    judges = [adversary.discriminator for adversary in loss.adversaries]
-    optimizers = [create_optimizer(each, settings, fused=True) for each in (model, *judges)]
-    rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
+    prior = torch.from_numpy(photos.color_prior())
+    loss.set_prior(prior)
+    model.head.set_prior(prior)
+    squares = learn(model, loss, photos, 60 * args.minutes)
+    size = sum(p.numel() for p in model.parameters())
+    return {"squares": squares, "size": size} | measure(model.eval().predict, rgb, args.alexnet)
+
+
+def learn(model: ColorModel, loss: WeightedSum, photos: PhotoModule, seconds: float) -> int:
+    """Train for so many seconds of processor time; answers how many squares were seen."""
+    networks = [model, *(adversary.discriminator for adversary in loss.adversaries)]
+    optimizers = [create_optimizer(each, OptimizerSettings(), fused=True) for each in networks]
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    rates = [group["lr"] for group in groups]
     half = resolve_precision("auto", "cpu") == "bf16-mixed"
     squares, begun = 0, time.process_time()
     for rgb in (batch for epoch in count() for batch in photos.train_dataloader(epoch)):
-        progress = (time.process_time() - begun) / (60 * args.minutes)
+        progress = (time.process_time() - begun) / seconds
         if progress >= 1:
             break
-        factor = min(1, progress / 0.05) * (1 + math.cos(math.pi * progress)) / 2
-        groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+        curve = min(1, progress / 0.05 + 0.01) * (1 + math.cos(math.pi * progress)) / 2
         for group, rate in zip(groups, rates, strict=True):
-            group["lr"] = rate * max(factor, 0.01)
+            group["lr"] = rate * curve
         loss.set_progress(progress)
         L, ab = rgb_to_lab(rgb / 255)
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            prediction = model.predict(L.contiguous(memory_format=torch.channels_last))
+            L = L.contiguous(memory_format=torch.channels_last)
+            prediction = model.predict(L, **model.tell(ab))
         target = Target(L, ab)
-        total = loss(prediction, target)
-        step(model, optimizers[0], total)
+        step(model, optimizers[0], loss(prediction, target))
         for adversary, judge in zip(loss.adversaries, optimizers[1:], strict=True):
             step(adversary.discriminator, judge, adversary.discriminator_loss(prediction, target))
         squares += len(rgb)
-    minutes = (time.process_time() - begun) / 60
-    model.eval().save_pretrained(args.work / name, size=size_as_trained(photos.settings))
-    note = {"squares": squares, "minutes": round(minutes, 2), "loss": round(total.item(), 4)}
-    (args.work / name / COUNTS).write_text(json.dumps(note), encoding="utf-8")
-    print(name, *note.items(), flush=True)
-    del model, loss, optimizers
-    gc.collect()
+    return squares
 
 
 def step(network: torch.nn.Module, optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
@@ -159,45 +180,50 @@ def step(network: torch.nn.Module, optimizer: torch.optim.Optimizer, loss: torch
     optimizer.step()
 
 
-def measure(known: dict[str, Any], photos: PhotoModule, args: argparse.Namespace) -> str:
-    """The table, in Markdown."""
-    there = {name: args.work / name for name in known if (args.work / name).is_dir()}
-    shipped = {f"{name}, as shipped": name for name in ("colornet18", "colornet_lite_cross")}
-    result = evaluate(
-        {name: str(folder) for name, folder in (there | shipped).items()},
-        args.data,
-        metrics=METRICS,
-        alexnet=args.alexnet,
-        limit=args.limit,
-        device="cpu",
-    )
-    rows = []
-    for name in ("gray", *there, *shipped):
-        values = [cell(result["models"][name].get(key, {}).get("mean")) for key in METRICS]
+@torch.no_grad()
+def measure(
+    predict: Callable[[torch.Tensor], LabBatch] | None, rgb: torch.Tensor, alexnet: str
+) -> dict[str, float]:
+    """The numbers of a method, or of the originals themselves, on pictures (N, 3, S, S)."""
+    names: dict[str, Any] = {key: {} for key in NUMBERS[:-1]} | {"lpips": {"alexnet": alexnet}}
+    metrics, knowledge = create_metrics(names), create_metrics(NUMBERS[-1:])
+    knows = False
+    for some in rgb.split(10):
+        L, ab = rgb_to_lab(some)
+        target = Target(L, ab)
+        prediction = predict(L) if predict else target
+        metrics.update(prediction, target)
+        if isinstance(prediction, Prediction) and prediction.raw.shape[1] == len(bins()):
+            knowledge.update(prediction, target)
+            knows = True
+    values = metrics.compute() | (knowledge.compute() if knows else {})
+    return {name: value.item() for name, value in values.items() if name in NUMBERS}
+
+
+def page(known: dict[str, Any], args: argparse.Namespace, measured: int, size: int) -> str:
+    """The table, in Markdown, and what it is of."""
+    rows, gray = [], {}
+    for name in ("gray", *known, *SHIPPED):
+        if not (args.work / f"{name}.json").is_file():
+            continue
+        row = json.loads((args.work / f"{name}.json").read_text(encoding="utf-8"))
+        gray = gray or row
         about = ["", "", ""]
-        if name in there:
-            model, loss = known[name]
-            note = json.loads((there[name] / COUNTS).read_text(encoding="utf-8"))
-            size = sum(p.numel() for p in create_model(**model).parameters())
-            about = [", ".join(loss), f"{size / 1e6:.2f} M", f"{note['squares']:,}"]
-        rows.append([name if name not in known else f"`{name}`", *about, *values])
-    heads = ["PSNR ↑", "ΔE ↓", "LPIPS ↓", "colorfulness", "calibrated NLL ↓"]
-    photos.setup()
+        if name in known:
+            about = [", ".join(known[name][1]), f"{row['size'] / 1e6:.2f} M", f"{row['squares']:,}"]
+        values = [cell(row.get(key)) for key in NUMBERS]
+        rows.append([f"`{name}`" if name in known else name, *about, *values])
     return TEXT.format(
-        heads=" | ".join(heads),
-        rules=" | ".join(["---:"] * 7),
         rows=table(rows),
         minutes=args.minutes,
         cpu=processor(),
-        photos=len(photos.train),
         crop=args.crop,
-        size=photos.settings.size,
+        size=size,
         batch=args.batch,
-        measured=result["pictures"],
-        real=cell(result["models"]["original"]["colorfulness"]["mean"]),
+        measured=measured,
+        real=cell(gray.get("real")),
     )
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     main()

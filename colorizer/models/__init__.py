@@ -3,7 +3,7 @@
 import inspect
 from typing import Any
 
-from colorizer.models import cic, constantnet, ddcolor, zoo  # noqa: F401  (each import registers its models)
+from colorizer.models import cic, constantnet, ddcolor, icolorit, zoo  # noqa: F401  (registers them)
 from colorizer.models.colornet import ColorModel
 from colorizer.models.heads import list_heads
 from colorizer.registry import MODELS
