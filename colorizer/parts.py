@@ -166,9 +166,10 @@ def _registered(
                 "it takes behind them are options, with defaults"
             )
         made = of_function(found, {p.name: p.default for p in options})
-        own = list(inspect.signature(made.__init__).parameters.values())[:-1]  # not **given
+        constructor: Any = made.__init__
+        own = list(inspect.signature(constructor).parameters.values())[:-1]  # not **given
         options = [p.replace(kind=p.KEYWORD_ONLY) for p in options]
-        made.__init__.__signature__ = inspect.Signature([*own, *options])
+        constructor.__signature__ = inspect.Signature([*own, *options])
         made.__doc__, made.__module__ = found.__doc__, found.__module__
         made.__name__, made.__qualname__ = found.__name__, found.__qualname__
         register(made)

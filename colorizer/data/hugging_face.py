@@ -35,7 +35,7 @@ class HuggingFace(Dataset[Any]):
         self, path: str, split: str = "train", column: str = "image", revision: str | None = None
     ) -> None:
         try:
-            import datasets  # ty: ignore[unresolved-import]
+            import datasets  # ty: ignore[import-not-found]
         except ImportError as error:
             raise UsageError(
                 "dataset 'hugging_face' needs its package: pip install datasets"

@@ -107,7 +107,7 @@ def _begun(name: str, create: Callable[[], Logger]) -> Logger:
     """
     try:
         logger = create()
-        _ = logger.experiment  # ty: ignore[unresolved-attribute]
+        _ = logger.experiment  # ty: ignore[missing-attribute]
     except Exception as error:  # no login, no connection, no room: in the package's own ways
         reason = " ".join(str(error).split())[:200]
         raise ColorizerError(f"logger {name!r}: {type(error).__name__}: {reason}") from error
