@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from colorizer.pictures.source import MAX_PIXELS
+from colorizer.pictures.origin import MAX_PIXELS
 from colorizer.support.fields import Options, option
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "ClusterOptions",
     "ColorizeOptions",
     "EvaluateOptions",
+    "ExportOptions",
     "FilmOptions",
     "FolderOptions",
     "LikenessOptions",
@@ -330,6 +331,34 @@ class CalibrateOptions(Options):
     gains: tuple[float, ...] = option((1.0, 1.2), "to try", above=0, high=10, metavar="[X,...]")
     alexnet: str | None = _alexnet()
     limit: int = _limit(150)
+
+
+@dataclass(frozen=True)
+class ExportOptions(Options):
+    """How a model folder, or one ONNX file for other runtimes, is written."""
+
+    size: int | None = option(
+        None, "default working size, in pixels", low=32, high=4096, unit="pixels"
+    )
+    temperature: float | None = option(
+        None, "default temperature of a distribution head", above=0, high=10
+    )
+    moderation: float | None = option(
+        None,
+        "how much a distribution head leans to common colors: 0 not at all, 1 most",
+        low=0,
+        high=1,
+    )
+    gain: float | None = option(
+        None, "what a distribution head multiplies its colors by", above=0, high=10
+    )
+    opset: int | None = option(None, "of OUT.onnx (default: 18)", low=17, high=18)
+    static: str | None = option(
+        None, "of OUT.onnx: one fixed size in pixels, such as 256x256", metavar="HxW"
+    )
+    simple: bool = option(
+        False, "of OUT.onnx: lightness alone goes in, chroma alone comes out, at its defaults"
+    )
 
 
 @dataclass(frozen=True)

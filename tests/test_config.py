@@ -19,7 +19,7 @@ def test_a_misspelt_setting_is_refused_with_the_nearest_name() -> None:
     ("group", "name", "value", "message"),
     [
         ("trainer", "epochs", "many", "epochs"),
-        ("optimizer", "learning_rate", -1.0, "learning_rate .above 0"),
+        ("optimizer", "learning_rate", -1.0, "learning_rate is -1.0; accepted are numbers above 0"),
         ("data", "scale", (0.9, 0.5), "scale"),
         ("data", "holdout", 1.0, "holdout"),
         ("data", "grow", {1.5: 64}, "grow"),

@@ -17,6 +17,7 @@ from tests.drawn import pair
 from tests.losses import test_loss_contract as losses
 from tests.metrics import test_metrics as metrics
 from tests.models import test_models as models
+from tests.systems import needs_posix
 
 TEXT = (Path(__file__).parents[1] / "docs" / "extending.md").read_text(encoding="utf-8")
 OWN = re.findall(r"^`mymethod\.py`\n\n```python\n(.*?)^```", TEXT, re.M | re.S)
@@ -57,6 +58,7 @@ def test_the_file_of_ones_own():
     metrics.test_its_numbers_are_what_it_computes("chroma")
 
 
+@needs_posix("symbolic links without a right of their own")
 def test_a_loop_of_ones_own(photos, tmp_path, monkeypatch):
     (code,) = LOOP
     (tmp_path / "photos").symlink_to(photos)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from colorizer.support.offline import SWITCHES
 from tests.drawn import landscape
+from tests.systems import needs_posix
 
 TRAIN = (
     *("--data.size", "32", "--data.crop", "32", "--data.batch_size", "4"),
@@ -43,6 +44,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 SLOW = {"train", "evaluate"}
 
 
+@needs_posix("such signals")
 @pytest.mark.parametrize(
     "verb", [pytest.param(v, marks=[pytest.mark.slow] if v in SLOW else []) for v in VERBS]
 )

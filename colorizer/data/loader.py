@@ -60,7 +60,7 @@ class BatchLoader:
         return in_order(self.batch, left, self.workers)
 
     def batch(self, index: int) -> Tensor:
-        """The batch of this index."""
+        """The batch of this index: (N, 3, size, size)."""
         squares = self.photos.batch(self.order[index], self.draws[index], self.where, self.size)
         return squares.pin_memory() if self.pinned else squares
 

@@ -33,7 +33,7 @@ class StreamedPhotos:
 
     @property
     def names(self) -> list[str]:
-        """Of the photos, in order."""
+        """The names of the photos, in order."""
         return [photo.name for photo in self._photos]
 
     def part(self, chosen: np.ndarray) -> Self:

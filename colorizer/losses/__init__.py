@@ -26,7 +26,7 @@ __all__ = ["Adversary", "WeightedSum", "create_loss", "list_losses"]
 def list_losses(pattern: str | None = None) -> list[str]:
     """The names that `create_loss` knows, sorted; see `Registry.names`.
 
-    Example:
+    Examples:
         >>> list_losses("dist")
         ['distillation', 'distribution']
     """
@@ -41,10 +41,12 @@ def create_loss(spec: Mapping[str, float | Mapping[str, Any]]) -> "WeightedSum":
             `{"huber": 1.0, "contrastive": {"weight": 0.1, "mode": "layers"}}`. A loss of
             weight 0 is left out, and not even built.
 
-    Raises: UsageError for an empty spec, a weight that is no number of 0 or more, an option
-        that the loss does not take; UnknownNameError for a name.
+    Raises:
+        UsageError: an empty spec, a weight that is no number of 0 or more, an option that the loss
+            does not take.
+        UnknownNameError: a name.
 
-    Example:
+    Examples:
         >>> loss = create_loss({"mse": 1.0, "distribution": {"weight": 0.5, "thin": 2}})
         >>> loss.weights
         {'mse': 1.0, 'distribution': 0.5}

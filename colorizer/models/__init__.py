@@ -29,7 +29,7 @@ def create_model(name: str, **options: Any) -> ColorModel:
     Raises:
         UnknownNameError: with the nearest known name. UsageError: an option that it does not take.
 
-    Example:
+    Examples:
         >>> model = create_model("constantnet", head={"name": "distribution", "temperature": 0.5})
         >>> model.head.temperature
         0.5
@@ -47,7 +47,7 @@ def list_models(pattern: str | None = None, *, pretrained: bool = False) -> list
         pattern: of names, such as "*18*", or a part of them.
         pretrained: only those whose weights ship, which `load_model` and `Colorizer` take.
 
-    Example:
+    Examples:
         >>> list_models("*18*")
         ['colornet18', 'colornet18_cross']
         >>> list_models(pretrained=True)

@@ -116,11 +116,11 @@ class ColorNet(ColorModel):
         self.head = head
 
     def freeze_at(self, progress: float) -> bool:
-        """As `Encoder.freeze_at`."""
+        """Freeze the encoder up to a stage, as `Encoder.freeze_at` does."""
         return self.encoder.freeze_at(progress)
 
     def unfold(self) -> None:
-        """As `Encoder.unfold`."""
+        """Drop the encoder's folded copy, as `Encoder.unfold` does."""
         self.encoder.unfold()
 
     def features(self, L: Tensor) -> Tensor:

@@ -230,7 +230,7 @@ def create_head(name: HeadName, in_channels: int, stride: int) -> Head:
 def list_heads(pattern: str | None = None) -> list[str]:
     """The names that a model's `head` may be, sorted; see `Registry.names`.
 
-    Example:
+    Examples:
         >>> list_heads()
         ['ab', 'distribution']
     """

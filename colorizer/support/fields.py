@@ -1,16 +1,27 @@
 """Options as data: a field is its default, its range and its help, and all else derives from it.
 
-A subclass of `Options` is a frozen dataclass whose fields are made by `option`. From them come the
-checks of the constructor, the flags of the command line, and what is noted in a picture's metadata.
+A dataclass has its fields made by `option`; from them come its docstring and the checks of ranges.
+A subclass of `Options` is a frozen one, from which come the checks of the constructor, the flags of
+the command line, and what is noted in a picture's metadata too.
 """
 
+import copy
 import math
 import numbers
 import types
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, Self, Union, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Self,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from colorizer.errors import UsageError
 from colorizer.support.nearest import did_you_mean
@@ -19,7 +30,9 @@ from colorizer.support.told import shown
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-__all__ = ["Options", "option"]
+__all__ = ["Options", "astray", "documented", "option"]
+
+T = TypeVar("T")
 
 _MANY = (list, tuple)
 _JSON = {bool: "boolean", int: "integer", float: "number", str: "string"}
@@ -31,6 +44,7 @@ class _About:
     low: float | None
     high: float | None
     above: float | None
+    below: float | None
     choices: tuple[str, ...]
     unit: str
     flag: bool
@@ -46,6 +60,7 @@ def option(
     low: float | None = None,
     high: float | None = None,
     above: float | None = None,
+    below: float | None = None,
     choices: tuple[str, ...] = (),
     unit: str = "",
     flag: bool = True,
@@ -53,14 +68,14 @@ def option(
     note: str | Callable[[Any], str] | None = "",
     always: bool = False,
 ) -> Any:
-    """A field of a subclass of `Options`; its annotation (`int | None`) tells the type.
+    """A field of a dataclass of options; its annotation (`int | None`) tells the type.
 
     Args:
-        default: None must be explained by `help`, and then passes every check; of a bool it is
-            False, and the flag makes it True.
+        default: None must be explained by `help`, and then passes every check; of a bool of
+            `Options` it is False, and the flag makes it True. What can be changed is copied.
         help: what it does, for the command line and the class's docstring.
-        low, high: the smallest and largest accepted value, of a list of each; `above`: all accepted
-            ones are larger.
+        low, high: the smallest and largest accepted value, of a list of each; `above`, `below`: all
+            accepted ones are larger, smaller.
         choices: the accepted words.
         unit: of a number, for messages.
         flag: whether the command line has it: `--name`, with dashes for underscores.
@@ -69,8 +84,31 @@ def option(
             value, or a function of it; by default the name and the value; None is never told.
         always: tell the default too.
     """
-    about = _About(help, low, high, above, choices, unit, flag, metavar, note, always)
+    about = _About(help, low, high, above, below, choices, unit, flag, metavar, note, always)
+    if type(default).__hash__ is None:  # it can be changed
+        return field(default_factory=lambda: copy.deepcopy(default), metadata={"about": about})
     return field(default=default, metadata={"about": about})
+
+
+def documented(cls: type[T]) -> type[T]:
+    """The class, its docstring followed by what its fields, and those of the classes above, are."""
+    held = getattr(cls, "__dataclass_fields__", {}) | vars(cls)
+    lines = [
+        f"    {name}: {f.metadata['about'].help}."
+        for name, f in held.items()
+        if hasattr(f, "metadata")
+    ]
+    cls.__doc__ = "\n".join([cls.__doc__ or "", "", "Args:", *lines])
+    return cls
+
+
+def astray(held: Any) -> Iterator[str]:
+    """Each number of a dataclass that is out of its range: name, value, and what is accepted."""
+    for name, about in _about(type(held)).items():
+        value = getattr(held, name)
+        many = value if isinstance(value, _MANY) else [value]
+        if not all(_in_range(about, v) for v in many if isinstance(v, int | float)):
+            yield f"{name} is {shown(value)}; accepted are {_accepted(type(held), name, about)}"
 
 
 @dataclass(frozen=True)
@@ -82,13 +120,7 @@ class Options:
     """
 
     def __init_subclass__(cls) -> None:
-        held = getattr(cls, "__dataclass_fields__", {}) | vars(cls)  # of the classes above, too
-        lines = [
-            f"    {name}: {f.metadata['about'].help}."
-            for name, f in held.items()
-            if hasattr(f, "metadata")
-        ]
-        cls.__doc__ = "\n".join([cls.__doc__ or "", "", "Args:", *lines])
+        documented(cls)
 
     def __post_init__(self) -> None:
         for name, about in _about(type(self)).items():
@@ -151,7 +183,8 @@ class Options:
             told["enum"] = list(about.choices)
         elif kind in _JSON:
             told["type"] = _JSON[kind]
-        bounds = {"minimum": about.low, "maximum": about.high, "exclusiveMinimum": about.above}
+        bounds = {"minimum": about.low, "maximum": about.high}
+        bounds |= {"exclusiveMinimum": about.above, "exclusiveMaximum": about.below}
         told |= {word: bound for word, bound in bounds.items() if bound is not None}
         default = cls._default(name)
         return told if default is None else told | {"default": default}
@@ -203,12 +236,12 @@ class Options:
 
 
 @cache
-def _about(cls: type[Options]) -> dict[str, _About]:
+def _about(cls: Any) -> dict[str, _About]:
     return {f.name: f.metadata["about"] for f in fields(cls)}
 
 
 @cache
-def _type(cls: type[Options], name: str) -> Any:
+def _type(cls: type, name: str) -> Any:
     """The annotation of a field, less "or None"."""
     kind = get_type_hints(cls)[name]
     if get_origin(kind) in (Union, types.UnionType):
@@ -230,10 +263,15 @@ def _accepts(kind: Any, about: _About, value: Any) -> bool:
     number = numbers.Integral if kind is int else numbers.Real
     if not isinstance(value, number) or isinstance(value, bool) or not _is_finite(value):
         return False
+    return _in_range(about, value)
+
+
+def _in_range(about: _About, value: Any) -> bool:
     return (
         (about.low is None or value >= about.low)
         and (about.above is None or value > about.above)
         and (about.high is None or value <= about.high)
+        and (about.below is None or value < about.below)
     )
 
 
@@ -244,7 +282,7 @@ def _is_finite(value: Any) -> bool:
         return False
 
 
-def _accepted(cls: type[Options], name: str, about: _About) -> str:
+def _accepted(cls: type, name: str, about: _About) -> str:
     if about.choices:
         return f"{', '.join(about.choices[:-1])} and {about.choices[-1]}"
     kind, many = _type(cls, name), ""
@@ -258,9 +296,13 @@ def _accepted(cls: type[Options], name: str, about: _About) -> str:
     if about.above is not None:
         parts += f" above {about.above:g}"
         parts += "" if about.high is None else f", up to {about.high:g}"
+        parts += "" if about.below is None else f" and below {about.below:g}"
     elif about.low is not None:
         parts += f" from {about.low:.12g} "
-        parts += "on" if about.high is None else f"to {about.high:.12g}"
+        if about.below is not None:
+            parts += f"on, below {about.below:g}"
+        else:
+            parts += "on" if about.high is None else f"to {about.high:.12g}"
     return f"{parts} ({about.unit})" if about.unit else parts
 
 

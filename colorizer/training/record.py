@@ -63,7 +63,7 @@ training photos are colored worst.
 
 
 def provenance() -> dict[str, str]:
-    """Versions, commit and date."""
+    """What made a run: versions, commit and date."""
     try:
         commit = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12"],

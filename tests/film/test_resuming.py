@@ -16,6 +16,7 @@ from colorizer.film import steady, unfinished  # noqa: E402
 from colorizer.film.colorize import colorize_film  # noqa: E402
 from tests.film.films import pan, write_film  # noqa: E402
 from tests.model_folder import write_model_folder  # noqa: E402
+from tests.systems import needs_posix  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -195,6 +196,7 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path, model, monkeypa
     assert out.read_bytes() == b"mine"
 
 
+@needs_posix("such signals")
 def test_a_process_that_is_killed_leaves_no_film_and_is_gone_on_with(tmp_path, model):
     film = write_film(tmp_path / "in.mkv", pan(16))
     out = tmp_path / "out.mkv"

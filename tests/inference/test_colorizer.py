@@ -18,6 +18,7 @@ from colorizer.errors import UsageError
 from colorizer.inference.colorizer import Colorizer, colorize, colorize_file
 from tests.inference.camera import CAMERA, lab, opened, saved
 from tests.model_folder import write_model_folder
+from tests.systems import needs_posix
 
 
 @given(st.integers(1, 60), st.integers(1, 60), st.booleans(), st.sampled_from([8, 16]))
@@ -124,7 +125,7 @@ def test_an_unknown_model():
 
 def test_nothing_heavy_is_imported():
     script = (
-        "import sys, colorizer.inference.colorizer, colorizer.places.run\n"
+        "import sys, colorizer.inference.colorizer, colorizer.places.on_threads\n"
         "heavy = {'torch', 'onnxruntime', 'pyvips', 'PIL', 'yaml', 'tqdm'} & set(sys.modules)\n"
         "print(sorted(heavy))"
     )
@@ -132,6 +133,7 @@ def test_nothing_heavy_is_imported():
     assert run.stdout.strip() == "[]"
 
 
+@needs_posix("resource limits")
 def test_memory_does_not_grow_with_the_area(folder, tmp_path):
     for name, side in (("small", 500), ("large", 5000)):
         image = pyvips.Image.gaussnoise(500, 500, mean=128, sigma=30).cast("uchar")

@@ -21,6 +21,7 @@ from colorizer.pictures.metadata.photoshop import fitting, iptc_of, resource, wi
 from colorizer.pictures.metadata.tags import Tags
 from colorizer.pictures.metadata.xmp import mark_xmp
 from tests.inference.camera import CAMERA, lab, opened, saved
+from tests.systems import needs_posix
 
 FORMATS = ["jpg", "png", "webp", "tif", "avif", "gif", "bmp"]
 
@@ -275,6 +276,7 @@ def test_no_permission_at_the_output(colorizer, tmp_path):
         colorizer.colorize_file(CAMERA, tmp_path / "out.png")
 
 
+@needs_posix("resource limits")
 @pytest.mark.parametrize("extension", ["jpg", "png", "webp", "tif", "avif", "bmp", "gif"])
 def test_no_space_leaves_nothing_behind(folder, tmp_path, extension):
     resource = pytest.importorskip("resource")
@@ -315,6 +317,7 @@ def test_a_damaged_source_leaves_nothing_behind(colorizer, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["cut.jpg", "out.jpg"]
 
 
+@needs_posix("modes of files")
 def test_a_file_may_become_itself_and_links_are_followed(colorizer, tmp_path):
     path = saved(tmp_path / "in[1],x=2] ä.png", CAMERA)
     expected = colorizer.colorize(path)

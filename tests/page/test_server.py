@@ -18,11 +18,12 @@ from skimage import data
 
 from colorizer.cli import main
 from colorizer.inference.colorizer import Colorizer
-from colorizer.page.folder import PrivateFolder
 from colorizer.page.receive import Limits
 from colorizer.page.server import STATIC
+from colorizer.page.working_folder import PrivateFolder
 from tests.model_folder import write_model_folder
 from tests.page.serving import TOKEN, client_of, rendered, served
+from tests.systems import needs_posix
 
 CAMERA = data.camera()[:301:2, :400:2]  # 151 x 200
 HINTS = {"version": 1, "hints": [{"at": [0.3, 0.4], "color": "#9c3b34"}]}
@@ -295,10 +296,11 @@ def test_an_idle_page_is_emptied(model, tmp_path, monkeypatch):
     page.folder.close()
 
 
+@needs_posix("such signals")
 def test_what_a_killed_server_left_is_swept(tmp_path):
     program = (
         "import sys, os, signal; from pathlib import Path;"
-        "from colorizer.page.folder import PrivateFolder;"
+        "from colorizer.page.working_folder import PrivateFolder;"
         "f = PrivateFolder(1000, Path(sys.argv[1])); f.place('a.png').write_bytes(b'x');"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )

@@ -17,6 +17,7 @@ from colorizer.pictures.formats.format import How
 from colorizer.pictures.lightness import is_srgb, lightness
 from colorizer.pictures.metadata.icc import SRGB, read_profile
 from colorizer.pictures.picture import Picture
+from tests.systems import needs_posix
 
 D50 = (0.9642, 1.0, 0.8249)
 ADOBE = np.array(  # Adobe RGB (1998), colorants adapted to D50
@@ -313,6 +314,7 @@ def test_a_truncated_file_is_an_error(tmp_path, kind, share):
         Picture.open(path).thumbnail(0, (64, 64))
 
 
+@needs_posix("/dev/null")
 def test_what_is_no_picture_is_named(tmp_path):
     (tmp_path / "text.jpg").write_text("not a picture")
     (tmp_path / "zero.jpg").touch()

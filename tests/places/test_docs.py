@@ -6,7 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from colorizer.cli import _colorize_parser
+from colorizer.cli.coloring import _colorize_parser
+from tests.systems import needs_posix
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "cluster.md").read_text()
 
@@ -26,6 +27,7 @@ def test_the_kubernetes_job_tells_its_shares():
     assert _colorize_parser().parse_args(container["command"][2:]).output
 
 
+@needs_posix("bash")
 def test_the_commands_are_known():
     commands = []
     for script in blocks("bash"):

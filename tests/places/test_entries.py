@@ -18,7 +18,8 @@ from colorizer.pictures.formats import WRITABLE
 from colorizer.pictures.metadata.mark import is_marked
 from colorizer.places.plan import plan
 from tests.model_folder import write_model_folder
-from tests.places.runs import Result, run
+from tests.places.runs import Outcome, run
+from tests.systems import needs_posix
 
 ROOT = Path(__file__).resolve().parents[2]
 PHOTO = Image.fromarray(np.tile(np.arange(40, 200, 4, dtype=np.uint8), (30, 1)))
@@ -40,7 +41,7 @@ def encoded(kind: str, **options) -> bytes:
     return buffer.getvalue()
 
 
-def worked(colorizer: Colorizer, folder: Path, out: Path) -> tuple[Result, dict[str, str]]:
+def worked(colorizer: Colorizer, folder: Path, out: Path) -> tuple[Outcome, dict[str, str]]:
     """What became of a folder, and the status of each entry as its report has it."""
     result = run(plan([folder], out), colorizer)
     with (out / "report.csv").open(newline="", encoding="utf-8") as file:
@@ -53,6 +54,7 @@ def command(*arguments: object, model: Path, **options: object) -> subprocess.Co
     return subprocess.run([*line, "--model", model, "--threads", "1"], **options)
 
 
+@needs_posix("named pipes")
 def test_every_entry_ends_in_the_report(colorizer, tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     (folder / "sub").mkdir(parents=True)
@@ -88,7 +90,8 @@ def test_every_entry_ends_in_the_report(colorizer, tmp_path):
     assert skipped == {name for name, status in expected.items() if status == "colored"}
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+@pytest.mark.skipif(os.name == "posix" and os.geteuid() == 0, reason="root reads everything")
+@needs_posix("modes of files")
 def test_an_unreadable_folder_is_named(colorizer, tmp_path):
     (tmp_path / "in" / "closed").mkdir(parents=True)
     (tmp_path / "in" / "a.jpg").write_bytes(encoded("JPEG"))
@@ -156,6 +159,7 @@ def test_the_users_own_colored_photo_is_a_photo_like_others(tmp_path):
     assert names == ["e-colored.jpg", "e.jpg"]
 
 
+@needs_posix("symbolic links without a right of their own")
 @pytest.mark.parametrize("linked", [False, True])
 def test_the_output_is_not_the_input(tmp_path, linked):
     (tmp_path / "in").mkdir()
@@ -239,6 +243,7 @@ def test_standard_input_and_output(model, tmp_path):
     assert b"nothing at standard input" in done.stderr
 
 
+@needs_posix("bash")
 def test_a_pipe_that_closes_early_ends_quietly():
     line = f"{sys.executable} -m colorizer.cli --help | head -1"
     done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, check=False)

@@ -22,11 +22,12 @@ from colorizer.pictures.formats.format import Frame
 from colorizer.pictures.picture import Page, Picture
 from colorizer.places import memory
 from colorizer.places.memory import Budget
+from colorizer.places.on_threads import threads_of, workers_of
 from colorizer.places.plan import Plan, plan
-from colorizer.places.run import threads_of, workers_of
 from colorizer.support.files import temporary
 from tests.model_folder import write_model_folder
 from tests.places.runs import run
+from tests.systems import needs_posix
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -154,6 +155,7 @@ def test_a_file_that_is_named_is_colored_again(photos, colorizer, tmp_path):
         assert image.size == (9, 8)
 
 
+@needs_posix("such signals")
 def test_a_killed_run_leaves_no_trace_after_the_next(photos, tmp_path):
     """The child is killed between writing a file and giving it its name."""
     out = tmp_path / "out"

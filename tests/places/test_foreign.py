@@ -18,6 +18,7 @@ from colorizer.places.place import Place, place_of
 from colorizer.places.plan import plan
 from colorizer.support.stores import Store, read
 from tests.places.runs import run
+from tests.systems import needs_posix
 
 MINE = b"of the user"
 
@@ -127,6 +128,7 @@ def test_relative_rows_into_their_own_folder(color, photo, tmp_path, monkeypatch
     assert "1 colored, 0 done before" in capsys.readouterr().out
 
 
+@needs_posix("symbolic links without a right of their own")
 @pytest.mark.parametrize("way", ["link", "hard link", "dots", "file"])
 def test_a_photo_under_another_name_is_still_the_photo(color, photo, tmp_path, capsys, way):
     source, other = tmp_path / "a.png", tmp_path / "b.png"

@@ -17,10 +17,11 @@ from colorizer.errors import ColorizerError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.places.on_ray import on_ray
 from colorizer.places.plan import plan
-from colorizer.places.report import merge
+from colorizer.places.table import merge
 from colorizer.support.files import remove_stale
 from colorizer.support.stores import Store, read
 from tests.model_folder import write_model_folder
+from tests.systems import needs_posix
 
 # What Ray itself warns of, and leaves open when it is shut down, is none of our tests' concern.
 pytestmark = [
@@ -67,6 +68,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("*.*") if path.is_file()}
 
 
+@needs_posix("such signals")
 def test_a_killed_worker_loses_nothing_and_does_nothing_twice(
     cluster, photos, colorizer, tmp_path, monkeypatch
 ):
@@ -131,6 +133,7 @@ class Deadly(Slow):
 
 
 @pytest.mark.slow
+@needs_posix("such signals")
 def test_a_photo_that_kills_its_worker_fails_alone(cluster, photos, colorizer, tmp_path):
     out = tmp_path / "ray"
     items = [item for item in plan([str(photos)], out).todo if item.name != "bad.jpg"]

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 import subprocess
 import sys
 import tarfile
@@ -23,9 +22,10 @@ from colorizer.cli import main
 from colorizer.color import gamut
 from colorizer.data.photos import decode_photo, find_photos
 from colorizer.pictures.finding import find_sources, is_picture
-from colorizer.preparation.decode import decode_middle
-from colorizer.preparation.names import key_of
+from colorizer.preparation.keys import key_of
+from colorizer.preparation.normalize import decode_middle
 from tests.drawn import landscape
+from tests.systems import needs_posix
 
 
 def photo(seed: int, height: int = 70, width: int = 90) -> Image.Image:
@@ -203,7 +203,7 @@ def test_a_photo_may_be_called_like_a_part_of_the_report(tmp_path) -> None:
     assert "{{counts}}.png" in page
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+@needs_posix("such signals")
 @pytest.mark.parametrize(
     ("count", "when"), [(0, "before"), (1, "after"), (2, "before"), (3, "after"), (8, "before")]
 )
@@ -305,7 +305,7 @@ def test_stopping_says_how_to_go_on(tmp_path, capsys, monkeypatch) -> None:
     def stop(*anything):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("colorizer.preparation.run.write_shard", stop)
+    monkeypatch.setattr("colorizer.preparation.walk.write_shard", stop)
     assert main(["prepare", str(tmp_path), str(tmp_path / "out")]) == 130
     assert "the same command goes on" in capsys.readouterr().err
 

@@ -16,12 +16,14 @@ from colorizer.support.files import (
     whole_folder,
     write_whole,
 )
+from tests.systems import needs_posix
 
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
+@needs_posix("modes of files")
 def test_a_file_is_written_whole_and_replaced_whole(tmp_path):
     path = tmp_path / "a.txt"
     write_whole(path, "grün\n")

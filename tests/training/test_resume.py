@@ -18,6 +18,7 @@ from colorizer.training.callbacks import checkpoints
 from colorizer.training.callbacks.checkpoints import newest_checkpoint
 from colorizer.training.run import _way_on
 from tests.kill_and_resume import CASES, settings
+from tests.systems import needs_posix
 from tests.trainings import quick, save
 
 slow = pytest.mark.slow
@@ -35,6 +36,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
         return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
 
 
+@needs_posix("fork")
 @pytest.mark.parametrize(
     "case",
     [case if case == "distribution" else pytest.param(case, marks=[slow]) for case in CASES],
@@ -88,6 +90,7 @@ def whole(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(settings(str(photos), str(folder), "accumulate")).parent
 
 
+@needs_posix("such signals")
 def test_a_signal_leaves_a_checkpoint_from_which_it_goes_on(stopped: Path, whole: Path) -> None:
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     assert not (stopped / "model").exists()
