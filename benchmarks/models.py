@@ -87,7 +87,7 @@ def put(page: Path, mark: str, text: str) -> None:
 
 def measure(name: str, threads: int, runs: int) -> list[str]:
     """One row of the table."""
-    model = create_model(name).eval()
+    model = create_model(name).eval().requires_grad_(False)  # else the counter asks for gradients
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(torch.full((1, 1, SIZE, SIZE), 50.0))
     with tempfile.TemporaryDirectory() as temporary:

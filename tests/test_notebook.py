@@ -20,7 +20,10 @@ def run(cell: str, space: dict[str, Any]) -> Any:
         shown = last.value
     exec(compile(ast.Module(body, []), str(NOTEBOOK), "exec"), space)
     expression = ast.fix_missing_locations(ast.Expression(shown))
-    return eval(compile(expression, str(NOTEBOOK), "eval"), space)
+    value = eval(compile(expression, str(NOTEBOOK), "eval"), space)
+    if isinstance(value, Image.Image):
+        value.load()  # as showing it does, which also closes its file
+    return value
 
 
 def test_it_runs(tmp_path, monkeypatch, capsys):
