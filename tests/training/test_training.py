@@ -218,8 +218,10 @@ SMALLER = {
     "ddcolor": {
         "model.pretrained": "false",
         "model.encoder": "test_convnext",
-        "loss": "{l1: 0.1, perceptual: {weight: 5.0, style: 0.0, vgg16: random}, adversarial: 1.0}",
+        "loss": "{l1: 0.1, perceptual: {weight: 5.0, style: 0.0, vgg16: random}, adversarial: 1.0,"
+        " colorfulness: 0.5}",
     },
+    "icolorit": {"model.width": "16", "model.depth": "1"},
 }
 
 
