@@ -47,11 +47,11 @@ TEXT = """\
 | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 {rows}
 
-{minutes:g} minutes of processor time each, on one core of {cpu}, from scratch: squares of {crop}
+{minutes:g} minute(s) of processor time each, on one core of {cpu}, from scratch: squares of {crop}
 pixels out of {size} (**squares** is how many were seen), batches of {batch}, AdamW at 1e-3, warm-up
 and cosine. Measured on the central squares of {measured} other photos, {size} pixels each way, each
 method as it comes, without `colorizer calibrate`; the originals' own colorfulness is {real}. "As
-shipped" is the model of that name that ships, at that size, for scale."""
+shipped" is the model of that name that ships, at that size, for scale.{more}"""
 
 
 def main() -> None:
@@ -213,6 +213,8 @@ def page(known: dict[str, Any], args: argparse.Namespace, measured: int, size: i
             about = [", ".join(known[name][1]), f"{row['size'] / 1e6:.2f} M", f"{row['squares']:,}"]
         values = [cell(row.get(key)) for key in NUMBERS]
         rows.append([f"`{name}`" if name in known else name, *about, *values])
+    missing = [f"`{name}`" for name in known if not (args.work / f"{name}.json").is_file()]
+    more = f"\nNot trained yet: {', '.join(missing)}." if missing else ""
     return TEXT.format(
         rows=table(rows),
         minutes=args.minutes,
@@ -222,6 +224,7 @@ def page(known: dict[str, Any], args: argparse.Namespace, measured: int, size: i
         batch=args.batch,
         measured=measured,
         real=cell(gray.get("real")),
+        more=more,
     )
 
 
