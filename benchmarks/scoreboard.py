@@ -4,7 +4,7 @@
         --work FOLDER --alexnet FILE --vgg16 FILE [--minutes 1] [--methods cic ddcolor]
         [--output docs/models.md]
 
-Each network learns from scratch, by AdamW on squares of the photos of `--train`, for so many
+Each network learns from scratch, by AdamW on crops of the photos of `--train`, for so many
 minutes of processor time, with the loss of the recipe of its name where there is one, and
 `distribution` else; then it is measured on the middle of photos of `--data`. What a method came to
 is kept in `--work`, and not done again; `--output` takes the table of all that are there.
@@ -27,7 +27,7 @@ from colorizer import Settings, create_loss, create_metrics, create_model, list_
 from colorizer.color.gamut import bins
 from colorizer.color.tensors import LabBatch, Prediction, Target, rgb_to_lab
 from colorizer.config import RECIPES, DataSettings, OptimizerSettings
-from colorizer.data.augment import center_squares
+from colorizer.data.augment import center_crops
 from colorizer.data.cache import decode_all
 from colorizer.data.module import PhotoModule
 from colorizer.data.photos import evenly_spread, find_photos
@@ -43,13 +43,13 @@ NUMBERS = ["psnr", "delta_e", "lpips", "colorfulness", "calibrated_nll"]
 SHIPPED = {f"{name}, as shipped": name for name in ("colornet18", "colornet_lite_cross")}
 
 TEXT = """\
-| method | loss | parameters | squares | PSNR ↑ | ΔE ↓ | LPIPS ↓ | colorfulness | calibrated NLL ↓ |
+| method | loss | parameters | crops | PSNR ↑ | ΔE ↓ | LPIPS ↓ | colorfulness | calibrated NLL ↓ |
 | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 {rows}
 
-{minutes:g} minute(s) of processor time each, on one core of {cpu}, from scratch: squares of {crop}
-pixels out of {size} (**squares** is how many were seen), batches of {batch}, AdamW at 1e-3, warm-up
-and cosine. Measured on the central squares of {measured} other photos, {size} pixels each way, each
+{minutes:g} minute(s) of processor time each, on one core of {cpu}, from scratch: crops of {crop}
+pixels out of {size} (**crops** is how many were seen), batches of {batch}, AdamW at 1e-3, warm-up
+and cosine. Measured on the central crops of {measured} other photos, {size} pixels each way, each
 method as it comes, without `colorizer calibrate`; the originals' own colorfulness is {real}. "As
 shipped" is the model of that name that ships, at that size, for scale.{more}"""
 
@@ -86,7 +86,7 @@ def main() -> None:
     judges = evenly_spread(find_photos(args.data), args.limit)
     judges = ResidentPhotos(decode_all(judges, size, cache))
     every = np.arange(len(judges))
-    rgb = judges.squares(every, center_squares(judges.sizes), size) / 255
+    rgb = judges.crops(every, center_crops(judges.sizes), size) / 255
     known = methods(args.vgg16)
     for name in args.methods or ["gray", *known, *SHIPPED]:
         kept = args.work / f"{name}.json"
@@ -139,19 +139,19 @@ def learnt(
     prior = torch.from_numpy(photos.color_prior())
     loss.set_prior(prior)
     model.head.set_prior(prior)
-    squares = learn(model, loss, photos, 60 * args.minutes)
+    crops = learn(model, loss, photos, 60 * args.minutes)
     size = sum(p.numel() for p in model.parameters())
-    return {"squares": squares, "size": size} | measure(model.eval().predict, rgb, args.alexnet)
+    return {"crops": crops, "size": size} | measure(model.eval().predict, rgb, args.alexnet)
 
 
 def learn(model: ColorModel, loss: WeightedSum, photos: PhotoModule, seconds: float) -> int:
-    """Train for so many seconds of processor time; answers how many squares were seen."""
+    """Train for so many seconds of processor time; answers how many crops were seen."""
     networks = [model, *(adversary.discriminator for adversary in loss.adversaries)]
     optimizers = [create_optimizer(each, OptimizerSettings(), fused=True) for each in networks]
     groups = [group for optimizer in optimizers for group in optimizer.param_groups]
     rates = [group["lr"] for group in groups]
     half = resolve_precision("auto", "cpu") == "bf16-mixed"
-    squares, begun = 0, time.process_time()
+    crops, begun = 0, time.process_time()
     for rgb in (batch for epoch in count() for batch in photos.train_dataloader(epoch)):
         progress = (time.process_time() - begun) / seconds
         if progress >= 1:
@@ -168,8 +168,8 @@ def learn(model: ColorModel, loss: WeightedSum, photos: PhotoModule, seconds: fl
         step(model, optimizers[0], loss(prediction, target))
         for adversary, judge in zip(loss.adversaries, optimizers[1:], strict=True):
             step(adversary.discriminator, judge, adversary.discriminator_loss(prediction, target))
-        squares += len(rgb)
-    return squares
+        crops += len(rgb)
+    return crops
 
 
 def step(network: torch.nn.Module, optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
@@ -210,7 +210,7 @@ def page(known: dict[str, Any], args: argparse.Namespace, measured: int, size: i
         gray = gray or row
         about = ["", "", ""]
         if name in known:
-            about = [", ".join(known[name][1]), f"{row['size'] / 1e6:.2f} M", f"{row['squares']:,}"]
+            about = [", ".join(known[name][1]), f"{row['size'] / 1e6:.2f} M", f"{row['crops']:,}"]
         values = [cell(row.get(key)) for key in NUMBERS]
         rows.append([f"`{name}`" if name in known else name, *about, *values])
     missing = [f"`{name}`" for name in known if not (args.work / f"{name}.json").is_file()]

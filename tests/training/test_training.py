@@ -237,7 +237,7 @@ def test_recipes_train(
         "data.crop": "32",
         "data.grow": "{0.5: 48}",
         "data.batch_size": "4",
-        "trainer.epochs": "3",  # frozen, larger squares, and no longer frozen
+        "trainer.epochs": "3",  # frozen, larger crops, and no longer frozen
         "trainer.accelerator": "cpu",
         "trainer.output": str(tmp_path),
     }
