@@ -384,8 +384,8 @@ class LikenessOptions(Options):
     photos: int = option(
         3000, "look at only so many photos, evenly spread; half a megabyte of memory each", low=1
     )
-    steps: int = option(2500, "of learning, on 8 squares each", low=1)
-    seed: int = option(0, "of squares, hints and weights", low=0)
+    steps: int = option(2500, "of learning, on 8 crops each", low=1)
+    seed: int = option(0, "of crops, hints and weights", low=0)
     threads: int | None = option(None, "of the network (default: all cores)", low=1)
 
 

@@ -23,6 +23,7 @@ LAYERS = [
     {"film", "site"},
     {"portable"},
     {"weights"},
+    {"parts"},
     {"training", "evaluation"},
     {"cli"},
     {"historic", "__init__"},

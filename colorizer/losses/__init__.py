@@ -11,6 +11,7 @@ from colorizer.color.tensors import LabBatch, Prediction, Target, as_batch
 from colorizer.errors import UsageError
 from colorizer.losses import (  # noqa: F401  (each registers its losses)
     adversarial,
+    colorfulness,
     contrastive,
     distillation,
     distribution,

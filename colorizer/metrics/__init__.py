@@ -6,7 +6,7 @@ from typing import Any
 from torchmetrics import MetricCollection
 
 from colorizer.errors import UsageError
-from colorizer.metrics import color, hues, knowledge, perceptual, pixel  # noqa: F401  (registers them)
+from colorizer.metrics import accuracy, color, hues, knowledge, perceptual, pixel  # noqa: F401  (registers them)
 from colorizer.registry import METRICS
 
 __all__ = ["create_metrics", "list_metrics", "measured_by_default"]
