@@ -13,7 +13,8 @@ from typing import Any
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.page.lanes import BusyError, Lane
-from colorizer.page.studio import MOST_PHOTOS, Studio, UnknownPhotoError, telling, unplaced
+from colorizer.page.photo import UnknownPhotoError, telling, unplaced
+from colorizer.page.studio import MOST_PHOTOS, Studio
 from colorizer.pictures.formats import WRITABLE
 from colorizer.pictures.forms import FORMS
 from colorizer.pictures.writing import measuring

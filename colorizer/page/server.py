@@ -25,8 +25,9 @@ from colorizer.page.guard import refusal
 from colorizer.page.kept import DAYS
 from colorizer.page.lanes import BusyError, Lane
 from colorizer.page.names import safe_name
+from colorizer.page.photo import UnknownPhotoError
 from colorizer.page.receive import Limits, RefusedError, receive, told_by
-from colorizer.page.studio import Studio, UnknownPhotoError
+from colorizer.page.studio import Studio
 from colorizer.pictures.forms import FORMS, LAYERS
 from colorizer.support.told import read_json, shown
 
@@ -155,7 +156,7 @@ class _Page:
 
     async def take_left(self, request: Request) -> Response:
         """Go on with what an earlier start has left."""
-        return JSONResponse({"photos": await self.previews.run(self.studio.take_left)})
+        return JSONResponse(await self.previews.run(self.studio.take_left))
 
     async def drop_left(self, request: Request) -> Response:
         await anyio.to_thread.run_sync(self.studio.drop_left)

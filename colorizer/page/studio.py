@@ -5,7 +5,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.preview import Preview
 from colorizer.page.kept import Left, note
+from colorizer.page.photo import Photo, UnknownPhotoError, about, telling
 from colorizer.page.working_folder import PrivateFolder
 from colorizer.support.nearest import did_you_mean
 from colorizer.support.told import shown
@@ -22,7 +22,7 @@ from colorizer.support.told import shown
 if TYPE_CHECKING:
     import pyvips
 
-__all__ = ["Photo", "Studio", "UnknownPhotoError", "telling", "unplaced"]
+__all__ = ["MOST_PHOTOS", "SETTINGS", "Studio"]
 
 SETTINGS = (
     *("vividness", "temperature", "variant", "quality", "palette"),
@@ -33,65 +33,8 @@ SETTINGS = (
 OPEN = 6  # photos whose pixels are held for previews
 IDLE = 12 * 3600.0  # seconds without a request, after which all photos go
 MOST_PHOTOS = 500
-_WORDS = (
-    ("raise max_pixels", "start `colorizer serve` with a higher --max-pixels"),
-    ("; --salvage colors what can be decoded", ""),
-)
 _UP = 32  # libvips' number for the filter of PNG that is the quickest of use
 GRACE = 60.0  # seconds in which a palette need not be in use
-
-
-class UnknownPhotoError(ColorizerError):
-    """A photo that is not, or no longer, in the private folder; `key` is its."""
-
-    def __init__(self, sentence: str, key: str = "") -> None:
-        super().__init__(sentence)
-        self.key = key
-
-
-@dataclass
-class Photo:
-    """A photo that was dropped.
-
-    Attributes:
-        file: in the private folder, under the name that the user knows.
-        preview: its header, and its pixels while it is open.
-        is_palette: whether its colors alone are of interest.
-        salvage: whether it is damaged, and what can be decoded is taken.
-        state: settings, hints and history, as the page told them last.
-        revision: how often it told them.
-        is_removed: whether it waits to be brought back.
-        pixels: a file with all of its pixels unpacked, while it is looked at closely.
-        number: its place in the order in which photos came.
-    """
-
-    file: Path
-    preview: Preview
-    is_palette: bool = False
-    salvage: bool = False
-    state: str = ""
-    revision: int = 0
-    is_removed: bool = False
-    pixels: Path | None = None
-    number: int = 0
-    added: float = field(default_factory=time.monotonic)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def told(self, key: str) -> dict[str, Any]:
-        """What the page knows of it."""
-        picture = self.preview.picture
-        return {
-            "id": key,
-            "name": self.file.name,
-            "width": picture.width,
-            "height": picture.height,
-            "bits": picture.bits,
-            "shown": [self.preview.width, self.preview.height],
-            "notes": [unplaced(note, self.file) for note in picture.notes],
-            "salvage": self.salvage,
-            "state": self.state,
-            "revision": self.revision,
-        }
 
 
 class Studio:
@@ -120,25 +63,29 @@ class Studio:
         self._count = 0
         self.left = left
 
-    def take_left(self) -> int:
-        """Go on with what an earlier start has left; tells how many photos are here now."""
+    def take_left(self) -> dict[str, Any]:
+        """Go on with what an earlier start has left.
+
+        Returns:
+            How many photos are here now, and the names of those that can no longer be read.
+        """
         left, self.left = self.left, None
-        if left is None:
-            return 0
-        for key, file, known in left.take(self.folder):
+        lost: list[str] = []
+        for key, file, known in left.take(self.folder) if left else ():
             try:
                 salvage = known.get("salvage") is True
                 preview = Preview(file, self.max_pixels, salvage=salvage)
                 photo = Photo(file, preview, known.get("is_palette") is True, salvage)
             except ColorizerError:  # it was damaged meanwhile
                 self.folder.remove(file)
+                lost.append(file.name)
                 continue
             photo.state, photo.revision = str(known.get("state", "")), 1
             photo.is_removed = known.get("is_removed") is True
             with self._lock:
                 self._photos[key] = photo
             self._note(key, photo)
-        return len(self.photos())
+        return {"photos": len(self.photos()), "lost": lost}
 
     def drop_left(self) -> None:
         """Remove the work that an earlier start has left."""
@@ -176,7 +123,7 @@ class Studio:
             photo = Photo(file, preview, is_palette, salvage)
             photo.preview.gray()  # reads all of the file, so this is where damage shows
         except Exception as error:
-            told = _told(error, file)
+            told = about(file, error)
             if type(told) is ColorizerError and not salvage and self._is_readable(file):
                 told = ColorizerError(f"{told}; what can be read of it can be colored")
             self.folder.remove(file)
@@ -397,29 +344,6 @@ class Studio:
             pixels, photo.pixels = photo.pixels, None
         if pixels is not None:
             self.folder.remove(pixels)
-
-
-@contextmanager
-def telling(photo: Photo) -> Iterator[None]:
-    """Sentences name the photo as the user does, not where it lies."""
-    try:
-        yield
-    except ColorizerError as error:
-        raise _told(error, photo.file) from error
-
-
-def _told(error: Exception, file: Path) -> Exception:
-    if not isinstance(error, ColorizerError) or isinstance(error, UnknownPhotoError):
-        return error
-    return type(error)(unplaced(str(error), file))
-
-
-def unplaced(sentence: str, file: Path) -> str:
-    """A sentence that names the file, and not its folder; in the words of the page."""
-    sentence = sentence.replace(str(file), file.name).replace(f"{file.parent}", "")
-    for engine, page in _WORDS:
-        sentence = sentence.replace(engine, page)
-    return sentence
 
 
 def _jpeg(picture: np.ndarray) -> bytes:

@@ -55,20 +55,28 @@ def test_photos_settings_and_order_come_back(engine, place):
         assert left["photos"] == 3  # one of them can be brought back
         assert abs(left["when"] - time.time()) < 60
         assert client.get("api/photos").json() == []  # nobody has answered yet
-        assert client.post("api/left").json() == {"photos": 2}
+        assert client.post("api/left").json() == {"photos": 2, "lost": []}
         photos = client.get("api/photos").json()
         assert [one["id"] for one in photos] == ids
         assert [one["name"] for one in photos] == ["b.png", "a.png"]
         assert json.loads(photos[0]["state"])["settings"] == {"vividness": 0.5}
         assert client.post(f"api/photos/{ids[0]}/preview", json={}).status_code == 200
         assert client.get("api/about").json()["left"] is None
-        assert client.post("api/left").json() == {"photos": 0}
+        assert client.post("api/left").json() == {"photos": 0, "lost": []}
         sent(client, "d.png")
     assert len(list(place.iterdir())) == 1  # one folder, of all of it
     with served(engine, place, keeps=True) as address, client_of(address) as client:
         client.post("api/left")
         names = [one["name"] for one in client.get("api/photos").json()]
         assert names == ["b.png", "a.png", "d.png"]
+
+
+def test_a_photo_that_was_damaged_meanwhile_is_named(engine, place):
+    worked(engine, place)
+    (file,) = place.glob("*/*/a.png")
+    file.write_bytes(b"gone")
+    with served(engine, place, keeps=True) as address, client_of(address) as client:
+        assert client.post("api/left").json()["lost"] == ["a.png"]
 
 
 def test_what_was_left_is_removed_on_request_and_kept_without_an_answer(engine, place):

@@ -135,7 +135,10 @@ function askOfLeft({ photos, when }) {
     $("left").close();
     act().then(fetchPhotos).catch(failed);
   };
-  $("left-take").onclick = answer(engine.takeLeft);
+  $("left-take").onclick = answer(async () => {
+    const { lost } = await engine.takeLeft();
+    if (lost.length) say(`No longer to be read, and left out: ${lost.join(", ")}`);
+  });
   $("left-drop").onclick = answer(engine.dropLeft);
   $("left").showModal();
 }
