@@ -62,7 +62,7 @@ def test_photos_settings_and_order_come_back(engine, place):
         assert json.loads(photos[0]["state"])["settings"] == {"vividness": 0.5}
         assert client.post(f"api/photos/{ids[0]}/preview", json={}).status_code == 200
         assert client.get("api/about").json()["left"] is None
-        assert client.post("api/left").json() == {"photos": 0, "lost": []}
+        assert client.post("api/left").json() == {"photos": 2, "lost": []}
         sent(client, "d.png")
     assert len(list(place.iterdir())) == 1  # one folder, of all of it
     with served(engine, place, keeps=True) as address, client_of(address) as client:

@@ -34,7 +34,7 @@ export async function about() {
 }
 
 // What an earlier start has left: to go on with it, or to remove it.
-export const takeLeft = () => send("POST", "api/left", {});
+export const takeLeft = async () => (await send("POST", "api/left", {})).json();
 export const dropLeft = () => ask("api/left", { method: "DELETE" });
 
 export const photos = async () => (await ask("api/photos")).json();
