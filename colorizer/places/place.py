@@ -25,7 +25,6 @@ __all__ = [
     "Found",
     "Place",
     "Stream",
-    "check_replaceable",
     "find_all",
     "place_of",
 ]
@@ -266,30 +265,6 @@ def find_all(place: Place) -> list[Place]:
         return [place]
     found = expand(place.address)
     return [place] if found == [place.address] else [place_of(address) for address in found]
-
-
-def check_replaceable(target: Place, source: Place | None = None) -> None:
-    """Raise ColorizerError where a file is that is no result of ours, or is the source itself."""
-    ours = target.is_ours()
-    if ours is None:
-        return
-    if not ours:
-        raise ColorizerError(
-            f"{target.address} is there already and bears no mark of ours, so it is not replaced;"
-            " name another output, or say --overwrite"
-        )
-    if source is not None and _same(source, target):
-        raise ColorizerError(
-            f"{source.address} would be replaced by its own result; name another output, or say"
-            " --overwrite"
-        )
-
-
-def _same(one: Place, other: Place) -> bool:
-    if one.is_local and other.is_local:
-        with suppress(OSError):
-            return one.path.samefile(other.path)
-    return one.contains(other) and other.contains(one)
 
 
 @cache

@@ -9,8 +9,9 @@ from colorizer.options import ClusterOptions, ColorizeOptions, FolderOptions
 from colorizer.places import on_ray
 from colorizer.places.archive import ARCHIVE
 from colorizer.places.on_threads import Engine, Outcome, run, threads, threads_of, workers_of
-from colorizer.places.place import check_replaceable, place_of
+from colorizer.places.place import place_of
 from colorizer.places.plan import Plan, plan
+from colorizer.places.replaceable import check_replaceable
 from colorizer.places.table import merge
 from colorizer.support.stores import is_remote
 

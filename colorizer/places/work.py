@@ -13,8 +13,9 @@ from colorizer.pictures.formats import becoming, identified
 from colorizer.pictures.picture import Picture
 from colorizer.places.archive import ARCHIVE, rewrite
 from colorizer.places.outputs import result_name
-from colorizer.places.place import Place, check_replaceable, place_of
+from colorizer.places.place import Place, place_of
 from colorizer.places.plan import Item
+from colorizer.places.replaceable import check_replaceable
 from colorizer.places.table import Row
 from colorizer.support.stores import fetch
 

@@ -49,11 +49,11 @@ from colorizer.training.callbacks import (
 from colorizer.training.callbacks.checkpoints import Checkpoints, StoppedError, newest_checkpoint
 from colorizer.training.finish import STARTS, finish, read_starts
 from colorizer.training.finite import NotFiniteError
-from colorizer.training.folder import SETTINGS, claimed, resumed_settings
 from colorizer.training.loggers import create_loggers
 from colorizer.training.optimizer import batch_factor, optimizer_class
 from colorizer.training.precision import resolve_precision
 from colorizer.training.record import hardware, provenance
+from colorizer.training.resume import SETTINGS, claimed, resumed_settings
 from colorizer.training.start import (
     chosen_model,
     create_initial,

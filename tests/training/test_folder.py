@@ -9,7 +9,7 @@ import yaml
 
 from colorizer import Settings
 from colorizer.errors import UsageError
-from colorizer.training.folder import CHANGEABLE, SETTINGS, claimed, resumed_settings
+from colorizer.training.resume import CHANGEABLE, SETTINGS, claimed, resumed_settings
 
 
 def settings(out: Path, name: str | None = None) -> Settings:

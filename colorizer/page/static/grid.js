@@ -1,6 +1,7 @@
 // All photos in one view: rated, sifted, made alike, taken away.
 
-import { keep, page } from "./photo.js";
+import { keep } from "./history.js";
+import { page } from "./photo.js";
 
 const $ = (id) => document.getElementById(id);
 const MOST = 5; // stars

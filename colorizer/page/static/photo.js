@@ -6,7 +6,6 @@ const PLAIN = { vividness: 1, boldness: 0, variant: 1, quality: "fast", palette:
 const EMPTY = { hints: [], regions: [], unseen: [] };
 const BEHIND = { photo: "-colored", layer: "-layer", pair: "-pair" };
 export const LAYERS = [".png", ".tif"]; // what holds a layer
-const MOST_STEPS = 100;
 const MOST_KEPT = 200_000; // characters that the server keeps of one
 
 export const page = {
@@ -121,32 +120,6 @@ export function command(photo) {
   if (hasHints(photo)) words.push("--hints", quote(`${stem}-hints.json`));
   if (told.variant) words.push("--variants", told.variant, `# writes ${told.variant} files; the last is this one`);
   return words.join(" ");
-}
-
-// Changes, and back ------------------------------------------------------------------------
-
-export const state = ({ settings, hints, unseen, regions }) => JSON.stringify([settings, hints, unseen, regions]);
-
-// Before a change; `before` if it has begun already.
-export function keep(photo, before = state(photo)) {
-  if (photo.past.at(-1) !== before) photo.past.push(before);
-  if (photo.past.length > MOST_STEPS) photo.past.shift();
-  photo.future = [];
-}
-
-// One step back, or forth; whether there was one.
-export function travel(photo, back) {
-  const [from, to] = back ? [photo.past, photo.future] : [photo.future, photo.past];
-  const current = state(photo);
-  while (from.length) {
-    const next = from.pop();
-    if (next === current) continue;
-    to.push(current);
-    const [settings, hints, unseen, regions = []] = JSON.parse(next);
-    Object.assign(photo, { settings, hints, unseen, regions });
-    return true;
-  }
-  return false;
 }
 
 export function reset(photo) {

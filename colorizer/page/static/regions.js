@@ -2,7 +2,8 @@
 
 import * as hints from "./hints.js";
 import * as marks from "./marks.js";
-import { keep, page } from "./photo.js";
+import { keep } from "./history.js";
+import { page } from "./photo.js";
 import { stage } from "./stage.js";
 import * as view from "./view.js";
 

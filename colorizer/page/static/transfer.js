@@ -4,7 +4,8 @@ import * as engine from "./engine.js";
 import { Gone } from "./failures.js";
 import * as keeping from "./keeping.js";
 import { begin, say } from "./messages.js";
-import { create, hasHints, hintsOf, keep, page, readHints, settingsOf, stemOf, wantedOf } from "./photo.js";
+import { keep } from "./history.js";
+import { create, hasHints, hintsOf, page, readHints, settingsOf, stemOf, wantedOf } from "./photo.js";
 import { saveBlob } from "./saving.js";
 import { withPhoto } from "./stage.js";
 
