@@ -10,6 +10,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.film.codecs import choose
 from colorizer.film.decoding import Heard
@@ -17,9 +19,11 @@ from colorizer.film.excerpt import write_preview
 from colorizer.film.film_file import FilmFile
 from colorizer.film.frame_folder import FrameFolder
 from colorizer.film.painter import Look, Painter
+from colorizer.film.plan import Plan
 from colorizer.film.progress import progress
 from colorizer.film.segments import color_segments
-from colorizer.film.shots import Plan, look_through
+from colorizer.film.shot_list import Listed, Shot, listed
+from colorizer.film.shots import look_through
 from colorizer.film.source import Film, FilmFrame, frames, open_film
 from colorizer.film.steadiness import Meter
 from colorizer.film.steady import Steady
@@ -135,19 +139,23 @@ def _color(film: Film, path: Path, painter: Painter, options: FilmOptions) -> Re
     with _writing(path):
         notes = [*film.notes, *sink.check()]
     said = () if options.hints is None else read_film_hints(options.hints)
+    shots = None if options.shots is None else listed(options.shots, painter.model)
     identity = {
         "film": [str(film.path.resolve()), _stamp(film.path)],
         "weights": painter.model.weights_sha256,
         "options": vars(options) | _ANY,
         "palette": _stamp_of(options.palette),
         "hints": repr(said),
+        "shots": []
+        if shots is None
+        else [[repr(one), _stamp_of(one.palette)] for one in shots.shots],
         "versions": _versions(),
     }
     with _writing(path), open_unfinished(path, identity) as parts:
         _check_places(film.path, path, options.overwrite)  # another run may just have ended
         if parts.renewed:
             notes.append("an unfinished result of other settings was thrown away")
-        return _work(film, path, painter, options, sink, parts, said, notes)
+        return _work(film, path, painter, options, sink, parts, said, shots, notes)
 
 
 def _work(
@@ -158,6 +166,7 @@ def _work(
     sink: FilmFile | FrameFolder,
     parts: Unfinished,
     said: tuple[Said, ...],
+    shots: Listed | None,
     notes: list[str],
 ) -> Result:
     begun = perf_counter()
@@ -168,7 +177,7 @@ def _work(
     plan = parts.plan()
     if plan is None:
         try:
-            plan = _look_through(film, painter, options, said)
+            plan = _look_through(film, painter, options, said, shots)
             sink.check_times(plan)
         except ColorizerError:
             parts.clear()  # the same would be found again
@@ -176,13 +185,16 @@ def _work(
         parts.keep_plan(plan)
     notes += plan.notes
     if plan.colored:
-        notes.append(f"{film} has colors of its own; they are replaced")
+        notes.append(f"{film} has colors of its own; they are replaced (--keep-color leaves them)")
     looked = perf_counter()
 
     def see(frame: FilmFrame) -> Look:
+        if frame.held is not None:
+            return painter.leave(frame)
         index = frame.index
         hints = hints_at(said, plan.hints, index)
-        return painter.see(frame, plan.prior(index), hints, plan.hints_begin(index))
+        model = None if shots is None else shots.models[plan.shot(index)]
+        return painter.see(frame, plan.prior(index), hints, plan.hints_begin(index), model)
 
     meter = Meter(options.report is not None)
     steady = Steady(options.steady)
@@ -208,7 +220,7 @@ def _work(
         steadiness=meter.numbers(),
     )
     if options.report is not None:
-        _write_report(Path(options.report), film, result)
+        _write_report(Path(options.report), film, result, _listed(plan, film, shots))
     return result
 
 
@@ -228,13 +240,27 @@ def _timed(film: Film, path: Path) -> Film:
 
 
 def _look_through(
-    film: Film, painter: Painter, options: FilmOptions, said: tuple[Said, ...]
+    film: Film,
+    painter: Painter,
+    options: FilmOptions,
+    said: tuple[Said, ...],
+    shots: Listed | None,
 ) -> Plan:
+    starts = None if shots is None else shots.places(_seconds(film))
     heard = Heard()
     tracker = Tracker(said, float(film.rate))
     with progress(film.count or None, "looking") as bar:
         found = _counted(frames(film, heard), bar)
-        plan = look_through(film, found, painter, tracker, palettes=options.steady > 0)
+        plan = look_through(
+            film,
+            found,
+            painter,
+            tracker,
+            palettes=options.steady > 0,
+            shots=shots,
+            starts=starts,
+            keep_color=options.keep_color,
+        )
     notes = plan.notes
     if film.deinterlace and not heard.interlaced:
         notes += (
@@ -242,6 +268,29 @@ def _look_through(
             " of two fields all the same, mark them first (ffmpeg -vf setfield=tff)",
         )
     return replace(plan, damage=tuple(heard.damage), notes=notes)
+
+
+def _seconds(film: Film) -> np.ndarray:
+    """When the frames are shown, as the container says before any is decoded."""
+    if film.timeline is None:
+        return np.arange(film.count) / float(film.rate)
+    track = film.timeline.tracks[film.stream]
+    times = [start + track.offset(number) for number, start in enumerate(track.starts)]
+    return np.sort(np.array(times) - min(times)) * float(track.time_base)
+
+
+def _listed(plan: Plan, film: Film, shots: Listed | None) -> list[dict[str, Any]]:
+    """The shots as a report has them, and as `--shots` takes them again."""
+    told = []
+    for number, (start, time) in enumerate(
+        zip(plan.starts.tolist(), plan.seconds(film), strict=True)
+    ):
+        one = Shot() if shots is None else shots.shots[number]
+        if plan.kept[number]:
+            one = replace(one, keep=True)
+        one = replace(one, dissolve=int(plan.fades[number]))
+        told.append(one.told(start, time))
+    return told
 
 
 def _counted(found: Iterator[FilmFrame], bar: Any) -> Iterator[FilmFrame]:
@@ -264,7 +313,9 @@ def _check_options(options: FilmOptions, path: Path) -> None:
     if str(path) == "-":
         raise UsageError("a film cannot be written into a pipe; give a file")
     if options.preview:
-        given = [n for n in ("report", "hints", "drop") if getattr(options, n) is not None]
+        of_all = ("report", "hints", "shots", "drop")
+        given = [name for name in of_all if getattr(options, name) is not None]
+        given += ["keep-color"] * options.keep_color
         if given:
             flags = " and ".join(f"--{name}" for name in given)
             raise UsageError(f"{flags}: not of a preview; leave out --preview, or {flags}")
@@ -277,6 +328,10 @@ def _check_options(options: FilmOptions, path: Path) -> None:
             raise UsageError(f"the report {report} {what}; give the name of a JSON file")
         if not os.access(report if report.exists() else report.parent, os.W_OK):
             raise UsageError(f"the report {report} cannot be written there; give another place")
+        if isinstance(options.shots, str | os.PathLike) and (
+            report.resolve() == Path(options.shots).resolve()
+        ):
+            raise UsageError(f"{report} cannot be the list of shots and the report; give two names")
         if report.resolve() == path.resolve():
             raise UsageError(f"{path} cannot be the film and its report; give two names")
 
@@ -343,12 +398,12 @@ def _mark(model: SteeredModel, options: FilmOptions) -> str:
     )
 
 
-def _write_report(path: Path, film: Film, result: Result) -> None:
+def _write_report(path: Path, film: Film, result: Result, shots: list[dict[str, Any]]) -> None:
     report = {
         "film": film.path.name,
         "frames": result.frames,
         "frames_per_second": float(film.rate),
-        "shots": [round(time, 3) for time in result.shots],
+        "shots": shots,
         "seconds": result.seconds,
         "steadiness": result.steadiness,
         "notes": result.notes,

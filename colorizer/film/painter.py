@@ -76,6 +76,7 @@ class Painter:
         lean: np.ndarray | None = None,
         hints: Hints | None = None,
         begins: bool = False,
+        model: SteeredModel | None = None,
     ) -> Look:
         """Look at a frame; safe in several threads.
 
@@ -84,11 +85,18 @@ class Painter:
             lean: (Q,), a factor on each color bin, of its shot; or None.
             hints: what is said of it.
             begins: whether some of them begin here, in the middle of a shot.
+            model: steered for its shot; None is as the whole film is.
         """
         L, grid = self.lightness(frame)
-        ab = self.answer(grid, lean, hints)
-        jump = ab - self.answer(grid, lean) if begins else None
+        ab = self.answer(grid, lean, hints, model)
+        jump = ab - self.answer(grid, lean, model=model) if begins else None
         return Look(frame, L, grid, ab, jump)
+
+    @staticmethod
+    def leave(frame: FilmFrame) -> Look:
+        """A frame whose own colors go through: nothing is seen in it."""
+        empty = np.zeros((0, 0), np.float32)
+        return Look(frame, empty, empty, np.zeros((0, 0, 2), np.float32))
 
     def lightness(self, frame: FilmFrame) -> tuple[np.ndarray, np.ndarray]:
         """L of a frame: at full size, and on the grid."""
@@ -100,16 +108,21 @@ class Painter:
         return self._orientation.upright(grid)
 
     def answer(
-        self, grid: np.ndarray, lean: np.ndarray | None = None, hints: Hints | None = None
+        self,
+        grid: np.ndarray,
+        lean: np.ndarray | None = None,
+        hints: Hints | None = None,
+        model: SteeredModel | None = None,
     ) -> np.ndarray:
         """The network's colors for a lightness on the grid: (h, w, 2) float32."""
+        model = model or self.model
         upright = np.ascontiguousarray(self.upright(grid))
         size = upright.shape[1], upright.shape[0]
-        wanted = self.model.look_size(self._shown)
+        wanted = model.look_size(self._shown)
         how = cv2.INTER_AREA if wanted[0] < size[0] else cv2.INTER_LINEAR
         small = cv2.resize(upright, wanted, interpolation=how)
-        seen = self.model.see(small, self._shown, with_features=bool(hints), lean=lean)
-        both = np.concatenate(self.model.steer(seen, hints or Hints()), -1).astype(np.float32)
+        seen = model.see(small, self._shown, with_features=bool(hints), lean=lean)
+        both = np.concatenate(model.steer(seen, hints or Hints()), -1).astype(np.float32)
         both = cv2.resize(both, size, interpolation=cv2.INTER_LINEAR)
         ab = both[..., :2] * upright[..., None] + both[..., 2:]
         return self._orientation.coded(ab)

@@ -7,9 +7,9 @@ import numpy as np
 
 from colorizer.errors import ColorizerError
 from colorizer.film.painter import Look, Painter
-from colorizer.film.planes import chroma_planes
+from colorizer.film.plan import Plan
+from colorizer.film.planes import chroma_planes, own_chroma
 from colorizer.film.progress import progress
-from colorizer.film.shots import Plan
 from colorizer.film.source import Film, FilmFrame, frames
 from colorizer.film.steadiness import Meter
 from colorizer.film.steady import Steady
@@ -29,6 +29,8 @@ def color_frames(
 ) -> Iterator[tuple[Look, np.ndarray, tuple[np.ndarray, np.ndarray]]]:
     """For each frame its colors on the grid, and the planes Cb and Cr.
 
+    Of a frame that is held for its own colors the grid is empty, and the planes are its own.
+
     Args:
         seen: frames in order.
         film: whose they are.
@@ -38,6 +40,9 @@ def color_frames(
         aside: numbers of frames that interrupt a shot.
     """
     for one in seen:
+        if one.frame.held is not None:
+            yield one, one.ab, own_chroma(one.frame.held, film.coding, *chroma)
+            continue
         ab = steady.step(one.grid, one.ab, begins(one), one.jump, one.frame.index in aside)
         slope, offset = Painter.fit(one.grid, ab)
         yield one, ab, chroma_planes(one.frame.luma, one.L, slope, offset, film.coding, *chroma)
@@ -71,7 +76,7 @@ def color_segments(
     first = done * SEGMENT
     if done:
         memory = parts.memory(done - 1)
-        steady.L, steady.ab = memory["L"], memory["ab"]
+        steady.L, steady.ab = memory.get("L"), memory.get("ab")
         meter.resume(memory, min(first, count))
     if first >= count:
         return
@@ -87,8 +92,9 @@ def color_segments(
                 index = one.frame.index
                 if writer is None:
                     writer = sink.writer(parts.work(index // SEGMENT), index, plan)
-                writer.write(one.frame.pts, (one.frame.luma, *planes))
-                meter.add(one.grid, ab, index in starts)
+                writer.write(one.frame.pts, (one.frame.luma, *planes), one.frame.held)
+                if one.frame.held is None:
+                    meter.add(one.grid, ab, index in starts)
                 if (index + 1) % SEGMENT == 0 or index + 1 == count:
                     writer.close()
                     writer = None
@@ -103,7 +109,7 @@ def color_segments(
 def _missing(film: Film, plan: Plan, first: int) -> Iterator[FilmFrame]:
     """The frames from one on; the film must read as it did the first time."""
     count, index = len(plan.pts), -1
-    for frame in frames(film):
+    for frame in frames(film, kept=plan.is_kept):
         index = frame.index
         if index >= count or frame.pts != plan.pts[index]:
             break

@@ -1,27 +1,24 @@
 """The first reading of a film: its times, its shots, and the palette of each."""
 
-import json
 from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from fractions import Fraction
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from colorizer.color import gamut
 from colorizer.color.has_color import FRAME_CHROMA
-from colorizer.errors import ColorizerError
+from colorizer.errors import ColorizerError, UsageError
 from colorizer.extras import extra
 from colorizer.film import flow
 from colorizer.film.painter import Painter
-from colorizer.film.rates import constant_rate
+from colorizer.film.plan import Plan
+from colorizer.film.shot_list import Listed, Shot
 from colorizer.film.source import Film, FilmFrame
 from colorizer.film.tracking import Tracker
 
-__all__ = ["Plan", "is_cut", "look_through"]
+__all__ = ["is_cut", "look_through"]
 
 cv2: Any = extra("cv2", "video")
 
@@ -42,88 +39,16 @@ _CUT_SIDE = 96  # pixels
 GRAY = 12.0  # Lab units of chroma, up to which a color counts as gray
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What the first reading found.
-
-    Attributes:
-        pts: (N,) int64, the presentation time of each frame, in ticks of the film.
-        end: when the last frame is no longer shown, in ticks.
-        starts: (S,) int64, the first frame of each shot; the first is 0.
-        priors: (S, Q) float32, a factor on each color bin, for each shot; (S, 0) for none.
-        aside: (A,) int64, frames that do not belong to their shot: a flash, a lost frame.
-        damage: a sentence for each place that could not be read.
-        colored: whether the film has colors of its own.
-        hints: number of a frame -> index and places of what is said there.
-        notes: sentences on the hints.
-    """
-
-    pts: np.ndarray
-    end: int
-    starts: np.ndarray
-    priors: np.ndarray
-    aside: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    damage: tuple[str, ...] = ()
-    colored: bool = False
-    hints: dict[int, list[tuple[int, np.ndarray]]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-    def rate(self, film: Film) -> Fraction | None:
-        """Frames in a second; None where they are shown for different times."""
-        return constant_rate(self.pts, film.time_base, film.rate)
-
-    def seconds(self, film: Film) -> list[float]:
-        """When the shots begin, from the first frame on."""
-        return ((self.pts[self.starts] - self.pts[0]) * float(film.time_base)).tolist()
-
-    def hints_begin(self, index: int) -> bool:
-        """Whether something is said of a frame that is not said of the one before, of one shot."""
-        here, before = ({i for i, _ in self.hints.get(number, ())} for number in (index, index - 1))
-        return bool(here - before) and index not in self.starts
-
-    def prior(self, index: int) -> np.ndarray | None:
-        """Of the shot that a frame belongs to."""
-        shot = int(np.searchsorted(self.starts, index, "right")) - 1
-        return self.priors[shot] if self.priors.shape[1] else None
-
-    def save(self, path: Path) -> None:
-        """Write it whole, or not at all."""
-        work = path.with_suffix(".tmp")
-        with work.open("wb") as file:
-            np.savez(
-                file,
-                pts=self.pts,
-                end=self.end,
-                starts=self.starts,
-                priors=self.priors,
-                aside=self.aside,
-                damage=np.array(self.damage, dtype=np.str_),
-                colored=self.colored,
-                hints=json.dumps(
-                    {
-                        index: [(i, places.tolist()) for i, places in found]
-                        for index, found in self.hints.items()
-                    }
-                ),
-                notes=np.array(self.notes, dtype=np.str_),
-            )
-        work.replace(path)
-
-    @classmethod
-    def load(cls, path: Path) -> "Plan":
-        """Read what `save` wrote."""
-        with np.load(path) as held:
-            hints = {
-                int(index): [(i, np.array(places)) for i, places in found]
-                for index, found in json.loads(str(held["hints"])).items()
-            }
-            damage, notes = (tuple(map(str, held[name])) for name in ("damage", "notes"))
-            arrays = held["pts"], int(held["end"]), held["starts"], held["priors"], held["aside"]
-            return cls(*arrays, damage, bool(held["colored"]), hints, notes)
-
-
 def look_through(
-    film: Film, frames: Iterable[FilmFrame], painter: Painter, tracker: Tracker, palettes: bool
+    film: Film,
+    frames: Iterable[FilmFrame],
+    painter: Painter,
+    tracker: Tracker,
+    palettes: bool,
+    *,
+    shots: Listed | None = None,
+    starts: Sequence[int] | None = None,
+    keep_color: bool = False,
 ) -> Plan:
     """Read a film once: find its cuts, from some frames of each shot its palette, follow hints.
 
@@ -133,31 +58,39 @@ def look_through(
         painter: of the film.
         tracker: follows the hints.
         palettes: whether shots get palettes, where the model can.
+        shots: as a person wants them; None finds them.
+        starts: the first frame of each of those.
+        keep_color: whether shots in color are kept as they are.
+
+    Raises: ColorizerError: there is no frame, or a shot that is listed begins behind the last.
     """
     typical = painter.model.typical() if palettes else None
     tick = float(film.time_base)
     pts: list[int] = []
-    starts: list[int] = []
+    found: list[_Shot] = []
     priors: list[np.ndarray] = []
-    shot = _Samples()
     aside: list[int] = []
-    chroma, length = 0.0, 0
+    length = 0
 
     def close() -> None:
-        if typical is not None and shot.kept:
-            priors.append(_palette([painter.answer(grid) for grid in shot.kept], typical))
+        """Make the palette of the last shot, and forget its frames."""
+        if found and typical is not None:
+            model = painter.model if shots is None else shots.models[len(found) - 1]
+            answers = [painter.answer(grid, model=model) for _, grid in found[-1].samples]
+            priors.append(_palette(answers, typical))
+            found[-1].samples.clear()
 
     looked = ((frame, painter.lightness(frame)[1]) for frame in frames)
-    for frame, grid, place in _places(looked):
+    for frame, grid, place in _places(looked) if starts is None else _told(looked, set(starts)):
         if place == "cut":
             close()
-            shot = _Samples()
-            starts.append(frame.index)
+            found.append(_Shot(frame.index))
+        shot = found[-1]
         if place == "aside":
             aside.append(frame.index)
         else:
-            shot.add(grid)
-        chroma, length = max(chroma, frame.chroma), frame.duration
+            shot.add(frame, grid)
+        length = frame.duration
         pts.append(frame.pts)
         if place != "aside":
             time = (frame.pts - pts[0]) * tick
@@ -165,13 +98,25 @@ def look_through(
     close()
     if not pts:
         raise ColorizerError(f"{film} has no frame that can be decoded")
+    if shots is not None and len(found) < len(shots.shots):
+        raise UsageError(
+            f"{shots.name}: shot {len(found) + 1} begins behind the last frame of the film, which"
+            f" is {len(pts) - 1}"
+        )
+    told = shots.shots if shots is not None else (Shot(),) * len(found)
+    kept = [
+        keep_color and shot.in_color if one.keep is None else one.keep
+        for shot, one in zip(found, told, strict=True)
+    ]
     return Plan(
         np.array(pts, np.int64),
         pts[-1] + (length or max(1, round(1 / (film.rate * film.time_base)))),
-        np.array(starts, np.int64),
-        np.array(priors, np.float32) if priors else np.zeros((len(starts), 0), np.float32),
+        np.array([shot.start for shot in found], np.int64),
+        np.array(priors, np.float32) if priors else np.zeros((len(found), 0), np.float32),
+        np.array([t.dissolve for t in told], np.int64),
+        np.array(kept, bool),
         np.array(aside, np.int64),
-        colored=chroma > FRAME_CHROMA,
+        colored=any(s.chroma > FRAME_CHROMA and not k for s, k in zip(found, kept, strict=True)),
         hints=tracker.found,
         notes=tuple(tracker.lost()),
     )
@@ -230,22 +175,43 @@ def is_cut(now: np.ndarray, before: np.ndarray) -> bool:
     return apart > APART and float(np.corrcoef(now.ravel(), moved.ravel())[0, 1]) < ALIKE
 
 
-class _Samples:
-    """Some frames of a shot of unknown length, evenly spread: half are dropped when it is full."""
+def _told(
+    looked: Iterator[tuple[FilmFrame, np.ndarray]], starts: set[int]
+) -> Iterator[tuple[FilmFrame, np.ndarray, str]]:
+    """As `_places`, where a person has said where shots begin."""
+    for frame, grid in looked:
+        yield frame, grid, "cut" if frame.index in starts else "within"
 
-    def __init__(self) -> None:
-        self.kept: list[np.ndarray] = []
+
+class _Shot:
+    """What is gathered of a shot.
+
+    Its frames are of unknown number, and some are kept, evenly spread: half of those are dropped
+    when there are too many.
+    """
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+        self.samples: list[tuple[int, np.ndarray]] = []
+        self.chroma = 0.0
         self._every = 1
-        self._seen = 0
+        self._seen = self._in_color = 0
 
-    def add(self, grid: np.ndarray) -> None:
+    def add(self, frame: FilmFrame, grid: np.ndarray) -> None:
         if self._seen % self._every == 0:
-            if len(self.kept) == SAMPLES:
-                self.kept = self.kept[::2]
+            if len(self.samples) == SAMPLES:
+                self.samples = self.samples[::2]
                 self._every *= 2
             if self._seen % self._every == 0:
-                self.kept.append(grid)
+                self.samples.append((frame.index, grid))
         self._seen += 1
+        self.chroma = max(self.chroma, frame.chroma)
+        self._in_color += frame.chroma > FRAME_CHROMA and not frame.toned
+
+    @property
+    def in_color(self) -> bool:
+        """Whether most of its frames have colors of their own, of several hues."""
+        return self._in_color > self._seen / 2
 
 
 def _palette(answers: list[np.ndarray], typical: np.ndarray) -> np.ndarray:

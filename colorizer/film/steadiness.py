@@ -145,7 +145,8 @@ class Meter:
         warp, consistency = self._warp, self._consistency
         warp.total, frames, self._chroma, count, missed = state["meter"].tolist()
         warp.frames, self._frames, self._missed = int(frames), int(count), int(missed)
-        warp._last = state["L"], state["ab"]
+        if "L" in state:
+            warp._last = state["L"], state["ab"]
         consistency.totals, consistency.counts = state["consistency"]
         consistency._past.extend(list(shares) for shares in state["past"])
 

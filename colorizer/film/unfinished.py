@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from colorizer.errors import UsageError
-from colorizer.film.shots import Plan
+from colorizer.film.plan import Plan
 from colorizer.film.steady import Steady
 from colorizer.support.files import write_whole
 
@@ -111,7 +111,8 @@ class Unfinished:
         """
         work = self.folder / "state.tmp"
         with work.open("wb") as file:
-            np.savez(file, L=steady.L, ab=steady.ab, **numbers)  # ty: ignore[invalid-argument-type]
+            memory = {} if steady.L is None else {"L": steady.L, "ab": steady.ab}
+            np.savez(file, **memory, **numbers)  # ty: ignore[invalid-argument-type]
         work.replace(self._state(index))
         _remove(self.segment(index))
         self._work(index).replace(self.segment(index))  # only now it counts
@@ -119,7 +120,7 @@ class Unfinished:
             self._state(index - 1).write_bytes(b"")  # the film needs only the last
 
     def memory(self, index: int) -> dict[str, np.ndarray]:
-        """What was told of the last whole segment: L, ab, and the numbers."""
+        """What was told of the last whole segment: L and ab, if any, and the numbers."""
         with np.load(self._state(index)) as held:
             return dict(held)
 
