@@ -26,6 +26,7 @@ from colorizer.film.source import Film, frames, open_film, rgb_frames
 from colorizer.film.steadiness import ColorConsistency, WarpError
 from colorizer.film.steady import Steady
 from colorizer.film.tracking import Tracker
+from colorizer.film.watch import Watch
 from colorizer.inference.network import working_size
 from colorizer.metrics.base import ColorMetric, ImageMean, Number
 from colorizer.options import EvaluateOptions, FilmOptions
@@ -107,7 +108,7 @@ def evaluate_film(
     film = open_film(Path(data))
     rows: dict[str, _Row] = {name: _Row(made(), names) for name in ("original", "gray")}
     about: dict[str, dict[str, Any]] = {"original": {}, "gray": {}}
-    painters: dict[str, tuple[Painter, Plan, Steady]] = {}
+    painters: dict[str, tuple[Painter, Plan, Watch, Steady]] = {}
     for model in dict.fromkeys(models):
         title, painter = _painter(model, film, options)
         if title in painters:
@@ -115,7 +116,7 @@ def evaluate_film(
         found = itertools.islice(frames(film), options.limit)
         tracker = Tracker((), float(film.rate))
         plan = look_through(film, found, painter, tracker, palettes=True)
-        painters[title] = painter, plan, Steady()
+        painters[title] = painter, plan, Watch(painter, plan), Steady()
         for row in (f"{title}, each frame alone", title):
             rows[row] = _Row(made(), names)
             about[row] = {
@@ -134,10 +135,11 @@ def evaluate_film(
             cut = frame.index in starts
             rows["original"].add(target, L, real, cut)
             rows["gray"].add(target, L, np.zeros_like(real), cut)
-            for title, (painter, plan, steady) in painters.items():
-                grid = painter.lightness(frame)[1]
-                alone = painter.answer(grid)
-                carried = steady.step(grid, painter.answer(grid, plan.prior(frame.index)), cut)
+            for title, (painter, plan, watch, steady) in painters.items():
+                view = watch.look(frame)
+                alone = painter.answer(view.grid)
+                asked = None if view.known else painter.answer(view.calm, plan.prior(frame.index))
+                carried = steady.step(view.calm, asked, view.motion)
                 for row, ab in ((f"{title}, each frame alone", alone), (title, carried)):
                     rows[row].add(target, L, _resized(ab, L.shape), cut)
             count += 1

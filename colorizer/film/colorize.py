@@ -18,7 +18,7 @@ from colorizer.film.decoding import Heard
 from colorizer.film.excerpt import write_preview
 from colorizer.film.film_file import FilmFile
 from colorizer.film.frame_folder import FrameFolder
-from colorizer.film.painter import Look, Painter
+from colorizer.film.painter import Painter
 from colorizer.film.plan import Plan
 from colorizer.film.progress import progress
 from colorizer.film.segments import color_segments
@@ -30,6 +30,7 @@ from colorizer.film.steady import Steady
 from colorizer.film.timeline import read_timeline
 from colorizer.film.tracking import Said, Tracker, hints_at, read_film_hints
 from colorizer.film.unfinished import Unfinished, open_unfinished
+from colorizer.film.watch import View
 from colorizer.inference.steered import SteeredModel
 from colorizer.options import DEFAULT_MODEL, FilmOptions, SteeringOptions
 from colorizer.support.files import write_whole
@@ -188,18 +189,18 @@ def _work(
         notes.append(f"{film} has colors of its own; they are replaced (--keep-color leaves them)")
     looked = perf_counter()
 
-    def see(frame: FilmFrame) -> Look:
-        if frame.held is not None:
-            return painter.leave(frame)
-        index = frame.index
+    def see(view: View) -> tuple[np.ndarray, np.ndarray | None]:
+        index = view.frame.index
         hints = hints_at(said, plan.hints, index)
         model = None if shots is None else shots.models[plan.shot(index)]
-        return painter.see(frame, plan.prior(index), hints, plan.hints_begin(index), model)
+        return painter.see(view.calm, plan.prior(index), hints, plan.hints_begin(index), model)
 
     meter = Meter(options.report is not None)
     steady = Steady(options.steady)
     workers = workers_of(options)
-    color_segments(film, plan, see, parts, sink, steady=steady, workers=workers, meter=meter)
+    color_segments(
+        film, plan, painter, see, parts, sink, steady=steady, workers=workers, meter=meter
+    )
     colored = perf_counter()
     _check_places(film.path, path, options.overwrite)
     mark = _mark(painter.model, options)

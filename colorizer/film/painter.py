@@ -13,31 +13,12 @@ from colorizer.inference.hints import Hints
 from colorizer.inference.network import working_size
 from colorizer.inference.steered import SteeredModel
 
-__all__ = ["GRID", "Look", "Painter"]
+__all__ = ["GRID", "Painter"]
 
 cv2: Any = extra("cv2", "video")
 
 GRID = 192
 """The least short side at which colors are carried, in pixels: flow sees little below."""
-
-
-@dataclass(frozen=True)
-class Look:
-    """A frame with what is seen in it.
-
-    Attributes:
-        frame: itself.
-        L: (H, W), its lightness.
-        grid: (h, w), the same on the grid.
-        ab: (h, w, 2), the network's answer there, as hints change it.
-        jump: (h, w, 2), by how much they do, where some of them begin in the middle of a shot.
-    """
-
-    frame: FilmFrame
-    L: np.ndarray
-    grid: np.ndarray
-    ab: np.ndarray
-    jump: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -72,31 +53,27 @@ class Painter:
 
     def see(
         self,
-        frame: FilmFrame,
+        grid: np.ndarray,
         lean: np.ndarray | None = None,
         hints: Hints | None = None,
         begins: bool = False,
         model: SteeredModel | None = None,
-    ) -> Look:
-        """Look at a frame; safe in several threads.
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Look at a lightness on the grid; safe in several threads.
 
         Args:
-            frame: of the film.
+            grid: (h, w), 0..100.
             lean: (Q,), a factor on each color bin, of its shot; or None.
             hints: what is said of it.
             begins: whether some of them begin here, in the middle of a shot.
             model: steered for its shot; None is as the whole film is.
-        """
-        L, grid = self.lightness(frame)
-        ab = self.answer(grid, lean, hints, model)
-        jump = ab - self.answer(grid, lean, model=model) if begins else None
-        return Look(frame, L, grid, ab, jump)
 
-    @staticmethod
-    def leave(frame: FilmFrame) -> Look:
-        """A frame whose own colors go through: nothing is seen in it."""
-        empty = np.zeros((0, 0), np.float32)
-        return Look(frame, empty, empty, np.zeros((0, 0, 2), np.float32))
+        Returns:
+            (h, w, 2), the network's answer as hints change it, Lab units; and by how much they do,
+            where some begin here.
+        """
+        ab = self.answer(grid, lean, hints, model)
+        return ab, ab - self.answer(grid, lean, model=model) if begins else None
 
     def lightness(self, frame: FilmFrame) -> tuple[np.ndarray, np.ndarray]:
         """L of a frame: at full size, and on the grid."""

@@ -3,6 +3,8 @@
 import json
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
+from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,15 @@ __all__ = ["Plan"]
 _NONE = np.zeros(0, np.int64)
 
 
+GRAINY = 1.5, 3.0
+"""Standard deviation of grain, in lightness, that counts as such, and from which on as strong."""
+
+FLICKER = 0.2, 0.5
+"""Median change of mean lightness against the frames around that counts as flicker; as strong."""
+
+AROUND = 4  # frames, standard deviation of the window over which brightness is evened
+
+
 @dataclass(frozen=True)
 class Plan:
     """What the first reading found.
@@ -27,6 +38,8 @@ class Plan:
         priors: (S, Q) float32, a factor on each color bin, for each shot; (S, 0) for none.
         fades: (S,) int64, frames over which a shot comes in, around its start; 0 for a cut.
         kept: (S,) bool, shots whose own colors go through.
+        levels: (N, 2) float32, mean and spread of each frame's lightness; (0, 2) for unknown.
+        grain: (S,) float32, of each shot, the standard deviation of its grain in lightness.
         aside: (A,) int64, frames that do not belong to their shot: a flash, a lost frame.
         damage: a sentence for each place that could not be read.
         colored: whether the film has colors of its own, in a shot that is not kept.
@@ -40,6 +53,8 @@ class Plan:
     priors: np.ndarray
     fades: np.ndarray = field(default_factory=_NONE.copy)
     kept: np.ndarray = field(default_factory=_NONE.copy)
+    levels: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
+    grain: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     aside: np.ndarray = field(default_factory=_NONE.copy)
     damage: tuple[str, ...] = ()
     colored: bool = False
@@ -87,6 +102,33 @@ class Plan:
                     return 0.5 - away / (2 * half), other if number == shot else number
         return 0.0, shot
 
+    @cached_property
+    def _steps(self) -> np.ndarray:
+        """Factor and summand that take the flicker out of each frame: (N, 2)."""
+        found = np.tile(np.array([1, 0], np.float32), (len(self.pts), 1))
+        if not len(self.levels):
+            return found
+        for first, last in pairwise([*self.starts.tolist(), len(self.pts)]):
+            own = np.setdiff1d(np.arange(first, last), self.aside)
+            found[own] = _leveling(self.levels[own])
+        return found
+
+    def leveled(self, index: int, grid: np.ndarray) -> np.ndarray:
+        """The lightness of a frame, (H, W), as bright as those around it."""
+        factor, summand = self._steps[index]
+        if factor == 1 and summand == 0:
+            return grid
+        return (grid * factor + summand).clip(0, 100)
+
+    def grain_at(self, index: int) -> float:
+        """Standard deviation of the grain in a frame, in lightness."""
+        return float(self.grain[self.shot(index)]) if self.grain.size else 0.0
+
+    def graininess(self, index: int) -> float:
+        """How strong the grain of a frame is: 0 for what is left alone, up to 1."""
+        low, high = GRAINY
+        return min(1.0, max(0.0, (self.grain_at(index) - low) / (high - low)))
+
     def save(self, path: Path) -> None:
         """Write it whole, or not at all."""
         work = path.with_suffix(".tmp")
@@ -115,3 +157,32 @@ class Plan:
                 "hints": {int(n): [(i, np.array(at)) for i, at in found] for n, found in hints},
             }
         )
+
+
+def _leveling(levels: np.ndarray) -> np.ndarray:
+    """Factor and summand that bring frames of one shot to the level of those around: (N, 2).
+
+    Slow changes stay: a fade, a lamp that is lit. Where nothing flickers, neither does this.
+    """
+    count = len(levels)
+    none = np.tile(np.array([1, 0], np.float32), (count, 1))
+    if count < 3:
+        return none
+    mean = levels[:, 0]
+    strength = np.median(np.abs(mean[1:-1] - (mean[:-2] + mean[2:]) / 2))
+    low, high = FLICKER
+    share = min(1.0, max(0.0, (float(strength) - low) / (high - low)))
+    if not share:
+        return none
+    reach = min(3 * AROUND, count - 1)
+    window = np.exp(-(np.arange(-reach, reach + 1.0) ** 2) / (2 * AROUND**2))
+    around = np.stack(
+        [
+            np.convolve(np.pad(levels[:, i], reach, mode="reflect"), window / window.sum(), "valid")
+            for i in (0, 1)
+        ],
+        1,
+    )
+    wanted = levels + share * (around - levels)
+    factor = (wanted[:, 1] / np.maximum(levels[:, 1], 1)).clip(0.5, 2)
+    return np.stack([factor, wanted[:, 0] - factor * mean], 1).astype(np.float32)

@@ -1,12 +1,13 @@
 """The second reading of a film: its colors, frame by frame, a segment at a time."""
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from colorizer.errors import ColorizerError
-from colorizer.film.painter import Look, Painter
+from colorizer.film.painter import Painter
 from colorizer.film.plan import Plan
 from colorizer.film.planes import chroma_planes, own_chroma
 from colorizer.film.progress import progress
@@ -14,44 +15,80 @@ from colorizer.film.source import Film, FilmFrame, frames
 from colorizer.film.steadiness import Meter
 from colorizer.film.steady import Steady
 from colorizer.film.unfinished import SEGMENT, Unfinished
+from colorizer.film.watch import View, Watch
 from colorizer.support.pool import in_order
 
-__all__ = ["color_frames", "color_segments"]
+__all__ = ["Colored", "See", "color_frames", "color_segments"]
+
+
+See = Callable[[View], tuple[np.ndarray, np.ndarray | None]]
+"""The network's look, as `Painter.see` gives it, called in several threads."""
+
+
+@dataclass(frozen=True)
+class Colored:
+    """A frame in color.
+
+    Attributes:
+        view: what was looked at.
+        ab: (h, w, 2), its colors on the grid, Lab units; empty if its own went through.
+        planes: Cb and Cr.
+    """
+
+    view: View
+    ab: np.ndarray
+    planes: tuple[np.ndarray, np.ndarray]
 
 
 def color_frames(
-    seen: Iterable[Look],
+    found: Iterable[FilmFrame],
     film: Film,
+    plan: Plan,
+    see: See,
+    watch: Watch,
     steady: Steady,
-    begins: Callable[[Look], bool],
+    workers: int,
     chroma: tuple[int, int],
-    aside: Container[int] = (),
-) -> Iterator[tuple[Look, np.ndarray, tuple[np.ndarray, np.ndarray]]]:
-    """For each frame its colors on the grid, and the planes Cb and Cr.
-
-    Of a frame that is held for its own colors the grid is empty, and the planes are its own.
+) -> Iterator[Colored]:
+    """Color frames in order.
 
     Args:
-        seen: frames in order.
-        film: whose they are.
+        found: themselves.
+        film, plan: whose they are, and what the first reading found.
+        see: the network's look at a frame.
+        watch: looks ahead of it.
         steady: what is carried from the frame before the first.
-        begins: whether a frame begins a shot, asked of each in order.
+        workers: frames that the network looks at, at a time.
         chroma: pixels of luma for one of chroma, across and down.
-        aside: numbers of frames that interrupt a shot.
     """
-    for one in seen:
-        if one.frame.held is not None:
-            yield one, one.ab, own_chroma(one.frame.held, film.coding, *chroma)
-            continue
-        ab = steady.step(one.grid, one.ab, begins(one), one.jump, one.frame.index in aside)
-        slope, offset = Painter.fit(one.grid, ab)
-        yield one, ab, chroma_planes(one.frame.luma, one.L, slope, offset, film.coding, *chroma)
+    aside = set(plan.aside.tolist())
+
+    def looked(view: View) -> tuple[View, np.ndarray | None, np.ndarray | None]:
+        ab, jump = (None, None) if view.known or view.is_held else see(view)
+        return view, ab, jump
+
+    seen = in_order(looked, watch(found), workers)
+    try:
+        for view, answer, jump in seen:
+            frame = view.frame
+            if view.is_held:
+                own = own_chroma(frame.held, film.coding, *chroma)
+                yield Colored(view, np.zeros((0, 0, 2), np.float32), own)
+                continue
+            hold = steady.hold * (1 - plan.fading(frame.index)[0])
+            ab = steady.step(view.calm, answer, view.motion, jump, frame.index in aside, hold)
+            slope, offset = Painter.fit(view.grid, ab)
+            planes = chroma_planes(frame.luma, view.L, slope, offset, film.coding, *chroma)
+            yield Colored(view, ab, planes)
+    finally:
+        seen.close()  # ty: ignore[missing-attribute] - a generator
 
 
 def color_segments(
     film: Film,
     plan: Plan,
-    see: Callable[[FilmFrame], Look],
+    painter: Painter,
+    see: See,
     parts: Unfinished,
     sink: Any,
     *,
@@ -63,7 +100,8 @@ def color_segments(
 
     Args:
         film, plan: what is colored, and what the first reading found.
-        see: the network's look at a frame, called in several threads.
+        painter: of the film.
+        see: the network's look at a frame.
         parts: where whole segments are, and go.
         sink: what makes writers of segments: a `FilmFile` or a `FrameFolder`.
         steady: how colors are carried.
@@ -77,31 +115,32 @@ def color_segments(
     if done:
         memory = parts.memory(done - 1)
         steady.L, steady.ab = memory.get("L"), memory.get("ab")
+        steady.owed = int(memory["owed"])
         meter.resume(memory, min(first, count))
     if first >= count:
         return
-    starts, aside = set(plan.starts.tolist()), set(plan.aside.tolist())
-    seen = in_order(see, _missing(film, plan, first), workers)
-    colored = color_frames(
-        seen, film, steady, lambda one: one.frame.index in starts, sink.chroma, aside
-    )
+    starts = set(plan.starts.tolist())
+    watch = Watch(painter, plan, steady.hold > 0, steady.L, not steady.owed)
+    found = _missing(film, plan, first)
+    colored = color_frames(found, film, plan, see, watch, steady, workers, sink.chroma)
     writer = None
     try:
         with progress(count, "coloring", initial=first) as bar:
-            for one, ab, planes in colored:
-                index = one.frame.index
+            for one in colored:
+                frame = one.view.frame
+                index = frame.index
                 if writer is None:
                     writer = sink.writer(parts.work(index // SEGMENT), index, plan)
-                writer.write(one.frame.pts, (one.frame.luma, *planes), one.frame.held)
-                if one.frame.held is None:
-                    meter.add(one.grid, ab, index in starts)
+                writer.write(frame.pts, (frame.luma, *one.planes), frame.held)
+                if not one.view.is_held:
+                    meter.add(one.view.calm, one.ab, index in starts)
                 if (index + 1) % SEGMENT == 0 or index + 1 == count:
                     writer.close()
                     writer = None
                     parts.finish(index // SEGMENT, steady, meter.state())
                 bar.update()
     finally:
-        seen.close()  # ty: ignore[missing-attribute] - a generator
+        colored.close()  # ty: ignore[missing-attribute] - a generator
         if writer is not None:
             writer.abandon()
 

@@ -1,8 +1,6 @@
 """The first reading of a film: its times, its shots, and the palette of each."""
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,32 +9,32 @@ from colorizer.color import gamut
 from colorizer.color.has_color import FRAME_CHROMA
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.extras import extra
-from colorizer.film import flow
+from colorizer.film.cuts import placed, told
+from colorizer.film.dissolves import Dissolve, Dissolves
 from colorizer.film.painter import Painter
 from colorizer.film.plan import Plan
 from colorizer.film.shot_list import Listed, Shot
 from colorizer.film.source import Film, FilmFrame
 from colorizer.film.tracking import Tracker
 
-__all__ = ["is_cut", "look_through"]
+__all__ = ["NothingError", "look_through"]
 
 cv2: Any = extra("cv2", "video")
 
 SAMPLES = 8
 """Frames of a shot, at most, whose colors make its palette; evenly spread."""
 
-FLASH = 5
-"""Frames, at most, after which a shot goes on behind what interrupts it."""
-
 BLUR = 10.0  # Lab units, of a palette
 EVEN = 0.3  # share of the even distribution in both palettes that are compared
 FORCE = 0.5  # power of their ratio
 BALANCE = 0.5, 2.0  # bounds of the factor that keeps the chroma
-ALIKE = 0.65  # correlation of two frames, moved onto each other, below which they are two shots
-APART = 3.0  # Lab units, by which those differ on average at least
-BLANK = 12.0  # Lab units, likewise, where one of them shows nothing
-_CUT_SIDE = 96  # pixels
+BLOCK = 16  # pixels, in which grain is measured
+CALMEST = 20  # percent of the blocks
 GRAY = 12.0  # Lab units of chroma, up to which a color counts as gray
+
+
+class NothingError(ColorizerError):
+    """There is no frame that can be decoded."""
 
 
 def look_through(
@@ -67,120 +65,83 @@ def look_through(
     typical = painter.model.typical() if palettes else None
     tick = float(film.time_base)
     pts: list[int] = []
+    levels: list[tuple[float, float]] = []
     found: list[_Shot] = []
     priors: list[np.ndarray] = []
+    grains: list[float] = []
     aside: list[int] = []
     length = 0
 
     def close() -> None:
-        """Make the palette of the last shot, and forget its frames."""
-        if found and typical is not None:
+        """Make the palette of the last shot, measure its grain, and forget its frames."""
+        if not found:
+            return
+        grids = [grid for _, grid in found[-1].samples]
+        found[-1].samples.clear()
+        grains.append(float(np.median([_grain(grid) for grid in grids])))
+        if typical is not None:
             model = painter.model if shots is None else shots.models[len(found) - 1]
-            answers = [painter.answer(grid, model=model) for _, grid in found[-1].samples]
-            priors.append(_palette(answers, typical))
-            found[-1].samples.clear()
+            priors.append(_palette([painter.answer(grid, model=model) for grid in grids], typical))
+
+    dissolves = Dissolves()
+
+    def part(dissolve: Dissolve | None) -> None:
+        """Make two shots of the last one, where it has turned out to be."""
+        if dissolve is None or dissolve.start <= found[-1].start:
+            return
+        second = found[-1].parted(dissolve)
+        if second.samples and found[-1].samples:
+            close()
+            found.append(second)
 
     looked = ((frame, painter.lightness(frame)[1]) for frame in frames)
-    for frame, grid, place in _places(looked) if starts is None else _told(looked, set(starts)):
+    for frame, grid, place in placed(looked) if starts is None else told(looked, set(starts)):
         if place == "cut":
+            part(dissolves.cut())
             close()
-            found.append(_Shot(frame.index))
+            fade = 0 if shots is None else shots.shots[len(found)].dissolve
+            found.append(_Shot(frame.index, fade))
         shot = found[-1]
         if place == "aside":
             aside.append(frame.index)
         else:
             shot.add(frame, grid)
+            if starts is None:
+                part(dissolves.add(frame.index, grid))
         length = frame.duration
         pts.append(frame.pts)
+        levels.append((float(grid.mean()), float(grid.std())))
         if place != "aside":
             time = (frame.pts - pts[0]) * tick
             tracker.add(frame.index, time, painter.upright(grid), place == "cut")
+    part(dissolves.cut())
     close()
     if not pts:
-        raise ColorizerError(f"{film} has no frame that can be decoded")
+        raise NothingError(f"{film} has no frame that can be decoded")
     if shots is not None and len(found) < len(shots.shots):
         raise UsageError(
             f"{shots.name}: shot {len(found) + 1} begins behind the last frame of the film, which"
             f" is {len(pts) - 1}"
         )
-    told = shots.shots if shots is not None else (Shot(),) * len(found)
+    wanted = shots.shots if shots is not None else (Shot(),) * len(found)
     kept = [
         keep_color and shot.in_color if one.keep is None else one.keep
-        for shot, one in zip(found, told, strict=True)
+        for shot, one in zip(found, wanted, strict=True)
     ]
     return Plan(
         np.array(pts, np.int64),
         pts[-1] + (length or max(1, round(1 / (film.rate * film.time_base)))),
         np.array([shot.start for shot in found], np.int64),
         np.array(priors, np.float32) if priors else np.zeros((len(found), 0), np.float32),
-        np.array([t.dissolve for t in told], np.int64),
+        np.array([shot.fade for shot in found], np.int64),
         np.array(kept, bool),
+        np.array(levels, np.float32),
+        np.array(grains, np.float32),
         np.array(aside, np.int64),
         colored=any(s.chroma > FRAME_CHROMA and not k for s, k in zip(found, kept, strict=True)),
         hints=tracker.found,
         notes=tuple(tracker.lost()),
     )
-
-
-def _places(
-    looked: Iterator[tuple[FilmFrame, np.ndarray]],
-) -> Iterator[tuple[FilmFrame, np.ndarray, str]]:
-    """Where each frame stands: "cut", if it begins a shot, "within" it, or "aside".
-
-    Aside is what is unlike the frame before it, where one of the next is like that one again.
-    """
-    ahead: deque[tuple[FilmFrame, np.ndarray]] = deque()
-    last: np.ndarray | None = None
-    away = 0
-    while True:
-        ahead.extend(islice(looked, FLASH + 1 - len(ahead)))
-        if not ahead:
-            return
-        frame, grid = ahead.popleft()
-        if away:
-            away -= 1
-            yield frame, grid, "aside"
-            continue
-        place = "within"
-        if last is None:
-            place = "cut"
-        elif is_cut(grid, last):
-            before = last
-            back = (n for n, (_, later) in enumerate(ahead) if not is_cut(later, before))
-            away = next(back, -1)
-            place = "cut" if away < 0 else "aside"
-            away = max(0, away)
-        if place != "aside":
-            last = grid
-        yield frame, grid, place
-
-
-def is_cut(now: np.ndarray, before: np.ndarray) -> bool:
-    """Whether two frames that follow each other are of two shots.
-
-    They are where no motion makes the one out of the other: a small copy of the frame before is
-    moved onto this one, and both are compared by their correlation, which no lamp changes.
-
-    Args:
-        now, before: (H, W) lightness, 0..100.
-    """
-    height, width = now.shape
-    scale = min(1.0, _CUT_SIDE / max(height, width))
-    size = max(8, round(width * scale)), max(8, round(height * scale))
-    now, before = (cv2.resize(L, size, interpolation=cv2.INTER_AREA) for L in (now, before))
-    moved = flow.carry(before, flow.find(now, before, "fast"))
-    apart = float(np.abs(now - moved).mean())
-    if min(now.std(), moved.std()) < 1:
-        return apart > BLANK
-    return apart > APART and float(np.corrcoef(now.ravel(), moved.ravel())[0, 1]) < ALIKE
-
-
-def _told(
-    looked: Iterator[tuple[FilmFrame, np.ndarray]], starts: set[int]
-) -> Iterator[tuple[FilmFrame, np.ndarray, str]]:
-    """As `_places`, where a person has said where shots begin."""
-    for frame, grid in looked:
-        yield frame, grid, "cut" if frame.index in starts else "within"
 
 
 class _Shot:
@@ -190,8 +151,8 @@ class _Shot:
     when there are too many.
     """
 
-    def __init__(self, start: int) -> None:
-        self.start = start
+    def __init__(self, start: int, fade: int = 0) -> None:
+        self.start, self.fade = start, fade
         self.samples: list[tuple[int, np.ndarray]] = []
         self.chroma = 0.0
         self._every = 1
@@ -208,10 +169,41 @@ class _Shot:
         self.chroma = max(self.chroma, frame.chroma)
         self._in_color += frame.chroma > FRAME_CHROMA and not frame.toned
 
+    def parted(self, dissolve: Dissolve) -> "_Shot":
+        """What belongs to the shot that comes in; the rest stays here."""
+        second = _Shot(dissolve.start, dissolve.length)
+        second.__dict__ |= {k: v for k, v in vars(self).items() if k.startswith("_")}
+        second.chroma = self.chroma
+        second.samples = [one for one in self.samples if one[0] >= dissolve.start]
+        self.samples = [one for one in self.samples if one[0] < dissolve.start]
+        return second
+
     @property
     def in_color(self) -> bool:
         """Whether most of its frames have colors of their own, of several hues."""
         return self._in_color > self._seen / 2
+
+
+def _grain(L: np.ndarray) -> float:
+    """Standard deviation of what has no structure in a lightness: of its calmest places.
+
+    By the mask of Immerkaer, "Fast Noise Variance Estimation" (1996), which edges and slopes leave
+    out, in blocks; what is black or white has lost its grain, and does not count.
+    """
+    height, width = (side // BLOCK * BLOCK for side in L.shape)
+    if not height or not width:
+        return 0.0
+    mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    rough = np.abs(cv2.filter2D(L, -1, mask, borderType=cv2.BORDER_REFLECT))[:height, :width]
+    size = width // BLOCK, height // BLOCK
+    rough, light = (
+        cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+        for values in (rough, L[:height, :width])
+    )
+    seen = rough[(light > 4) & (light < 96)]
+    if not seen.size:
+        return 0.0
+    return float(np.percentile(seen, CALMEST)) * np.sqrt(np.pi / 2) / 6
 
 
 def _palette(answers: list[np.ndarray], typical: np.ndarray) -> np.ndarray:

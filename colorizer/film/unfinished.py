@@ -112,7 +112,7 @@ class Unfinished:
         work = self.folder / "state.tmp"
         with work.open("wb") as file:
             memory = {} if steady.L is None else {"L": steady.L, "ab": steady.ab}
-            np.savez(file, **memory, **numbers)  # ty: ignore[invalid-argument-type]
+            np.savez(file, owed=steady.owed, **memory, **numbers)  # ty: ignore[invalid-argument-type]
         work.replace(self._state(index))
         _remove(self.segment(index))
         self._work(index).replace(self.segment(index))  # only now it counts
