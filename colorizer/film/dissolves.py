@@ -13,10 +13,12 @@ __all__ = ["Dissolve", "Dissolves"]
 
 cv2: Any = extra("cv2", "video")
 
-SPANS = 8, 16, 32, 64
+SPANS = 8, 12, 16, 24, 32, 48, 64
 """Frames between the two that are compared: dissolves of other lengths show in the next one."""
 
-EVERY = 4  # frames, after which is looked again
+EVERY = 2  # frames, after which is looked again
+CELLS = (24, 18), (12, 9)  # of the pictures that are mixed; fewer where things move for long
+LONG = 24  # frames between the two, from which on that is so
 MIXED = 0.85  # share of a frame's variance that must be that of a mixture of two others
 BETTER = 0.6  # of what the better of the two leaves unexplained, at most as much may be left
 SHORTEST = 6  # frames
@@ -39,7 +41,9 @@ class Dissolves:
     """Finds them while frames come by; keeps small copies of the last ones."""
 
     def __init__(self) -> None:
-        self._past: deque[tuple[int, np.ndarray, np.ndarray]] = deque(maxlen=SPANS[-1] + 1)
+        self._past: deque[tuple[int, np.ndarray, np.ndarray, np.ndarray]] = deque(
+            maxlen=SPANS[-1] + 1
+        )
         self._seen: list[tuple[int, float, float]] = []
 
     def cut(self) -> Dissolve | None:
@@ -53,8 +57,8 @@ class Dissolves:
         Returns: a dissolve, some frames behind its end, each once.
         """
         view = small(grid)
-        tiny = cv2.resize(view, (24, 18), interpolation=cv2.INTER_AREA)
-        self._past.append((index, view.astype(np.float16), tiny))
+        tiny = [cv2.resize(view, cells, interpolation=cv2.INTER_AREA).ravel() for cells in CELLS]
+        self._past.append((index, view.astype(np.float16), *tiny))
         if index % EVERY == 0:
             now = next((d for span in SPANS if (d := self._between(span)) is not None), None)
             if now is not None:  # a later look sees more of it
@@ -78,15 +82,18 @@ class Dissolves:
         """Middle and length of what of a dissolve the last frames show, if they show one."""
         if len(self._past) <= span:
             return None
-        part = [self._past[i] for i in range(len(self._past) - 1 - span, len(self._past))]
-        (first, before, one), (_, after, other) = part[0], part[-1]
-        ends = np.stack([one.ravel(), other.ravel(), np.ones(one.size, np.float32)], 1)
-        middle = part[span // 4 : 3 * span // 4 + 1 : max(1, span // 8)]
-        if not all(_is_mixture(tiny.ravel(), ends) for *_, tiny in middle):
+        begin = len(self._past) - 1 - span
+        of = 3 if span >= LONG else 2
+        tinies = np.stack([self._past[i][of] for i in range(begin, len(self._past))], 1)
+        ends = np.stack([tinies[:, 0], tinies[:, -1], np.ones(len(tinies), np.float32)], 1)
+        if not all(
+            _is_mixture(tinies[:, i], ends)
+            for i in range(span // 4, 3 * span // 4 + 1, max(1, span // 8))
+        ):
             return None
+        (first, before), after = self._past[begin][:2], self._past[-1][1]
         if not is_cut(after.astype(np.float32), before.astype(np.float32)):
             return None
-        tinies = np.stack([tiny.ravel() for *_, tiny in part], 1)
         weights = np.linalg.lstsq(ends, tinies, rcond=None)[0][:2].clip(0)
         share = weights[1] / np.maximum(weights.sum(0), 1e-6)
         within = np.flatnonzero((share > 0.15) & (share < 0.85))
