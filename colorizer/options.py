@@ -178,6 +178,13 @@ class FilmOptions(SteeringOptions):
         metavar="FILE",
         note="hints",
     )
+    reference: Any = option(
+        None,
+        "a folder of colored frames, named by their numbers from 0 on (000120.png), whose colors"
+        " hold there and are carried through their shots",
+        metavar="FRAMES",
+        note="references",
+    )
     shots: Any = option(
         None,
         "cuts, and palette, vividness or `keep` of each shot: the list of a --report, edited",

@@ -21,6 +21,7 @@ from colorizer.film.frame_folder import FrameFolder
 from colorizer.film.painter import Painter
 from colorizer.film.plan import Plan
 from colorizer.film.progress import progress
+from colorizer.film.references import Backward, Carried, read_references
 from colorizer.film.segments import color_segments
 from colorizer.film.shot_list import Listed, Shot, listed
 from colorizer.film.shots import look_through
@@ -147,6 +148,7 @@ def _color(film: Film, path: Path, painter: Painter, options: FilmOptions) -> Re
         "options": vars(options) | _ANY,
         "palette": _stamp_of(options.palette),
         "hints": repr(said),
+        "reference": _named(options.reference),
         "shots": []
         if shots is None
         else [[repr(one), _stamp_of(one.palette)] for one in shots.shots],
@@ -175,10 +177,16 @@ def _work(
         film = _timed(film, path)
         sink.film = film
         notes += film.timeline.notes if film.timeline else ()
-    plan = parts.plan()
+    plan, references = parts.plan(), None
+    if options.reference is not None and plan is not None:
+        references = read_references(Path(options.reference), film, len(plan.pts))
     if plan is None:
         try:
-            plan = _look_through(film, painter, options, said, shots)
+            if options.reference is not None:
+                count = len(_seconds(film))
+                references = read_references(Path(options.reference), film, count)
+            backward = references and Backward(references, parts.references, painter)
+            plan = _look_through(film, painter, options, said, shots, backward)
             sink.check_times(plan)
         except ColorizerError:
             parts.clear()  # the same would be found again
@@ -199,7 +207,16 @@ def _work(
     steady = Steady(options.steady)
     workers = workers_of(options)
     color_segments(
-        film, plan, painter, see, parts, sink, steady=steady, workers=workers, meter=meter
+        film,
+        plan,
+        painter,
+        see,
+        parts,
+        sink,
+        steady=steady,
+        workers=workers,
+        meter=meter,
+        references=references and Carried(references, parts.references, painter),
     )
     colored = perf_counter()
     _check_places(film.path, path, options.overwrite)
@@ -246,6 +263,7 @@ def _look_through(
     options: FilmOptions,
     said: tuple[Said, ...],
     shots: Listed | None,
+    backward: Backward | None,
 ) -> Plan:
     starts = None if shots is None else shots.places(_seconds(film))
     heard = Heard()
@@ -261,6 +279,7 @@ def _look_through(
             shots=shots,
             starts=starts,
             keep_color=options.keep_color,
+            backward=backward,
         )
     notes = plan.notes
     if film.deinterlace and not heard.interlaced:
@@ -314,7 +333,7 @@ def _check_options(options: FilmOptions, path: Path) -> None:
     if str(path) == "-":
         raise UsageError("a film cannot be written into a pipe; give a file")
     if options.preview:
-        of_all = ("report", "hints", "shots", "drop")
+        of_all = ("report", "hints", "reference", "shots", "drop")
         given = [name for name in of_all if getattr(options, name) is not None]
         given += ["keep-color"] * options.keep_color
         if given:
@@ -370,7 +389,18 @@ def _stamp(path: Path) -> list[int]:
     """Size and time of a file, or of all files of a folder."""
     found = [path] if path.is_file() else sorted(path.iterdir())
     stats = [entry.stat() for entry in found]
-    return [len(found), sum(s.st_size for s in stats), max(s.st_mtime_ns for s in stats)]
+    return [
+        len(found),
+        sum(s.st_size for s in stats),
+        max((s.st_mtime_ns for s in stats), default=0),
+    ]
+
+
+def _named(folder: Any) -> list[list[Any]] | None:
+    """The files of a folder, by name."""
+    if folder is None or not Path(folder).is_dir():
+        return None
+    return [[path.name, _stamp(path)] for path in sorted(Path(folder).iterdir()) if path.is_file()]
 
 
 def _stamp_of(palette: Any) -> list[int] | None:

@@ -80,6 +80,15 @@ class Painter:
         L = lightness_at(frame.luma, self._coding)
         return L, cv2.resize(L, self.grid, interpolation=cv2.INTER_AREA)
 
+    @property
+    def upright_grid(self) -> tuple[int, int]:
+        """Width and height of the grid as a viewer sees it."""
+        return self.grid[::-1] if self._orientation.upended else self.grid
+
+    def coded(self, upright: np.ndarray) -> np.ndarray:
+        """What lies on the upright grid, turned as the frames are coded."""
+        return np.ascontiguousarray(self._orientation.coded(upright))
+
     def upright(self, grid: np.ndarray) -> np.ndarray:
         """What lies on the grid, turned as a viewer sees it."""
         return self._orientation.upright(grid)

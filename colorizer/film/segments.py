@@ -11,9 +11,10 @@ from colorizer.film.painter import Painter
 from colorizer.film.plan import Plan
 from colorizer.film.planes import chroma_planes, own_chroma
 from colorizer.film.progress import progress
+from colorizer.film.references import Carried
 from colorizer.film.source import Film, FilmFrame, frames
 from colorizer.film.steadiness import Meter
-from colorizer.film.steady import Steady
+from colorizer.film.steady import Steady, Told
 from colorizer.film.unfinished import SEGMENT, Unfinished
 from colorizer.film.watch import View, Watch
 from colorizer.support.pool import in_order
@@ -76,7 +77,10 @@ def color_frames(
                 yield Colored(view, np.zeros((0, 0, 2), np.float32), own)
                 continue
             hold = steady.hold * (1 - plan.fading(frame.index)[0])
-            ab = steady.step(view.calm, answer, view.motion, jump, frame.index in aside, hold)
+            apart = frame.index in aside
+            ab = steady.step(view.calm, answer, view.motion, jump, apart, hold, view.told)
+            if not apart:
+                steady.told = view.carried
             slope, offset = Painter.fit(view.grid, ab)
             planes = chroma_planes(frame.luma, view.L, slope, offset, film.coding, *chroma)
             yield Colored(view, ab, planes)
@@ -95,6 +99,7 @@ def color_segments(
     steady: Steady,
     workers: int,
     meter: Meter,
+    references: Carried | None = None,
 ) -> None:
     """Color what is missing of a film, a segment at a time.
 
@@ -107,6 +112,7 @@ def color_segments(
         steady: how colors are carried.
         workers: frames that are looked at, at a time.
         meter: looks at the colors.
+        references: colored frames, if there are any.
 
     Raises: ColorizerError where the film does not read as it did before.
     """
@@ -116,11 +122,15 @@ def color_segments(
         memory = parts.memory(done - 1)
         steady.L, steady.ab = memory.get("L"), memory.get("ab")
         steady.owed = int(memory["owed"])
+        if "told" in memory:
+            steady.told = Told(memory["told"], memory["weight"])
         meter.resume(memory, min(first, count))
     if first >= count:
         return
     starts = set(plan.starts.tolist())
-    watch = Watch(painter, plan, steady.hold > 0, steady.L, not steady.owed)
+    watch = Watch(
+        painter, plan, steady.hold > 0, steady.L, not steady.owed, references, steady.told
+    )
     found = _missing(film, plan, first)
     colored = color_frames(found, film, plan, see, watch, steady, workers, sink.chroma)
     writer = None

@@ -13,6 +13,7 @@ from colorizer.film.cuts import placed, told
 from colorizer.film.dissolves import Dissolve, Dissolves
 from colorizer.film.painter import Painter
 from colorizer.film.plan import Plan
+from colorizer.film.references import Backward
 from colorizer.film.shot_list import Listed, Shot
 from colorizer.film.source import Film, FilmFrame
 from colorizer.film.tracking import Tracker
@@ -47,6 +48,7 @@ def look_through(
     shots: Listed | None = None,
     starts: Sequence[int] | None = None,
     keep_color: bool = False,
+    backward: Backward | None = None,
 ) -> Plan:
     """Read a film once: find its cuts, from some frames of each shot its palette, follow hints.
 
@@ -59,6 +61,7 @@ def look_through(
         shots: as a person wants them; None finds them.
         starts: the first frame of each of those.
         keep_color: whether shots in color are kept as they are.
+        backward: carries references back; a shot that has some has their palette.
 
     Raises: ColorizerError: there is no frame, or a shot that is listed begins behind the last.
     """
@@ -81,7 +84,9 @@ def look_through(
         grains.append(float(np.median([_grain(grid) for grid in grids])))
         if typical is not None:
             model = painter.model if shots is None else shots.models[len(found) - 1]
-            priors.append(_palette([painter.answer(grid, model=model) for grid in grids], typical))
+            answers = found[-1].told or [painter.answer(grid, model=model) for grid in grids]
+            priors.append(_palette(answers, typical))
+            found[-1].told.clear()
 
     dissolves = Dissolves()
 
@@ -113,6 +118,9 @@ def look_through(
         levels.append((float(grid.mean()), float(grid.std())))
         if place != "aside":
             time = (frame.pts - pts[0]) * tick
+            own = None if backward is None else backward.add(frame.index, grid, place == "cut")
+            if own is not None:
+                found[-1].told.append(own[:: len(own) // 64 + 1, :: len(own) // 64 + 1])
             tracker.add(frame.index, time, painter.upright(grid), place == "cut")
     part(dissolves.cut())
     close()
@@ -154,6 +162,7 @@ class _Shot:
     def __init__(self, start: int, fade: int = 0) -> None:
         self.start, self.fade = start, fade
         self.samples: list[tuple[int, np.ndarray]] = []
+        self.told: list[np.ndarray] = []
         self.chroma = 0.0
         self._every = 1
         self._seen = self._in_color = 0

@@ -6,13 +6,17 @@ import numpy as np
 
 from colorizer.film import flow
 
-__all__ = ["HOLD", "Motion", "Steady", "motion_between"]
+__all__ = ["HOLD", "Motion", "Steady", "Told", "motion_between"]
 
 HOLD = 0.92
 """Share of a color that comes from the frame before, where that can be trusted fully.
 
 The rest is the network's answer for this frame, which pulls back what has drifted: half of a
 mistake is gone after eight frames."""
+
+
+SURE = 0.5  # trust in the flow, from which on nothing that a reference tells is lost
+FADES = 0.998  # factor on its weight with each frame
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,24 @@ class Motion:
 
     way: np.ndarray
     trust: np.ndarray
+
+
+@dataclass(frozen=True)
+class Told:
+    """Colors that references tell of a frame.
+
+    Attributes:
+        ab: (h, w, 2), Lab units, on the grid of the film.
+        weight: (h, w), 0..1: how far they hold there.
+    """
+
+    ab: np.ndarray
+    weight: np.ndarray
+
+    def moved(self, motion: Motion) -> "Told":
+        """The same in the next frame, without what is lost on the way."""
+        sure = FADES * np.minimum(motion.trust / SURE, 1)
+        return Told(flow.carry(self.ab, motion.way), flow.carry(self.weight, motion.way) * sure)
 
 
 def motion_between(now: np.ndarray, before: np.ndarray, grain: float = 0.0) -> Motion:
@@ -43,12 +65,14 @@ class Steady:
         L: (H, W) float32, of the last frame, as it was looked at; None at the start of a shot.
         ab: (H, W, 2) float32, its colors.
         owed: frames before this one that no network has looked at.
+        told: what references tell of the last frame, to be carried on.
     """
 
     hold: float = HOLD
     L: np.ndarray | None = None
     ab: np.ndarray | None = None
     owed: int = 0
+    told: Told | None = None
 
     def step(
         self,
@@ -58,6 +82,7 @@ class Steady:
         jump: np.ndarray | None = None,
         aside: bool = False,
         hold: float | None = None,
+        told: Told | None = None,
     ) -> np.ndarray:
         """The colors of the next frame.
 
@@ -69,6 +94,7 @@ class Steady:
             jump: (H, W, 2), by how much what is carried changes here at once, as hints want it.
             aside: whether the shot goes on behind this frame as if it had not been there.
             hold: of this frame; None is as always.
+            told: what references tell of it.
 
         Returns:
             (H, W, 2) float32.
@@ -87,6 +113,8 @@ class Steady:
                 self.owed = 0
         assert ab is not None, "a frame that begins a shot is looked at"
         ab = np.asarray(ab, np.float32)
+        if told is not None:
+            ab = ab + told.weight[..., None] * (told.ab - ab)
         if not aside:
             self.L, self.ab = L, ab
         return ab

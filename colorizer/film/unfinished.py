@@ -87,6 +87,11 @@ class Unfinished:
         """Where a folder of frames comes together, before it takes its name."""
         return self.folder / "result"
 
+    @property
+    def references(self) -> Path:
+        """Where what references tell of earlier frames is kept."""
+        return self.folder / "references"
+
     def segment(self, index: int) -> Path:
         """Where a whole segment lies."""
         return self.folder / f"segment-{index:06d}"
@@ -112,6 +117,8 @@ class Unfinished:
         work = self.folder / "state.tmp"
         with work.open("wb") as file:
             memory = {} if steady.L is None else {"L": steady.L, "ab": steady.ab}
+            if steady.told is not None:
+                memory |= {"told": steady.told.ab, "weight": steady.told.weight}
             np.savez(file, owed=steady.owed, **memory, **numbers)  # ty: ignore[invalid-argument-type]
         work.replace(self._state(index))
         _remove(self.segment(index))

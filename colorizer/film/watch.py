@@ -11,8 +11,9 @@ import numpy as np
 from colorizer.film import flow
 from colorizer.film.painter import Painter
 from colorizer.film.plan import Plan
+from colorizer.film.references import Carried
 from colorizer.film.source import FilmFrame
-from colorizer.film.steady import Motion, motion_between
+from colorizer.film.steady import Motion, Told, motion_between
 
 __all__ = ["View", "Watch"]
 
@@ -35,6 +36,8 @@ class View:
         calm: (h, w), the same without flicker and grain.
         motion: from the frame before it; None if nothing is carried into it.
         known: whether there is nothing new in it, so that the network need not look.
+        told: what references tell of it.
+        carried: what earlier ones do, to be carried on.
     """
 
     frame: FilmFrame
@@ -43,6 +46,8 @@ class View:
     calm: np.ndarray
     motion: Motion | None = None
     known: bool = False
+    told: Told | None = None
+    carried: Told | None = None
 
     @property
     def is_held(self) -> bool:
@@ -59,6 +64,8 @@ class Watch:
         carried: whether colors are carried at all.
         before: (h, w), the last frame of a run that was stopped, as it was looked at.
         asked: whether the network looked at that one.
+        references: colored frames, if there are any.
+        told: what they tell of the last frame.
     """
 
     def __init__(
@@ -68,9 +75,12 @@ class Watch:
         carried: bool = True,
         before: np.ndarray | None = None,
         asked: bool = True,
+        references: Carried | None = None,
+        told: Told | None = None,
     ) -> None:
         self._painter, self._plan, self._carried = painter, plan, carried
         self._before, self._asked = before, asked
+        self._references, self._told = references, told
         self._starts, self._aside = set(plan.starts.tolist()), set(plan.aside.tolist())
 
     def __call__(self, frames: Iterable[FilmFrame]) -> Iterator[View]:
@@ -81,25 +91,33 @@ class Watch:
         """What is looked at of the next frame."""
         index, plan = frame.index, self._plan
         if frame.held is not None:
-            self._before = None
+            self._before = self._told = None
             empty = np.zeros((0, 0), np.float32)
             return View(frame, empty, empty, empty)
         L, grid = self._painter.lightness(frame)
         calm = plan.leveled(index, grid)
         motion, known = None, False
-        if self._carried and self._before is not None and index not in self._starts:
+        wanted = self._carried or self._references is not None
+        if wanted and self._before is not None and index not in self._starts:
             grain = plan.grain_at(index)
             motion = motion_between(calm, self._before, grain)
             share = CALM * plan.graininess(index) * motion.trust
             if plan.graininess(index):
                 calm = calm + share * (flow.carry(self._before, motion.way) - calm)
-            known = self._asked and index not in self._aside and self._is_known(index, motion)
+            known = self._asked and self._is_known(index, motion)
         if index not in self._aside:
             self._before, self._asked = calm, not known
-        return View(frame, L, grid, calm, motion, known)
+        if self._references is None:
+            return View(frame, L, grid, calm, motion, known)
+        told, carried = self._references.at(index, self._told, motion)
+        if index not in self._aside:
+            self._told = carried
+        return View(frame, L, grid, calm, motion, known, told, carried)
 
     def _is_known(self, index: int, motion: Motion) -> bool:
         plan = self._plan
+        if not self._carried or index in self._aside:
+            return False
         if plan.fading(index)[0] or plan.hints_begin(index):
             return False
         trust = motion.trust
