@@ -28,6 +28,7 @@ from colorizer.film.codecs import VideoWriter, choose
 from colorizer.film.painter import Painter
 from colorizer.film.plan import Plan
 from colorizer.film.planes import chroma_planes
+from colorizer.film.segments import FADING
 from colorizer.film.shots import look_through
 from colorizer.film.source import Film, frames, open_film
 from colorizer.film.steadiness import ColorConsistency, WarpError
@@ -104,7 +105,7 @@ def colored(film: Film, painter: Painter, count: int) -> tuple[list, list, Plan,
     for view in watch(islice(frames(film), count)):
         index = view.frame.index
         answer = None if view.known else painter.answer(view.calm, plan.prior(index))
-        hold = steady.hold * (1 - plan.fading(index)[0])
+        hold = steady.hold ** (1 + FADING * plan.fading(index)[0])
         ours.append(steady.step(view.calm, answer, view.motion, None, index in aside, hold))
         alone.append(painter.answer(view.grid))
         asked += not view.known

@@ -4,6 +4,7 @@ import inspect
 import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from colorizer.film.painter import Painter
 from colorizer.film.plan import Plan
 from colorizer.film.shots import look_through
 from colorizer.film.source import Film, frames, open_film, rgb_frames
-from colorizer.film.steadiness import ColorConsistency, WarpError
+from colorizer.film.steadiness import ColorConsistency, WarpError, Way, way_between
 from colorizer.film.steady import Steady
 from colorizer.film.tracking import Tracker
 from colorizer.film.watch import Watch
@@ -56,8 +57,10 @@ class _Row:
     warp: WarpError = field(default_factory=WarpError)
     consistency: ColorConsistency = field(default_factory=ColorConsistency)
 
-    def add(self, target: Target, L: np.ndarray, ab: np.ndarray, cut: bool) -> None:
-        self.warp.update(L, ab, cut)
+    def add(
+        self, target: Target, L: np.ndarray, ab: np.ndarray, cut: bool, way: Way | None
+    ) -> None:
+        self.warp.update(L, ab, cut, way)
         self.consistency.update(ab, cut)
         chroma = torch.from_numpy(np.ascontiguousarray(ab, np.float32)).permute(2, 0, 1)[None]
         prediction = LabBatch(target.L, chroma)
@@ -126,22 +129,24 @@ def evaluate_film(
                 "runtime": "ONNX Runtime",
             }
     starts = {0} if not painters else {int(i) for i in next(iter(painters.values()))[1].starts}
-    count = 0
-    with torch.inference_mode():
+    count, last = 0, None
+    with torch.inference_mode(), _one_thread():
         for frame, rgb in tqdm(_pairs(film, options.limit), unit="frame", disable=None):
             target = _measured(rgb, film)
             L = target.L[0, 0].numpy()
             real = target.ab[0].permute(1, 2, 0).numpy()
             cut = frame.index in starts
-            rows["original"].add(target, L, real, cut)
-            rows["gray"].add(target, L, np.zeros_like(real), cut)
+            way = None if last is None or cut else way_between(L, last)
+            last = L
+            rows["original"].add(target, L, real, cut, way)
+            rows["gray"].add(target, L, np.zeros_like(real), cut, way)
             for title, (painter, plan, watch, steady) in painters.items():
                 view = watch.look(frame)
                 alone = painter.answer(view.grid)
                 asked = None if view.known else painter.answer(view.calm, plan.prior(frame.index))
                 carried = steady.step(view.calm, asked, view.motion)
                 for row, ab in ((f"{title}, each frame alone", alone), (title, carried)):
-                    rows[row].add(target, L, _resized(ab, L.shape), cut)
+                    rows[row].add(target, L, _resized(ab, L.shape), cut, way)
             count += 1
     if count < 2:
         raise ColorizerError(f"{film} has {count} frame; a film has two at least")
@@ -150,6 +155,17 @@ def evaluate_film(
         text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
         (report / "report.json").write_text(text + "\n", encoding="utf-8")
     return result
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Frames are small: several threads of PyTorch only wait for each other, at full load."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _check_options(options: EvaluateOptions) -> None:

@@ -115,6 +115,7 @@ class Backward:
     def __init__(self, references: References, folder: Path, painter: Painter) -> None:
         self._references, self._folder, self._painter = references, folder, painter
         self._past: deque[tuple[int, np.ndarray]] = deque(maxlen=REACH)
+        self._last: tuple[int, np.ndarray] | None = None
         folder.mkdir(exist_ok=True)
 
     def add(self, index: int, grid: np.ndarray, cut: bool) -> np.ndarray | None:
@@ -129,6 +130,7 @@ class Backward:
 
         Raises: UsageError where a reference is not of this frame.
         """
+        before, self._last = self._last, (index, grid)
         if cut:
             self._past.clear()
         found = self._references.read(index, self._painter.upright_grid)
@@ -138,9 +140,8 @@ class Backward:
         L, ab = (self._painter.coded(values) for values in found)
         alike = _correlation(L, grid)
         if not alike >= LIKE:
-            before = self._past[-1] if self._past else None
             hint = ""
-            if before is not None and _correlation(L, before[1].astype(np.float32)) >= LIKE:
+            if before is not None and _correlation(L, before[1]) >= LIKE:
                 hint = f"; it is like frame {before[0]}: frames are counted from 0"
             raise UsageError(
                 f"{self._references.files[index]} does not show frame {index} of the film: their"

@@ -19,8 +19,11 @@ from colorizer.film.unfinished import SEGMENT, Unfinished
 from colorizer.film.watch import View, Watch
 from colorizer.support.pool import in_order
 
-__all__ = ["Colored", "See", "color_frames", "color_segments"]
+__all__ = ["FADING", "Colored", "See", "color_frames", "color_segments"]
 
+
+FADING = 2.0
+"""How much faster what is carried is forgotten, as much as another shot is seen in a frame."""
 
 See = Callable[[View], tuple[np.ndarray, np.ndarray | None]]
 """The network's look, as `Painter.see` gives it, called in several threads."""
@@ -76,7 +79,7 @@ def color_frames(
                 own = own_chroma(frame.held, film.coding, *chroma)
                 yield Colored(view, np.zeros((0, 0, 2), np.float32), own)
                 continue
-            hold = steady.hold * (1 - plan.fading(frame.index)[0])
+            hold = steady.hold ** (1 + FADING * plan.fading(frame.index)[0])
             apart = frame.index in aside
             ab = steady.step(view.calm, answer, view.motion, jump, apart, hold, view.told)
             if not apart:

@@ -195,9 +195,12 @@ def _describe(container: Any, path: Path, deinterlace: bool, progressive: bool) 
         notes.append(f"{path} has {len(pictured)} video streams; the first is colored")
     if stream.metadata.get("alpha_mode") == "1":  # FFmpeg's own decoder does not see it
         notes.append(f"{path} has transparency, which is left out")
-    first = next(decoded(container, stream, None), None)
+    shown = decoded(container, stream, None)
+    first = next(shown, None)
     if first is None:
         raise ColorizerError(f"{path} has no frame that can be decoded")
+    if _holds_pictures(container, path) and next(shown, None) is None:
+        raise UsageError(f"{path} is a single picture, no film: colorizer colorize {path}")
     _check_kind(first, stream, path, "")
     film = Film(
         path=path,
@@ -216,6 +219,13 @@ def _describe(container: Any, path: Path, deinterlace: bool, progressive: bool) 
     )
     _check(film, stream, first, 0, None)
     return film
+
+
+def _holds_pictures(container: Any, path: Path) -> bool:
+    """Whether a file is of a kind that holds pictures, of which some can move."""
+    name = container.format.name
+    moving = name in ("gif", "apng", "webp", "ico") or path.suffix.lower() in (".avif", ".heic")
+    return moving or name == "image2" or name.endswith("_pipe")
 
 
 def _check_kind(frame: Any, stream: Any, path: Path, when: str) -> None:
