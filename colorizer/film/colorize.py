@@ -21,7 +21,7 @@ from colorizer.film.frame_folder import FrameFolder
 from colorizer.film.painter import Painter
 from colorizer.film.plan import Plan
 from colorizer.film.progress import progress
-from colorizer.film.references import Backward, Carried, read_references
+from colorizer.film.references import Backward, Carried, read_references, spread
 from colorizer.film.segments import color_segments
 from colorizer.film.shot_list import Listed, Shot, listed
 from colorizer.film.shots import look_through
@@ -200,6 +200,9 @@ def _work(
     def see(view: View) -> tuple[np.ndarray, np.ndarray | None]:
         index = view.frame.index
         hints = hints_at(said, plan.hints, index)
+        if view.told is not None and painter.model.can_hint:
+            likened = spread(view.told, painter)
+            hints = replace(hints, points=likened.points + hints.points)
         model = None if shots is None else shots.models[plan.shot(index)]
         return painter.see(view.calm, plan.prior(index), hints, plan.hints_begin(index), model)
 

@@ -16,8 +16,9 @@ from colorizer.film.frame_folder import picture, pictures_in
 from colorizer.film.painter import Painter
 from colorizer.film.source import Film
 from colorizer.film.steady import Motion, Told, motion_between
+from colorizer.inference.hints import Hint, Hints
 
-__all__ = ["Backward", "Carried", "References", "between", "read_references"]
+__all__ = ["Backward", "Carried", "References", "between", "read_references", "spread"]
 
 cv2: Any = extra("cv2", "video")
 
@@ -26,6 +27,9 @@ REACH = 240
 
 ASPECT = 0.02  # by which a reference may differ from the film
 LIKE = 0.8  # correlation of its lightness with that of the frame, at least
+LATTICE = 5, 7  # places, down and across, whose colors are spread by likeness
+CERTAIN = 0.9  # weight of such a place, at least
+SURE = 0.3  # weight, below which a place is open to it
 SPENT = 0.03  # mean weight, below which a reference is not carried on
 COARSE = 2  # pixels of the grid, in which what travels back is kept
 
@@ -101,6 +105,29 @@ def read_references(folder: Path, film: Film, count: int) -> References:
     for path in files.values():
         _check(path, film)
     return References(files)
+
+
+def spread(told: Told, painter: Painter) -> Hints:
+    """Some of what is told for sure, as hints: learnt likeness takes it to where nothing is told.
+
+    The places are always the same ones, so that what is spread does not flicker.
+    """
+    weight, ab = painter.upright(told.weight), painter.upright(told.ab)
+    if weight.min() > SURE:
+        return Hints()
+    height, width = weight.shape
+    rows = ((np.arange(LATTICE[0]) + 0.5) / LATTICE[0] * height).astype(int)
+    columns = ((np.arange(LATTICE[1]) + 0.5) / LATTICE[1] * width).astype(int)
+    return Hints(
+        tuple(
+            Hint(
+                (((x + 0.5) / width, (y + 0.5) / height),), (float(ab[y, x, 0]), float(ab[y, x, 1]))
+            )
+            for y in rows
+            for x in columns
+            if weight[y, x] > CERTAIN
+        )
+    )
 
 
 class Backward:

@@ -27,7 +27,7 @@ SAMPLES = 8
 
 BLUR = 10.0  # Lab units, of a palette
 EVEN = 0.3  # share of the even distribution in both palettes that are compared
-FORCE = 0.5  # power of their ratio
+FORCE = 0.25  # power of their ratio
 BALANCE = 0.5, 2.0  # bounds of the factor that keeps the chroma
 BLOCK = 16  # pixels, in which grain is measured
 CALMEST = 20  # percent of the blocks

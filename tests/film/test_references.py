@@ -14,8 +14,11 @@ from colorizer.cli import main  # noqa: E402
 from colorizer.errors import UsageError  # noqa: E402
 from colorizer.film import steady, unfinished  # noqa: E402
 from colorizer.film.colorize import colorize_film  # noqa: E402
-from colorizer.film.references import between  # noqa: E402
+from colorizer.film.painter import Painter  # noqa: E402
+from colorizer.film.references import between, spread  # noqa: E402
+from colorizer.film.source import open_film  # noqa: E402
 from colorizer.film.steady import Told  # noqa: E402
+from colorizer.inference.steered import SteeredModel  # noqa: E402
 from tests.film.films import pan, write_film  # noqa: E402
 from tests.model_folder import write_model_folder  # noqa: E402
 
@@ -161,3 +164,15 @@ def test_between_two_the_nearer_counts_more():
     assert both.ab == pytest.approx(10 + 10 / 3)
     assert both.weight == pytest.approx(1)
     assert between(one, other, 1).ab == pytest.approx(20)
+
+
+def test_what_is_sure_is_spread_to_where_nothing_is_told(tmp_path, model):
+    film = open_film(write_film(tmp_path / "in.mkv", pan(1)))
+    painter = Painter(film, SteeredModel(model))
+    width, height = painter.grid
+    told = Told(np.full((height, width, 2), (30, -10), np.float32), np.ones((height, width)))
+    assert not spread(told, painter)
+    told.weight[:, width // 2 :] = 0
+    hints = spread(told, painter)
+    assert 10 <= len(hints.points) <= 20
+    assert all(hint.places[0][0] < 0.5 and hint.ab == (30, -10) for hint in hints.points)
