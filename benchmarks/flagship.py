@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python benchmarks/flagship.py [--crops 128 192] [--batch 32] [--steps 6]
 
 Each row is a training step of `colornet_lite_cross` (untrained weights; speed does not depend on
-them) in bfloat16 on random squares: color conversion, forward, loss, backward, clipping, AdamW.
+them) in bfloat16 on random crops: color conversion, forward, loss, backward, clipping, AdamW.
 Each is measured in a process of its own, as a training is one: memory that another step has left
 behind would change the result. The median of `--steps` steps counts. Photos per second are of
 processor time, of one thread.

@@ -12,6 +12,7 @@ import platform
 import statistics
 import tempfile
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,21 +25,11 @@ from colorizer.inference.network import Network
 from colorizer.models import ColorModel, create_model, list_models
 from colorizer.registry import MODELS
 
-__all__ = ["main"]
+__all__ = ["main", "processor", "put", "table"]
 
 SIZE = 256
 
-PAGE = """\
-# Models
-
-Written by `python benchmarks/models.py` from the registry; do not edit by hand.
-
-Every model takes a setting `head`: `distribution` (the default: a probability over the in-gamut ab
-bins, decoded by the annealed mean, with its uncertainty) or `ab` (regression). The table is for
-`distribution`. Models over an encoder also take `pretrained`, `pretrained_file`, `freeze` and
-`frozen_stages`;
-[extending.md](extending.md) shows how to add one.
-
+TEXT = """\
 {table}
 
 - **Multiply-adds** are those of convolutions and matrix products for one {size}x{size} picture,
@@ -50,12 +41,11 @@ bins, decoded by the annealed mean, with its uncertainty) or `ab` (regression). 
 - **Latency** is from L to chroma, one {size}x{size} picture, through ONNX Runtime
   {ort} on {threads} thread{s} of {cpu}; the least and the median of {runs} runs after 3 to warm up
   (load average at the start: {load:.1f} on {cores} cores).
-- **File** is the size of weights.safetensors, half precision.
-"""
+- **File** is the size of weights.safetensors, half precision."""
 
 
 def main() -> None:
-    """Read the arguments, measure, write the page."""
+    """Read the arguments, measure, write the table into the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--runs", type=int, default=20)
@@ -67,8 +57,8 @@ def main() -> None:
     for name in list_models():
         rows.append(measure(name, args.threads, args.runs))
         print(*rows[-1][:1], *rows[-1][2:], sep="  ", flush=True)
-    page = PAGE.format(
-        table="\n".join("| " + " | ".join(row) + " |" for row in rows),
+    text = TEXT.format(
+        table=table(rows),
         size=SIZE,
         ort=onnxruntime.__version__,
         threads=args.threads,
@@ -78,12 +68,26 @@ def main() -> None:
         load=load,
         cores=os.cpu_count(),
     )
-    args.output.write_text(page, encoding="utf-8")
+    put(args.output, "table", text)
+
+
+def table(rows: Iterable[Sequence[str]]) -> str:
+    """Rows as lines of Markdown."""
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def put(page: Path, mark: str, text: str) -> None:
+    """Replace what stands in a page between `<!-- mark -->` and `<!-- end of mark -->`."""
+    before, begin, rest = page.read_text(encoding="utf-8").partition(f"<!-- {mark} -->\n")
+    _, end, after = rest.partition(f"<!-- end of {mark} -->")
+    if not (begin and end):
+        raise SystemExit(f"{page} has no marks <!-- {mark} --> and <!-- end of {mark} -->")
+    page.write_text(f"{before}{begin}{text}\n{end}{after}", encoding="utf-8")
 
 
 def measure(name: str, threads: int, runs: int) -> list[str]:
     """One row of the table."""
-    model = create_model(name).eval()
+    model = create_model(name).eval().requires_grad_(False)  # else the counter asks for gradients
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(torch.full((1, 1, SIZE, SIZE), 50.0))
     with tempfile.TemporaryDirectory() as temporary:

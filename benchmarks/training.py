@@ -45,7 +45,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import colorizer.training.run as run
 from colorizer import Settings, create_loss, create_model
 from colorizer.color.tensors import Prediction, Target
-from colorizer.data.augment import DRAWS, random_squares
+from colorizer.data.augment import DRAWS, random_crops
 from colorizer.data.cache import decode_all
 from colorizer.data.loader import BatchLoader, default_workers
 from colorizer.data.photos import decode_photo, find_photos
@@ -162,7 +162,7 @@ def our_data(files: Path, crop: int, way: str, batch: int) -> float:
         ResidentPhotos(decode_all(found, SIDE, None)) if resident else StreamedPhotos(found, SIDE)
     )
     draws = np.random.default_rng(0).random((len(found), DRAWS))
-    where = partial(random_squares, scale=(0.6, 1.0))
+    where = partial(random_crops, scale=(0.6, 1.0))
     loader = BatchLoader(
         photos,
         np.arange(len(found)),

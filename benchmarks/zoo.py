@@ -21,7 +21,7 @@ from PIL import Image
 from colorizer import cli
 from colorizer.color.tensors import Prediction, Target, rgb_to_lab
 from colorizer.config import OptimizerSettings
-from colorizer.data.augment import DRAWS, center_squares, random_squares
+from colorizer.data.augment import DRAWS, center_crops, random_crops
 from colorizer.data.cache import decode_all
 from colorizer.data.loader import BatchLoader
 from colorizer.data.photos import find_photos
@@ -39,7 +39,7 @@ MAIN_LOSS = {"distribution": "distribution", "ab": "huber"}
 
 @torch.no_grad()
 def measure(model: ColorModel, loss: WeightedSum, rgb: torch.Tensor) -> float:
-    """The loss on fixed squares, in evaluation mode."""
+    """The loss on fixed crops, in evaluation mode."""
     model.eval()
     L, ab = rgb_to_lab(rgb / 255)
     with torch.autocast("cpu", torch.bfloat16):
@@ -57,7 +57,7 @@ def learn(
     rng = np.random.default_rng(0)
     order = np.concatenate([rng.permutation(len(photos)) for _ in range(steps)])[: steps * batch]
     draws = rng.random((len(order), DRAWS))
-    batches = BatchLoader(photos, order, draws, random_squares, crop, steps)
+    batches = BatchLoader(photos, order, draws, random_crops, crop, steps)
     loss = create_loss(spec)
     loss.set_teachers(load_teacher)
     optimizer = create_optimizer(model, OptimizerSettings())
@@ -66,7 +66,7 @@ def learn(
         for adversary in loss.adversaries
     ]
     chosen = np.arange(min(64, len(photos)))
-    fixed = photos.squares(chosen, center_squares(photos.sizes[chosen]), crop)
+    fixed = photos.crops(chosen, center_crops(photos.sizes[chosen]), crop)
     before, started = measure(model, loss, fixed), time.perf_counter()
     for rgb in batches:
         L, ab = rgb_to_lab(rgb / 255)

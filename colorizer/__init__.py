@@ -12,6 +12,7 @@ from colorizer.version import __version__
 
 if TYPE_CHECKING:
     from colorizer.config import Settings
+    from colorizer.evaluation import evaluate
     from colorizer.inference.colorizer import (
         Colorizer,
         colorize,
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     )
     from colorizer.losses import create_loss, list_losses
     from colorizer.metrics import create_metrics, list_metrics
-    from colorizer.models import create_model, list_models
+    from colorizer.models import create_model, list_heads, list_models
     from colorizer.preparation import prepare
     from colorizer.training import train
     from colorizer.weights import load_model
@@ -38,6 +39,8 @@ __all__ = [
     "create_loss",
     "create_metrics",
     "create_model",
+    "evaluate",
+    "list_heads",
     "list_losses",
     "list_metrics",
     "list_models",
@@ -60,6 +63,8 @@ _TRAINING = {
     "create_loss": "colorizer.losses",
     "create_metrics": "colorizer.metrics",
     "create_model": "colorizer.models",
+    "evaluate": "colorizer.evaluation",
+    "list_heads": "colorizer.models",
     "list_losses": "colorizer.losses",
     "list_metrics": "colorizer.metrics",
     "list_models": "colorizer.models",

@@ -89,22 +89,22 @@ class DataSettings:
         "None leaves one core to the training and takes the others",
         low=1,
     )
-    crop: int = option(128, "side in pixels of the squares that the network is trained on", low=32)
+    crop: int = option(128, "side in pixels of the crops that the network is trained on", low=32)
     grow: dict[float, int] = option(
         {},
-        "larger squares later: share of the training from which on -> side in pixels, such as"
+        "larger crops later: share of the training from which on -> side in pixels, such as"
         " `{0.5: 192, 0.8: 256}`; an epoch has one size. Validation is at the last one",
     )
     scale: tuple[float, float] = option(
         (0.6, 1.0),
-        "smallest and largest side of a training square, as a share of the photo's short side",
+        "smallest and largest side of a training crop, as a share of the photo's short side",
         above=0,
         high=1,
     )
-    flip: bool = option(True, "mirror half of the training squares")
+    flip: bool = option(True, "mirror half of the training crops")
     augment: dict[str, dict[str, Any]] = option(
         {},
-        "what changes training squares before anything else, in this order: names, each with "
+        "what changes training crops before anything else, in this order: names, each with "
         "keywords of its constructor, such as `{jitter: {saturation: 0.3}}`",
     )
     degrade: dict[str, Any] | None = option(
@@ -115,7 +115,7 @@ class DataSettings:
     )
     batch_size: int | Literal["auto"] = option(
         64,
-        'squares per step on each device, or "auto": on an NVIDIA GPU the most that fit, '
+        'crops per step on each device, or "auto": on an NVIDIA GPU the most that fit, '
         "found once and noted in the run's settings; elsewhere 64",
         low=1,
     )
@@ -133,7 +133,7 @@ class OptimizerSettings:
     learning_rate: float = option(1e-3, "its peak, which the schedule scales", above=0)
     batch_rule: Literal["none", "sqrt", "linear"] = option(
         "none",
-        "how it follows the effective batch (squares per step on all devices together): "
+        "how it follows the effective batch (crops per step on all devices together): "
         '"sqrt" or "linear" in its ratio to `rule_batch`, or "none", not at all',
     )
     rule_batch: int = option(64, "the effective batch that `learning_rate` was chosen for", low=1)
@@ -298,7 +298,7 @@ class Settings:
         Raises:
             UsageError: no such file, no YAML, a setting that is unknown or of another type.
 
-        Example:
+        Examples:
             >>> Settings.load("flagship", trainer={"epochs": 3}).trainer.epochs
             3
         """
@@ -352,12 +352,12 @@ def _put(into: dict[str, Any], names: Sequence[str], value: Any) -> None:
 
 
 def last_crop(data: DataSettings) -> int:
-    """The side in pixels of the squares at the end of the training."""
+    """The side in pixels of the crops at the end of the training."""
     return data.grow[max(data.grow)] if data.grow else data.crop
 
 
 def crop_at(data: DataSettings, progress: float) -> int:
-    """The side in pixels of the squares when `progress`, 0..1, of the training is done."""
+    """The side in pixels of the crops when `progress`, 0..1, of the training is done."""
     begun = [start for start in data.grow if start <= progress]
     return data.grow[max(begun)] if begun else data.crop
 

@@ -124,12 +124,12 @@ class ModelFolder:
 
     @property
     def weights(self) -> Path:
-        """The file of the weights."""
+        """The path of `weights.safetensors`."""
         return self.path / WEIGHTS
 
     @property
     def graph(self) -> Path:
-        """The file of the ONNX graph."""
+        """The path of `model.onnx`, whose weights lie in `weights`."""
         return self.path / GRAPH
 
     @cached_property

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from colorizer.pictures.source import MAX_PIXELS
+from colorizer.pictures.origin import MAX_PIXELS
 from colorizer.support.fields import Options, option
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "ClusterOptions",
     "ColorizeOptions",
     "EvaluateOptions",
+    "ExportOptions",
     "FilmOptions",
     "FolderOptions",
     "LikenessOptions",
@@ -351,14 +352,42 @@ class CalibrateOptions(Options):
 
 
 @dataclass(frozen=True)
+class ExportOptions(Options):
+    """How a model folder, or one ONNX file for other runtimes, is written."""
+
+    size: int | None = option(
+        None, "default working size, in pixels", low=32, high=4096, unit="pixels"
+    )
+    temperature: float | None = option(
+        None, "default temperature of a distribution head", above=0, high=10
+    )
+    moderation: float | None = option(
+        None,
+        "how much a distribution head leans to common colors: 0 not at all, 1 most",
+        low=0,
+        high=1,
+    )
+    gain: float | None = option(
+        None, "what a distribution head multiplies its colors by", above=0, high=10
+    )
+    opset: int | None = option(None, "of OUT.onnx (default: 18)", low=17, high=18)
+    static: str | None = option(
+        None, "of OUT.onnx: one fixed size in pixels, such as 256x256", metavar="HxW"
+    )
+    simple: bool = option(
+        False, "of OUT.onnx: lightness alone goes in, chroma alone comes out, at its defaults"
+    )
+
+
+@dataclass(frozen=True)
 class LikenessOptions(Options):
     """How long is learnt what follows a hint, and on how many photos."""
 
     photos: int = option(
         3000, "look at only so many photos, evenly spread; half a megabyte of memory each", low=1
     )
-    steps: int = option(2500, "of learning, on 8 squares each", low=1)
-    seed: int = option(0, "of squares, hints and weights", low=0)
+    steps: int = option(2500, "of learning, on 8 crops each", low=1)
+    seed: int = option(0, "of crops, hints and weights", low=0)
     threads: int | None = option(None, "of the network (default: all cores)", low=1)
 
 

@@ -2,6 +2,7 @@
 
 import fnmatch
 import inspect
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -33,11 +34,13 @@ class Registry(Mapping[str, Callable[..., Any]]):
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self._constructors: dict[str, Callable[..., Any]] = {}
+        self._renamed: dict[str, str] = {}
 
-    def register(self, name: str) -> Callable[[C], C]:
+    def register(self, name: str, *, formerly: tuple[str, ...] = ()) -> Callable[[C], C]:
         """Decorate a class or function to make it known as `name`.
 
-        A name is taken once; the same class, defined anew as in a notebook, replaces itself. Raises
+        A name is taken once; the same class, defined anew as in a notebook, replaces itself. The
+        names that it had `formerly` are taken too, with a FutureWarning, and are not listed. Raises
         UsageError for a name that is another's, or has a dot: those are `module.Class`.
         """
         if not name or "." in name:
@@ -51,6 +54,7 @@ class Registry(Mapping[str, Callable[..., Any]]):
                     f"{'.'.join(_identity(before))}: choose another name"
                 )
             self._constructors[name] = constructor
+            self._renamed |= dict.fromkeys(formerly, name)
             return constructor
 
         return decorate
@@ -65,6 +69,10 @@ class Registry(Mapping[str, Callable[..., Any]]):
             load_installed()
         if name in self._constructors:
             return self._constructors[name]
+        if name in self._renamed:
+            now = self._renamed[name]
+            warnings.warn(f"the {self.kind} {name!r} is called {now!r} now", FutureWarning, 2)
+            return self._constructors[now]
         if "." in name:
             return named(name, self.kind)
         known = sorted(self._constructors)

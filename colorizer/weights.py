@@ -52,7 +52,7 @@ def load_model(folder: str | Path | ModelFolder) -> ColorModel:
             hub cannot be reached, or has none of this name. UsageError: its model is of other code,
             which is to be named first.
 
-    Example:
+    Examples:
         >>> load_model("colornet18").head.name
         'distribution'
     """

@@ -5,6 +5,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # two threads on two busy cores c
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from PIL import Image
 
@@ -20,6 +21,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="cpu",
         help="where the suites of colors, models, losses, metrics and photos compute",
     )
+
+
+hypothesis.settings.register_profile("busy", deadline=None)  # cores may be busy
+hypothesis.settings.load_profile("busy")
 
 
 def pytest_configure(config: pytest.Config) -> None:

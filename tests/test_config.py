@@ -56,7 +56,7 @@ def test_a_share_that_no_epoch_reaches_is_refused() -> None:
     check(settings)
 
 
-def test_squares_grow_at_their_shares_of_the_training() -> None:
+def test_crops_grow_at_their_shares_of_the_training() -> None:
     data = DataSettings(crop=128, grow={0.8: 256, 0.5: 192})
     progress = (0, 0.49, 0.5, 0.79, 0.8, 1)
     assert [crop_at(data, share) for share in progress] == [128, 128, 192, 192, 256, 256]

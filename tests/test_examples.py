@@ -12,7 +12,7 @@ from PIL import Image
 import colorizer
 from tests.drawn import landscape
 
-LONG = {"train", "prepare"}  # example.py and the docs have theirs
+LONG = {"train", "prepare", "evaluate"}  # example.py and the docs have theirs
 FUNCTIONS = [
     name
     for name in colorizer.__all__

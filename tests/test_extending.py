@@ -22,6 +22,7 @@ from tests.systems import needs_posix
 TEXT = (Path(__file__).parents[1] / "docs" / "extending.md").read_text(encoding="utf-8")
 OWN = re.findall(r"^`mymethod\.py`\n\n```python\n(.*?)^```", TEXT, re.M | re.S)
 LOOP = re.findall(r"^## In a loop of your own\n.*?^```python\n(.*?)^```", TEXT, re.M | re.S)
+TRAINER = re.findall(r"^\*\*By a Trainer of your own.*?^```python\n(.*?)^```", TEXT, re.M | re.S)
 FILES = dict(re.findall(r"^`(colorizer/\w+/\w+\.py)`\n\n```python\n(.*?)^```", TEXT, re.M | re.S))
 
 
@@ -45,10 +46,11 @@ def test_the_page_has_a_file_of_each_kind():
 
 def test_the_file_of_ones_own():
     (code,) = OWN
+    assert len(code.splitlines()) <= 60
     exec(code, {"__name__": "mymethod"})
     settings = {"head": {"name": "soft", "most": 90}, "width": 8}
     model = models.create("mynet", **settings)
-    assert model.head.most == 90
+    assert model.head.decode(torch.full((1, 2, 1, 1), 99.0)).flatten().tolist() == [90, 90]
     models.check_gradients(model, 2, 61, 83)
     models.check_state_dict("mynet", settings)
     losses.test_least_at_the_original("absolute")
@@ -68,6 +70,17 @@ def test_a_loop_of_ones_own(photos, tmp_path, monkeypatch):
     for name, ours in space["model"].state_dict().items():
         if not name.endswith(COUNTER):  # which is no weight
             assert torch.allclose(ours.float(), kept[name].float(), atol=1e-2), name
+
+
+@pytest.mark.filterwarnings("ignore")  # Lightning's advice on other loggers and workers
+def test_a_trainer_of_ones_own(photos, tmp_path, monkeypatch):
+    (code,) = TRAINER
+    (tmp_path / "photos").symlink_to(photos)
+    monkeypatch.chdir(tmp_path)
+    space = {}
+    exec(code, space)
+    assert space["trainer"].current_epoch == 2
+    assert space["trainer"].callback_metrics["val/psnr"] > 5
 
 
 @pytest.mark.parametrize("head", ["distribution", "ab", "bounded"])

@@ -28,7 +28,7 @@ def model(tmp_path_factory):
 
 
 def test_a_new_option_takes_one_field(model, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("colorizer.cli.ColorizeOptions", WithContrast)
+    monkeypatch.setattr("colorizer.cli.coloring.ColorizeOptions", WithContrast)
     monkeypatch.setattr("colorizer.inference.steered.ColorizeOptions", WithContrast)
     photo, out = tmp_path / "photo.png", tmp_path / "out.jpg"
     Image.fromarray(np.full((40, 50), 90, np.uint8)).save(photo)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import colorizer.training  # noqa: F401 - first, so that its own names are there to stay
 from colorizer import registry
 from colorizer.cli import main
 from tests.drawn import landscape

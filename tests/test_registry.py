@@ -71,3 +71,12 @@ def test_wrong_options_are_named_with_what_is_accepted(registry, options):
     with pytest.raises(UsageError, match=r"thing 'thing': .*takes size, kind, weights") as caught:
         registry.create("thing", **options)
     assert next(iter(options)) in str(caught.value)
+
+
+def test_a_former_name_is_taken_with_a_warning_and_not_listed(registry):
+    @registry.register("banana", formerly=("plantain",))
+    class Banana: ...
+
+    with pytest.warns(FutureWarning, match="'plantain' is called 'banana' now"):
+        assert registry["plantain"] is Banana
+    assert "plantain" not in registry.names()

@@ -1,6 +1,7 @@
 """The rooms of the house: imports run one way, and the light side knows nothing of torch."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ LAYERS = [
     {"film", "site"},
     {"portable"},
     {"weights"},
+    {"parts"},
     {"training", "evaluation"},
     {"cli"},
     {"historic", "__init__"},
@@ -95,3 +97,19 @@ def test_no_two_modules_know_each_other() -> None:
     for name, others in known.items():
         for other in others & known.keys():
             assert name not in known[other], f"{name} and {other} import each other"
+
+
+def test_no_two_modules_have_one_name() -> None:
+    paired = {"pixel", "perceptual"}  # a loss and a metric of each
+    names = Counter(path.stem for path in ROOT.rglob("*.py") if not path.stem.startswith("__"))
+    assert [name for name, times in names.items() if times > 1 and name not in paired] == []
+
+
+def test_no_two_classes_have_one_name() -> None:
+    names = Counter(
+        node.name
+        for path in ROOT.rglob("*.py")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef)
+    )
+    assert {name for name, times in names.items() if times > 1} <= {"Plan", "Target"}

@@ -4,8 +4,8 @@ from functools import cache
 
 import torch
 
+from colorizer.backbones.fetched import fill, from_torchvision
 from colorizer.backbones.frozen import Backbone
-from colorizer.backbones.weights import fill, from_torchvision
 
 __all__ = ["alexnet_lpips"]
 

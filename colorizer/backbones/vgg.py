@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from torchvision.models import vgg
 
+from colorizer.backbones.fetched import fill, from_hub
 from colorizer.backbones.frozen import Backbone
-from colorizer.backbones.weights import fill, from_hub
 from colorizer.errors import UsageError
 
 __all__ = ["LAYERS", "VGG16Features", "vgg16_features", "vgg16_means"]

@@ -7,7 +7,7 @@ import numpy as np
 
 from colorizer.color.lab import light_to_lab, srgb_to_light
 
-__all__ = ["GRID", "bins", "class_weights", "histogram", "prior_over", "smooth_prior"]
+__all__ = ["GRID", "bins", "class_weights", "histogram", "prior_over", "smooth_prior", "smoothing"]
 
 GRID = 10
 """Spacing of the bins in Lab units, as in Zhang et al., "Colorful Image Colorization" (2016)."""
@@ -95,11 +95,18 @@ def smooth_prior(histogram: np.ndarray, sigma: float = 5.0) -> np.ndarray:
     Returns:
         (Q,) float32.
     """
+    prior = smoothing(sigma) @ np.asarray(histogram, np.float64)
+    return (prior / prior.sum()).astype(np.float32)
+
+
+@cache
+def smoothing(sigma: float = 5.0) -> np.ndarray:
+    """What blurs counts of the bins in the ab plane: (Q, Q), each column sums to 1; read-only."""
     distance2 = ((bins()[:, None] - bins()[None]) ** 2).sum(-1)
     kernel = np.exp(-distance2 / (2 * sigma**2))
     kernel /= kernel.sum(0)
-    prior = kernel @ np.asarray(histogram, np.float64)
-    return (prior / prior.sum()).astype(np.float32)
+    kernel.setflags(write=False)
+    return kernel
 
 
 def prior_over(kind: Literal["gamut", "zhang"], prior: np.ndarray) -> np.ndarray:

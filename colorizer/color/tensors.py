@@ -108,7 +108,7 @@ class LabBatch:
 
     @cached_property
     def rgb(self) -> Tensor:
-        """(N, 3, H, W), sRGB in 0..1."""
+        """The picture as (N, 3, H, W) sRGB, 0..1; computed once."""
         return lab_to_rgb(self.L, self.ab)
 
     @cached_property
@@ -130,7 +130,7 @@ class _NoRawError(UsageError, AttributeError):
 
 
 class Target(LabBatch):
-    """The color original."""
+    """Lab of the color original: what predictions are compared with."""
 
 
 class Prediction(LabBatch):

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from colorizer.data import hugging_face  # noqa: F401  (registers it)
 from colorizer.data.augment import Where
-from colorizer.data.resident import cut_square
+from colorizer.data.resident import cut_out
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.registry import DATASETS
 
@@ -76,8 +76,8 @@ class DatasetPhotos:
         out = torch.empty((len(photos), 3, size, size), dtype=torch.uint8)
         for into, index, draw in zip(out, self._chosen[photos].tolist(), draws, strict=True):
             picture = self._picture(index)
-            square = where(np.array([picture.shape[:2]]), draw[None])[0]
-            cut_square(torch.from_numpy(picture), square, into)
+            crop = where(np.array([picture.shape[:2]]), draw[None])[0]
+            cut_out(torch.from_numpy(picture), crop, into)
         return out
 
     def _picture(self, index: int) -> np.ndarray:

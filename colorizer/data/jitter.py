@@ -1,4 +1,4 @@
-"""What changes the colors of training squares, on the device: an example, and one that helps."""
+"""What changes the colors of training crops, on the device: an example, and one that helps."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""One epoch of photos as batches of squares."""
+"""One epoch of photos as batches of crops."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -18,14 +18,14 @@ Photos = ResidentPhotos | StreamedPhotos | DatasetPhotos
 
 
 class BatchLoader:
-    """Batches of squares, each photo once; batches differ in size by one at most.
+    """Batches of crops, each photo once; batches differ in size by one at most.
 
     Args:
         photos: to cut from.
         order: (N,) which photos, in which order.
-        draws: (N, 4), uniform in [0, 1): what is random about each square.
-        where: which square of a photo.
-        size: side of the squares, in pixels.
+        draws: (N, 4), uniform in [0, 1): what is random about each crop.
+        where: which crop of a photo.
+        size: side of the crops, in pixels.
         batches: how many.
         workers: threads that make batches ahead of time; 0 makes each when it is asked for.
         pinned: leave batches in memory that a GPU can copy from while it computes.
@@ -60,9 +60,9 @@ class BatchLoader:
         return in_order(self.batch, left, self.workers)
 
     def batch(self, index: int) -> Tensor:
-        """The batch of this index."""
-        squares = self.photos.batch(self.order[index], self.draws[index], self.where, self.size)
-        return squares.pin_memory() if self.pinned else squares
+        """The batch of this index: (N, 3, size, size)."""
+        crops = self.photos.batch(self.order[index], self.draws[index], self.where, self.size)
+        return crops.pin_memory() if self.pinned else crops
 
     def names(self, index: int) -> list[str]:
         """Of the photos in the batch of this index."""

@@ -1,4 +1,4 @@
-"""Training and validation photos as batches of squares, for Lightning."""
+"""Training and validation photos as batches of crops, for Lightning."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from colorizer.color import gamut
 from colorizer.color.tensors import rgb_to_lab
 from colorizer.config import DataSettings, crop_at, last_crop
-from colorizer.data.augment import DRAWS, center_squares, random_squares
+from colorizer.data.augment import DRAWS, center_crops, random_crops
 from colorizer.data.cache import cache_folder, decode_all
 from colorizer.data.datasets import DatasetPhotos, create_dataset
 from colorizer.data.loader import BatchLoader, Photos, default_workers, equal_batches
@@ -39,7 +39,7 @@ class PhotoModule(LightningDataModule):
 
     Args:
         settings: see `DataSettings`; `batch_size` must be a number by the time batches are made.
-        seed: of order and squares.
+        seed: of order and crops.
         device: where the training takes place.
         ranks: processes that share the training; each trains on every so many-th photo. Where
             there are shards enough in a store, on those of every so many-th shard, and fetches
@@ -163,7 +163,7 @@ class PhotoModule(LightningDataModule):
     def heaviest_batch(self, count: int, size: int) -> Tensor:
         """(count, 3, size, size) uint8 on the device; making it takes the memory of the worst case.
 
-        Where photos are cut on the device, the largest square of the largest photo, every time.
+        Where photos are cut on the device, the largest crop of the largest photo, every time.
         """
         if not self._on_device:
             return torch.randint(
@@ -172,7 +172,7 @@ class PhotoModule(LightningDataModule):
         photos = self._share("train")
         assert isinstance(photos, ResidentPhotos)  # streamed ones are on no device
         largest = np.full(count, photos.sizes.min(1).argmax())
-        return photos.batch(largest, np.zeros((count, DRAWS)), center_squares, size)
+        return photos.batch(largest, np.zeros((count, DRAWS)), center_crops, size)
 
     def count(self, which: str) -> int:
         """How many photos all processes have together, of "train" or "validation".
@@ -213,7 +213,7 @@ class PhotoModule(LightningDataModule):
         return min(epochs, trainer.max_steps / steps)
 
     def train_dataloader(self, epoch: int | None = None) -> BatchLoader:
-        """One epoch: another order and other squares each time, the same for the same seed.
+        """One epoch: another order and other crops each time, the same for the same seed.
 
         Args:
             epoch: from 0 on; None is the Trainer's, or the first.
@@ -229,7 +229,7 @@ class PhotoModule(LightningDataModule):
             photos,
             order,
             draws,
-            partial(random_squares, scale=s.scale, flip=s.flip),
+            partial(random_crops, scale=s.scale, flip=s.flip),
             crop_at(s, epoch / self.epochs),
             self.batches("train"),
             # Of this epoch: the loop counts from its start, or from where it was resumed.
@@ -238,7 +238,7 @@ class PhotoModule(LightningDataModule):
         return self.loader
 
     def val_dataloader(self) -> BatchLoader:
-        """The centered squares of the validation photos; of each process those of its share."""
+        """The centered crops of the validation photos; of each process those of its share."""
         self.setup()
         photos = self._share("validation")
         order = np.arange(len(photos))
@@ -359,7 +359,7 @@ class PhotoModule(LightningDataModule):
 
     def _centered(self, photos: Photos, order: np.ndarray, size: int, batches: int) -> BatchLoader:
         draws = np.zeros((len(order), DRAWS))
-        return self._loader(photos, order, draws, center_squares, size, batches)
+        return self._loader(photos, order, draws, center_crops, size, batches)
 
     def _loader(self, photos: Photos, *about, **options) -> BatchLoader:
         # What lies where the training takes place is cut in its turn; the rest is made ahead.

@@ -10,8 +10,8 @@ import numpy as np
 from colorizer.color.has_color import steps_apart
 from colorizer.errors import ColorizerError
 from colorizer.pictures.decode import decode_bytes
-from colorizer.pictures.finding import SUFFIXES, Found, Source, find_sources, is_picture
-from colorizer.pictures.source import HEAD
+from colorizer.pictures.finding import SUFFIXES, Source, Sources, find_sources, is_picture
+from colorizer.pictures.origin import HEAD
 from colorizer.support.machine import user_cache
 from colorizer.support.patterns import expand_braces
 from colorizer.support.stores import is_remote
@@ -89,7 +89,7 @@ def _is_photo(source: Source) -> bool:
         return False
 
 
-def _left_out(place: str, found: Found, photos: list[Photo]) -> list[str]:
+def _left_out(place: str, found: Sources, photos: list[Photo]) -> list[str]:
     taken = {photo.name for photo in photos}
     others = [source.name for source in found.sources if source.name not in taken]
     kinds = Counter(PurePosixPath(name).suffix.lower() or "without suffix" for name in others)

@@ -1,4 +1,4 @@
-"""Decoded photos as one flat uint8 tensor; squares are cut from it where it lies."""
+"""Decoded photos as one flat uint8 tensor; crops are cut from it where it lies."""
 
 from typing import Self
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from colorizer.data.augment import Where
 from colorizer.data.cache import Decoded
 
-__all__ = ["ResidentPhotos", "cut_square"]
+__all__ = ["ResidentPhotos", "cut_out"]
 
 _BLOCK = 2**24  # rows of pixels, 48 MB
 
@@ -72,46 +72,46 @@ class ResidentPhotos:
 
         Args:
             photos: (N,) int64, by index.
-            draws: (N, 4), uniform in [0, 1): what is random about each square.
-            where: which square, see `colorizer.data.augment`.
+            draws: (N, 4), uniform in [0, 1): what is random about each crop.
+            where: which crop, see `colorizer.data.augment`.
             size: side of the result, in pixels.
 
         Returns:
             (N, 3, size, size) uint8, sRGB, where the pixels lie.
         """
-        return self.squares(photos, where(self.sizes[photos], draws), size)
+        return self.crops(photos, where(self.sizes[photos], draws), size)
 
-    def squares(self, photos: np.ndarray, squares: np.ndarray, size: int) -> Tensor:
-        """Cut squares and resample them (bilinear, antialiased).
+    def crops(self, photos: np.ndarray, crops: np.ndarray, size: int) -> Tensor:
+        """Cut crops and resample them (bilinear, antialiased).
 
         Args:
-            photos: (N,) int64, which photo each square is of.
-            squares: (N, 4), see `colorizer.data.augment`.
+            photos: (N,) int64, which photo each crop is of.
+            crops: (N, 4), see `colorizer.data.augment`.
             size: side of the result, in pixels.
 
         Returns:
             (N, 3, size, size) uint8, sRGB, where the pixels lie.
         """
         if self.pixels.device.type != "cpu":
-            return self._squares_at_once(photos, squares, size)
+            return self._crops_at_once(photos, crops, size)
         out = torch.empty((len(photos), 3, size, size), dtype=torch.uint8)
-        for into, photo, square in zip(out, photos.tolist(), squares, strict=True):
-            cut_square(self[photo], square, into)
+        for into, photo, crop in zip(out, photos.tolist(), crops, strict=True):
+            cut_out(self[photo], crop, into)
         return out
 
-    def _squares_at_once(self, photos: np.ndarray, squares: np.ndarray, size: int) -> Tensor:
-        """As `squares`, in a few operations for the whole batch, which the device need not wait
+    def _crops_at_once(self, photos: np.ndarray, crops: np.ndarray, size: int) -> Tensor:
+        """As `crops`, in a few operations for the whole batch, which the device need not wait
         for: one gather, then resampling as two matrix products."""
         rows = np.concatenate(
-            [self.starts[photos, None], self.sizes[photos, 1:], squares], 1, dtype=np.int64
+            [self.starts[photos, None], self.sizes[photos, 1:], crops], 1, dtype=np.int64
         )
         table = torch.from_numpy(rows)
         if self.pixels.is_cuda:
             table = table.pin_memory()
         table = table.to(self.pixels.device, non_blocking=True)
         start, width, top, left, side, flip = table[:, :, None].unbind(1)  # (N, 1) each
-        # The largest square of the batch, rounded up: fewer shapes for the allocator to hold.
-        reach = torch.arange(-(-int(squares[:, 2].max()) // 16) * 16, device=table.device)
+        # The largest crop of the batch, rounded up: fewer shapes for the allocator to hold.
+        reach = torch.arange(-(-int(crops[:, 2].max()) // 16) * 16, device=table.device)
         inside = torch.minimum(reach, side - 1)  # (N, reach)
         down, across = start + (top + inside) * width, left + inside
         cut = self.pixels[down[:, :, None] + across[:, None, :]].float()  # (N, reach, reach, 3)
@@ -127,15 +127,15 @@ def _blocks(starts: np.ndarray) -> list[tuple[int, int]]:
     return list(zip(firsts, [*firsts[1:], len(starts)], strict=True))
 
 
-def cut_square(picture: Tensor, square: np.ndarray, into: Tensor) -> None:
-    """Resample one square of one photo.
+def cut_out(picture: Tensor, crop: np.ndarray, into: Tensor) -> None:
+    """Resample one crop of one photo.
 
     Args:
         picture: (H, W, 3) uint8, on the processor.
-        square: (4,), see `colorizer.data.augment`.
+        crop: (4,), see `colorizer.data.augment`.
         into: (3, size, size) uint8, is overwritten.
     """
-    top, left, side, flip = square.tolist()
+    top, left, side, flip = crop.tolist()
     cut = picture[top : top + side, left : left + side].permute(2, 0, 1)[None]
     size = (into.shape[1], into.shape[2])
     cut = F.interpolate(cut, size=size, mode="bilinear", antialias=True)[0]

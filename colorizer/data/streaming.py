@@ -10,7 +10,7 @@ from torch import Tensor
 
 from colorizer.data.augment import Where
 from colorizer.data.photos import Photo, decode_in_color
-from colorizer.data.resident import cut_square
+from colorizer.data.resident import cut_out
 from colorizer.errors import ColorizerError
 
 __all__ = ["StreamedPhotos"]
@@ -33,7 +33,7 @@ class StreamedPhotos:
 
     @property
     def names(self) -> list[str]:
-        """Of the photos, in order."""
+        """The names of the photos, in order."""
         return [photo.name for photo in self._photos]
 
     def part(self, chosen: np.ndarray) -> Self:
@@ -60,9 +60,9 @@ class StreamedPhotos:
             except ColorizerError as error:
                 self._complain(error, last=photo == photos[-1] and not count)
                 continue
-            square = where(np.array([picture.shape[:2]]), draw[None])[0]
+            crop = where(np.array([picture.shape[:2]]), draw[None])[0]
             # A copy: Pillow's pixels are read-only, which torch warns of.
-            cut_square(torch.from_numpy(picture.copy()), square, out[count])
+            cut_out(torch.from_numpy(picture.copy()), crop, out[count])
             count += 1
         return out[:count]
 

@@ -12,7 +12,7 @@ from colorizer.film.colorize import MARK, colorize_film
 from colorizer.film.frame_folder import is_picture
 from colorizer.options import FilmFolderOptions, FilmOptions
 from colorizer.places.place import place_of
-from colorizer.places.report import Report, Row
+from colorizer.places.table import Report, Row
 from colorizer.support.shares import falls_to, share_of
 from colorizer.support.tree import walk
 

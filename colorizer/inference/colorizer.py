@@ -213,7 +213,7 @@ def colorize(
 ) -> np.ndarray:
     """Color one picture: `Colorizer(model, **options).colorize(source)`.
 
-    Example:
+    Examples:
         >>> colorize("old.png", "colornet18", vividness=1.2).shape  # or of an array, or of bytes
         (60, 80, 3)
     """
@@ -225,7 +225,7 @@ def colorize_bytes(
 ) -> tuple[bytes, tuple[str, ...]]:
     """Color the bytes of a file: `Colorizer(model, **options).colorize_bytes(data, extension)`.
 
-    Example:
+    Examples:
         >>> data, notes = colorize_bytes(Path("old.png").read_bytes(), ".jpg", "colornet18")
         >>> data[:3], notes
         (b'\\xff\\xd8\\xff', ())
@@ -241,7 +241,7 @@ def colorize_file(
 ) -> tuple[str, ...]:
     """Color one file: `Colorizer(model, **options).colorize_file(source, destination)`.
 
-    Example:
+    Examples:
         >>> colorize_file("old.png", "new.png", "colornet18")  # sentences that you should read
         ()
     """

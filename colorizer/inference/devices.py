@@ -45,7 +45,7 @@ def providers_of(device: str) -> list[Any]:
 
 
 def prepare(options: "onnxruntime.SessionOptions", device: str) -> None:
-    """Set what a device needs."""
+    """Set the session options that a device needs."""
     if device == "directml":  # which works with neither
         import onnxruntime
 

@@ -4,7 +4,7 @@ The decoder's features give each place a query, each hint a key. A small network
 a hint by the products of the two, by how far apart they are, by the easiest ways between them
 across the edges of the picture, by lightness and predicted color, and by how large the change is;
 a place shares itself out among the hints and "none of them". Matrix products, running minima and
-a softmax are all it takes, so that any language can say it again. `colorizer.training.likeness`
+a softmax are all it takes, so that any language can say it again. `training/learn_likeness`
 trains it.
 """
 
@@ -49,7 +49,7 @@ class Likeness:
     """The trained weights.
 
     Args:
-        tensors: by name, as `colorizer.training.likeness.LikenessNet` names them.
+        tensors: by name, as `colorizer.training.learn_likeness.LikenessNet` names them.
     """
 
     def __init__(self, tensors: Mapping[str, np.ndarray]) -> None:

@@ -119,7 +119,7 @@ class Preview:
         self._seen.clear()
 
     def suggest(self, colorizer: SteeredModel, x: float, y: float, n: int = 9) -> list[str]:
-        """As `Colorizer.suggest`."""
+        """The likeliest colors of a place of this picture, as `Colorizer.suggest` gives them."""
         return colors_at(colorizer, self.picture, self._thumbnail, x, y, n)
 
     def lightness_at(self, x: float, y: float) -> float:

@@ -11,6 +11,7 @@ from colorizer.color.tensors import LabBatch, Prediction, Target, as_batch
 from colorizer.errors import UsageError
 from colorizer.losses import (  # noqa: F401  (each registers its losses)
     adversarial,
+    colorfulness,
     contrastive,
     distillation,
     distribution,
@@ -25,7 +26,7 @@ __all__ = ["Adversary", "WeightedSum", "create_loss", "list_losses"]
 def list_losses(pattern: str | None = None) -> list[str]:
     """The names that `create_loss` knows, sorted; see `Registry.names`.
 
-    Example:
+    Examples:
         >>> list_losses("dist")
         ['distillation', 'distribution']
     """
@@ -45,7 +46,7 @@ def create_loss(spec: Mapping[str, float | Mapping[str, Any]]) -> "WeightedSum":
             does not take.
         UnknownNameError: a name.
 
-    Example:
+    Examples:
         >>> loss = create_loss({"mse": 1.0, "distribution": {"weight": 0.5, "thin": 2}})
         >>> loss.weights
         {'mse': 1.0, 'distribution': 0.5}

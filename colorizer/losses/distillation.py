@@ -26,7 +26,7 @@ class DistillationLoss(nn.Module):
     Args:
         teacher: a shipped model's name or a model folder, with the head `distribution`.
         size: pixels of the short side at which the teacher looks at the picture, 0 for as it is:
-            a small model may learn on small squares, its teacher sees more on larger ones.
+            a small model may learn on small crops, its teacher sees more on larger ones.
         mirror: average the teacher's distribution with that of the mirrored picture.
         thin: in training, look at one place of `thin` by `thin`, as the loss `distribution` does.
 

@@ -6,7 +6,7 @@ from typing import Any
 from torchmetrics import MetricCollection
 
 from colorizer.errors import UsageError
-from colorizer.metrics import color, hues, knowledge, perceptual, pixel  # noqa: F401  (registers them)
+from colorizer.metrics import accuracy, color, hues, knowledge, perceptual, pixel  # noqa: F401  (registers them)
 from colorizer.registry import METRICS
 
 __all__ = ["create_metrics", "list_metrics", "measured_by_default"]
@@ -15,7 +15,7 @@ __all__ = ["create_metrics", "list_metrics", "measured_by_default"]
 def list_metrics(pattern: str | None = None) -> list[str]:
     """The names that `create_metrics` knows, sorted; see `Registry.names`.
 
-    Example:
+    Examples:
         >>> list_metrics("psnr*")
         ['psnr', 'psnr_pooled']
     """
@@ -40,7 +40,7 @@ def create_metrics(names: Iterable[str] | Mapping[str, Mapping[str, Any]]) -> Me
     Raises: UnknownNameError for a name; UsageError for a string in place of a list, and for an
     option or weights that are not there.
 
-    Example:
+    Examples:
         >>> rgb = torch.rand(2, 3, 32, 32)
         >>> metrics = create_metrics(["psnr", "ssim"])
         >>> metrics.update(rgb, rgb)  # or a Prediction and a Target

@@ -11,7 +11,7 @@ from colorizer.color.tensors import LabBatch
 from colorizer.metrics.base import ImageMean, Number
 from colorizer.registry import METRICS
 
-__all__ = ["ChromaHistogram", "Colorfulness", "DeltaE", "ciede2000"]
+__all__ = ["ChromaHistogram", "Colorfulness", "DeltaE", "ciede2000", "nearest_bins"]
 
 
 def ciede2000(L1: Tensor, ab1: Tensor, L2: Tensor, ab2: Tensor) -> Tensor:
@@ -166,13 +166,18 @@ def _variation(p: Tensor, q: Tensor) -> Tensor:
 
 def _histogram(ab: Tensor) -> Tensor:
     """Shares of the bins, a color outside of all counted to the nearest: (N, 2, H, W) -> (N, Q)."""
-    table = torch.from_numpy(_nearest_bin()).to(ab.device)
-    reach = len(table) // 2
-    cells = (ab.float() / GRID).round().clamp(-reach, reach).long() + reach
-    index = table[cells[:, 0], cells[:, 1]].flatten(1)  # (N, H*W)
+    index = nearest_bins(ab)
     counts = torch.zeros(len(ab), len(bins()), device=ab.device)
     counts.scatter_add_(1, index, torch.ones_like(index, dtype=counts.dtype))
     return counts / index.shape[1]
+
+
+def nearest_bins(ab: Tensor) -> Tensor:
+    """The index in `gamut.bins` of each pixel's color: (N, 2, H, W), Lab units -> (N, H * W)."""
+    table = torch.from_numpy(_nearest_bin()).to(ab.device)
+    reach = len(table) // 2
+    cells = (ab.float() / GRID).round().clamp(-reach, reach).long() + reach
+    return table[cells[:, 0], cells[:, 1]].flatten(1)
 
 
 @cache

@@ -9,7 +9,7 @@ from colorizer.errors import UsageError
 from colorizer.metrics.base import ImageMean, Number
 from colorizer.registry import METRICS
 
-__all__ = ["AUC", "MSE", "PSNR", "PSNR_CAP", "SSIM", "ChannelwiseL2", "PooledPSNR"]
+__all__ = ["MSE", "PSNR", "PSNR_CAP", "SSIM", "ChannelwiseL2", "PooledPSNR"]
 
 PSNR_CAP = 100.0
 """What an image counts at most, in dB: else one perfect image would make the mean infinite."""
@@ -129,21 +129,3 @@ class ChannelwiseL2(ImageMean):
     def finish(self, mean: Tensor) -> Tensor:
         roots = mean.sqrt()
         return torch.cat([roots.sum(-1, keepdim=True), roots], dim=-1)
-
-
-@METRICS.register("auc")
-class AUC(ImageMean):
-    """Area under the cumulative histogram of chroma errors from 0 to 150 Lab units, in percent.
-
-    The mean over these whole thresholds of the share of pixels whose error, the distance in ab, is
-    at most that.
-    Source: "raw accuracy" of Zhang, Isola and Efros, "Colorful Image Colorization" (2016).
-    """
-
-    numbers = (Number("auc", "AuC of ab errors", "%", True, main=False, plotted=False),)
-    order = 17
-
-    def per_image(self, prediction: LabBatch, target: LabBatch) -> Tensor:
-        error = (prediction.ab.float() - target.ab.float()).norm(dim=1)  # N H W
-        within = (151 - error.ceil()).clamp(min=0)  # thresholds
-        return 100 / 151 * within.mean((1, 2))[:, None]

@@ -3,7 +3,8 @@
 import inspect
 from typing import Any
 
-from colorizer.models import cic, constantnet, ddcolor, zoo  # noqa: F401  (each import registers its models)
+from colorizer.model_folder import shipped_models
+from colorizer.models import cic, constantnet, ddcolor, icolorit, zoo  # noqa: F401  (registers them)
 from colorizer.models.colornet import ColorModel
 from colorizer.models.heads import list_heads
 from colorizer.registry import MODELS
@@ -28,7 +29,7 @@ def create_model(name: str, **options: Any) -> ColorModel:
     Raises:
         UnknownNameError: with the nearest known name. UsageError: an option that it does not take.
 
-    Example:
+    Examples:
         >>> model = create_model("constantnet", head={"name": "distribution", "temperature": 0.5})
         >>> model.head.temperature
         0.5
@@ -39,11 +40,18 @@ def create_model(name: str, **options: Any) -> ColorModel:
     return model
 
 
-def list_models(pattern: str | None = None) -> list[str]:
+def list_models(pattern: str | None = None, *, pretrained: bool = False) -> list[str]:
     """The names that `create_model` knows, sorted; see `Registry.names`.
 
-    Example:
+    Args:
+        pattern: of names, such as "*18*", or a part of them.
+        pretrained: only those whose weights ship, which `load_model` and `Colorizer` take.
+
+    Examples:
         >>> list_models("*18*")
         ['colornet18', 'colornet18_cross']
+        >>> list_models(pretrained=True)
+        ['colornet18', 'colornet_lite_cross']
     """
-    return MODELS.names(pattern)
+    ship = shipped_models()
+    return [name for name in MODELS.names(pattern) if not pretrained or name in ship]

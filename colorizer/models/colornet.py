@@ -23,14 +23,15 @@ class ColorModel(nn.Module):
     Attributes:
         head: gives the raw output its meaning; `head.name`, `head.stride`.
         config: the name and options that `create_model` built it from.
-        features: what the head reads: L (N, 1, H, W), 0..100 -> (N, C, h, w), at its stride.
+        features: what the head reads: L (N, 1, H, W), 0..100 -> (N, C, h, w), at its stride. What
+            a model may be told beside L are further keywords, which it can do without.
     """
 
     head: Head
     config: dict[str, Any]
-    features: Callable[[Tensor], Tensor]
+    features: Callable[..., Tensor]
 
-    def forward(self, L: Tensor) -> Tensor:
+    def forward(self, L: Tensor, **told: Tensor) -> Tensor:
         """Shape: L (N, 1, H, W), 0..100 -> raw (N, C, h, w), at the head's stride.
 
         Raises: UsageError for a tensor of another shape, such as RGB, or of whole numbers.
@@ -41,14 +42,23 @@ class ColorModel(nn.Module):
                 f"{tuple(L.shape)}; it takes lightness, float (N, 1, H, W) in 0..100: of sRGB in "
                 "0..1 it is colorizer.color.tensors.rgb_to_lab(rgb)[0]"
             )
-        return self.head(self.features(L))
+        return self.head(self.features(L, **told))
 
-    def predict(self, L: Tensor) -> Prediction:
+    def predict(self, L: Tensor, **told: Tensor) -> Prediction:
         """What it makes of L: colors for losses and metrics, decoded when they ask for them.
 
-        Shape: L (N, 1, H, W), 0..100, float.
+        Shape: L (N, 1, H, W), 0..100, float; what it is told beside it, by keyword of `features`.
         """
-        return Prediction(L, self(L), self.decode)
+        return Prediction(L, self(L, **told), self.decode)
+
+    def tell(self, ab: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        """What it is told beside L in a training step, such as hints: keywords of `features`.
+
+        Args:
+            ab: (N, 2, H, W), Lab units, of the originals.
+            generator: on the device of `ab`; all chance comes from it.
+        """
+        return {}
 
     def described(self) -> dict[str, Any]:
         """Its `config`; of a class that `create_model` has not made, its `module.Class`."""
@@ -106,11 +116,11 @@ class ColorNet(ColorModel):
         self.head = head
 
     def freeze_at(self, progress: float) -> bool:
-        """As `Encoder.freeze_at`."""
+        """Freeze the encoder up to a stage, as `Encoder.freeze_at` does."""
         return self.encoder.freeze_at(progress)
 
     def unfold(self) -> None:
-        """As `Encoder.unfold`."""
+        """Drop the encoder's folded copy, as `Encoder.unfold` does."""
         self.encoder.unfold()
 
     def features(self, L: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from colorizer.models.colornet import ColorModel, extended
 from colorizer.models.decoders import ConvBlock, Upsample
 from colorizer.models.encoders import Encoder
 from colorizer.models.heads import HeadName, create_head
+from colorizer.models.positions import waves
 from colorizer.registry import MODELS
 
 __all__ = ["DDColor"]
@@ -124,7 +125,7 @@ class DDColor(ColorModel):
         memories = [
             scale.flatten(2).transpose(1, 2) + self.scales[i] for i, scale in enumerate(scales)
         ]
-        where = [_waves(scale) for scale in scales]
+        where = [waves(scale) for scale in scales]
         colors = self.colors.expand(L.shape[0], -1, -1)
         places = self.places.expand(L.shape[0], -1, -1)
         for i, layer in enumerate(self.layers):
@@ -137,17 +138,3 @@ class DDColor(ColorModel):
 def _apart(x: Tensor) -> Tensor:
     """The heads of an attention: (N, P, C) -> (N, heads, P, C / heads)."""
     return x.unflatten(-1, (_HEADS, -1)).transpose(1, 2)
-
-
-def _waves(x: Tensor) -> Tensor:
-    """Where each place lies, as sines and cosines of both axes: (N, C, h, w) -> (1, h * w, C)."""
-    channels, height, width = x.shape[1:]
-    rates = 10_000 ** (torch.arange(channels // 4, device=x.device) * (-4 / channels))
-    sides = []
-    for count in (height, width):
-        share = (torch.arange(count, device=x.device) + 0.5) / count
-        angles = 2 * math.pi * share[:, None] * rates  # (side, C / 4)
-        sides.append(torch.cat([angles.sin(), angles.cos()], dim=1))
-    down = sides[0][:, None].expand(-1, width, -1)
-    across = sides[1][None].expand(height, -1, -1)
-    return torch.cat([down, across], dim=2).flatten(0, 1)[None]

@@ -228,5 +228,10 @@ def create_head(name: HeadName, in_channels: int, stride: int) -> Head:
 
 
 def list_heads(pattern: str | None = None) -> list[str]:
-    """The names that a model's `head` may be, sorted."""
+    """The names that a model's `head` may be, sorted; see `Registry.names`.
+
+    Examples:
+        >>> list_heads()
+        ['ab', 'distribution']
+    """
     return HEADS.names(pattern)

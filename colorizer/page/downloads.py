@@ -14,7 +14,7 @@ from colorizer.errors import ColorizerError, UsageError
 from colorizer.page.lanes import BusyError, Lane
 from colorizer.page.studio import MOST_PHOTOS, Studio, UnknownPhotoError, telling, unplaced
 from colorizer.pictures.formats import WRITABLE
-from colorizer.pictures.measure import measuring
+from colorizer.pictures.writing import measuring
 from colorizer.support.told import shown
 
 __all__ = ["FORMATS", "Downloads"]

@@ -10,7 +10,7 @@ import anyio
 from starlette.requests import ClientDisconnect, Request
 
 from colorizer.errors import ColorizerError
-from colorizer.page.folder import PrivateFolder
+from colorizer.page.working_folder import PrivateFolder
 from colorizer.support.told import read_json
 
 __all__ = ["Limits", "RefusedError", "receive", "told_by"]

@@ -14,7 +14,7 @@ import numpy as np
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.preview import Preview
-from colorizer.page.folder import PrivateFolder
+from colorizer.page.working_folder import PrivateFolder
 from colorizer.support.nearest import did_you_mean
 from colorizer.support.told import shown
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from colorizer.pictures import save as output
 from colorizer.pictures.formats.format import OutputPage
 from colorizer.pictures.lightness import split_alpha
-from colorizer.pictures.measure import measured
 from colorizer.pictures.picture import Picture
 from colorizer.pictures.save import check_destination, check_extension
+from colorizer.pictures.writing import measured
 
 if TYPE_CHECKING:
     import pyvips

@@ -10,8 +10,8 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from colorizer.pictures.formats import format_of
 from colorizer.pictures.lightness import ICC, has_unusable_profile, is_srgb
+from colorizer.pictures.origin import HEAD, MAX_PIXELS
 from colorizer.pictures.picture import Picture
-from colorizer.pictures.source import HEAD, MAX_PIXELS
 
 __all__ = ["decode_bytes"]
 

@@ -11,7 +11,7 @@ from colorizer.pictures import formats
 from colorizer.pictures.formats.raw import Raw
 from colorizer.support.tree import walk
 
-__all__ = ["SUFFIXES", "Found", "Source", "find_sources", "is_picture"]
+__all__ = ["SUFFIXES", "Source", "Sources", "find_sources", "is_picture"]
 
 
 SUFFIXES = formats.SUFFIXES - set(Raw.suffixes)
@@ -50,7 +50,7 @@ class Source:
 
 
 @dataclass
-class Found:
+class Sources:
     """What `find_sources` found.
 
     Attributes:
@@ -67,7 +67,7 @@ class Found:
     hidden: int = 0
 
 
-def find_sources(location: str | os.PathLike[str], leave_out: Path | None = None) -> Found:
+def find_sources(location: str | os.PathLike[str], leave_out: Path | None = None) -> Sources:
     """All files at `location`, but for hidden ones: a folder, a tar, a file, or a pattern of those.
 
     Args:
@@ -77,7 +77,7 @@ def find_sources(location: str | os.PathLike[str], leave_out: Path | None = None
         ColorizerError: there is no such place.
     """
     place = Path(location).expanduser()
-    found = Found()
+    found = Sources()
     if place.is_dir():
         _search(place, place, leave_out, found)
     elif any(sign in place.name for sign in "*?[") and not place.exists():
@@ -96,7 +96,7 @@ def find_sources(location: str | os.PathLike[str], leave_out: Path | None = None
     return found
 
 
-def _search(folder: Path, root: Path, own: Path | None, found: Found) -> None:
+def _search(folder: Path, root: Path, own: Path | None, found: Sources) -> None:
     links = 0
     for entry in walk(folder, own, links=False):
         name = _relative(entry.path, root)
@@ -116,7 +116,7 @@ def _relative(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix()
 
 
-def _add(path: Path, name: str, found: Found) -> None:
+def _add(path: Path, name: str, found: Sources) -> None:
     if path.suffix.lower() != ".tar":
         found.sources.append(Source(name, str(path)))
         return

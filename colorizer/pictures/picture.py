@@ -16,8 +16,8 @@ from colorizer.pictures.formats import identified
 from colorizer.pictures.formats.array import ARRAY
 from colorizer.pictures.formats.format import Format, Frame, How, Told
 from colorizer.pictures.metadata.metadata import Metadata, fitting
+from colorizer.pictures.origin import MAX_PIXELS, check_size, name_of, reading, reason
 from colorizer.pictures.resize import enlarge
-from colorizer.pictures.source import MAX_PIXELS, check_size, name_of, reading, reason
 
 if TYPE_CHECKING:
     import pyvips

@@ -16,7 +16,7 @@ from colorizer.pictures.lightness import ICC, is_srgb
 from colorizer.pictures.metadata import exif, photoshop
 from colorizer.pictures.metadata.icc import color_space
 from colorizer.pictures.metadata.metadata import Metadata
-from colorizer.pictures.source import reason
+from colorizer.pictures.origin import reason
 from colorizer.support.files import temporary, whole
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import IO
 from colorizer.errors import ColorizerError
 from colorizer.pictures.formats import SUFFIXES
 from colorizer.pictures.metadata.mark import SYSTEM
-from colorizer.places.names import result_name
+from colorizer.places.outputs import result_name
 
 __all__ = ["ARCHIVE", "is_marked_archive", "rewrite"]
 

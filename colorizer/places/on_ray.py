@@ -15,7 +15,7 @@ from colorizer.errors import ColorizerError
 from colorizer.extras import extra
 from colorizer.inference.colorizer import Colorizer
 from colorizer.places.plan import Item
-from colorizer.places.report import Row
+from colorizer.places.table import Row
 from colorizer.places.work import color_item
 
 if TYPE_CHECKING:

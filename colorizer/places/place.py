@@ -12,9 +12,9 @@ from typing import BinaryIO, NamedTuple
 from colorizer.errors import ColorizerError
 from colorizer.pictures.formats import SUFFIXES, format_of
 from colorizer.pictures.metadata.mark import bears_mark, is_marked
-from colorizer.pictures.source import HEAD
+from colorizer.pictures.origin import HEAD
 from colorizer.places.archive import ARCHIVE, is_marked_archive
-from colorizer.places.names import original_of
+from colorizer.places.outputs import original_of
 from colorizer.support.files import temporary, whole
 from colorizer.support.patterns import expand
 from colorizer.support.stores import Store, is_remote, look, read
@@ -68,7 +68,7 @@ class Place:
 
     @property
     def is_local(self) -> bool:
-        """Whether `path` leads there."""
+        """Whether it lies on this machine, so that `path` leads there."""
         return type(self) is Place
 
     def is_folder(self) -> bool:

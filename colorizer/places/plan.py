@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.pictures.formats import SUFFIXES, WRITABLE, becoming, format_of
-from colorizer.pictures.source import HEAD
+from colorizer.pictures.origin import HEAD
 from colorizer.places.archive import ARCHIVE
 from colorizer.places.manifest import read_manifest
-from colorizer.places.names import SUFFIX, result_name
+from colorizer.places.outputs import SUFFIX, result_name
 from colorizer.places.place import Bucket, Found, Place, Stream, find_all, place_of
 from colorizer.support.pool import in_order
 from colorizer.support.shares import falls_to, share_of

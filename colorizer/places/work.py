@@ -12,10 +12,10 @@ from colorizer.inference.colorizer import Colorizer
 from colorizer.pictures.formats import becoming, identified
 from colorizer.pictures.picture import Picture
 from colorizer.places.archive import ARCHIVE, rewrite
-from colorizer.places.names import result_name
+from colorizer.places.outputs import result_name
 from colorizer.places.place import Place, check_replaceable, place_of
 from colorizer.places.plan import Item
-from colorizer.places.report import Row
+from colorizer.places.table import Row
 from colorizer.support.stores import fetch
 
 __all__ = ["Share", "color_item"]

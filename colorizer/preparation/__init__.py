@@ -3,6 +3,6 @@
 The light side: NumPy, libvips and Pillow, never torch.
 """
 
-from colorizer.preparation.run import PrepareResult, prepare
+from colorizer.preparation.walk import PrepareResult, prepare
 
 __all__ = ["PrepareResult", "prepare"]

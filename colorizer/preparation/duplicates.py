@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-__all__ = ["NEAR", "TINT", "Match", "PictureIndex", "Signature", "digest", "signature"]
+__all__ = ["NEAR", "TINT", "Fingerprint", "Match", "PictureIndex", "digest", "signature"]
 
 NEAR = 36
 """Bits of 256 in which two copies of one picture differ at most."""
@@ -24,7 +24,7 @@ def digest(encoded: bytes) -> str:
 
 
 @dataclass(frozen=True)
-class Signature:
+class Fingerprint:
     """What a picture looks like, in 64 bytes.
 
     It survives resizing, recompression, and changes of brightness and contrast; not mirroring,
@@ -39,28 +39,28 @@ class Signature:
     bits: np.ndarray
     tint: np.ndarray
 
-    def distance(self, other: "Signature") -> int:
+    def distance(self, other: "Fingerprint") -> int:
         """In how many bits two pictures differ, 0..256."""
         return int(np.bitwise_count(self.bits ^ other.bits).sum())
 
     def to_hex(self) -> str:
-        """As 128 hexadecimal digits."""
+        """The fingerprint as 128 hexadecimal digits."""
         return self.bits.astype(">u8").tobytes().hex() + self.tint.tobytes().hex()
 
     @classmethod
-    def from_hex(cls, text: str) -> "Signature":
+    def from_hex(cls, text: str) -> "Fingerprint":
         data = bytes.fromhex(text)
         bits = np.frombuffer(data[:32], ">u8").astype(np.uint64)
         return cls(bits, np.frombuffer(data[32:], np.int8))
 
 
-def signature(lab: np.ndarray) -> Signature:
+def signature(lab: np.ndarray) -> Fingerprint:
     """The signature of a picture: (H, W, 3), L, a, b."""
     small = _averages(lab[..., 0], _SIDE)
     rises = np.concatenate([(np.diff(small, axis=axis) > 0).ravel() for axis in (1, 0)])
     bits = np.packbits(rises[: 64 * _WORDS]).view(">u8").astype(np.uint64)
     tint = np.stack([_averages(lab[..., band], 4) for band in (1, 2)], -1)
-    return Signature(bits, tint.round().clip(-128, 127).astype(np.int8).ravel())
+    return Fingerprint(bits, tint.round().clip(-128, 127).astype(np.int8).ravel())
 
 
 def _averages(band: np.ndarray, side: int) -> np.ndarray:
@@ -93,8 +93,8 @@ class PictureIndex:
     def __len__(self) -> int:
         return len(self.names)
 
-    def add(self, name: str, digest: str, signature: Signature) -> None:
-        """Know one more picture."""
+    def add(self, name: str, digest: str, signature: Fingerprint) -> None:
+        """Remember one more picture, for `find`."""
         count = len(self.names)
         if count == len(self._tints):
             self._bits = np.concatenate([self._bits, np.empty_like(self._bits)], 1)
@@ -106,7 +106,7 @@ class PictureIndex:
         self._by_digest.setdefault(bytes.fromhex(digest), count)
         self.names.append(name)
 
-    def find(self, digest: str, signature: Signature) -> Match | None:
+    def find(self, digest: str, signature: Fingerprint) -> Match | None:
         """The known picture that this one is a copy of; of several, the nearest, then the first."""
         same = self._by_digest.get(bytes.fromhex(digest))
         if same is not None:

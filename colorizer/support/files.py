@@ -36,7 +36,7 @@ _DAY = 86_400  # seconds
 
 
 def sha256(path: Path) -> str:
-    """Of a file, in hexadecimal."""
+    """The sha256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

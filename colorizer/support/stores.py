@@ -153,7 +153,7 @@ class Store:
         return same and f"{other.root}/".startswith(f"{self.root}/")
 
     def address(self, name: str) -> str:
-        """Of a file in this folder."""
+        """The address of a file in this folder of the store."""
         return f"{self.url.rstrip('/')}/{name}"
 
     def exists(self) -> bool:

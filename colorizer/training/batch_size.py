@@ -1,4 +1,4 @@
-"""How many squares a step can take: tried on a GPU, a plain 64 elsewhere."""
+"""How many crops a step can take: tried on a GPU, a plain 64 elsewhere."""
 
 import copy
 import gc
@@ -22,7 +22,7 @@ _AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 
 def fit_batch(task: ColorTask, settings: Settings, data: PhotoModule) -> int:
-    """The squares per step, never more than a device has photos.
+    """The crops per step, never more than a device has photos.
 
     On CUDA the most of the largest size of the training that fit beside the photos, which are
     brought to the GPU first if that is where they are kept; elsewhere `USUAL`.

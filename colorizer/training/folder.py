@@ -30,7 +30,7 @@ CHANGEABLE = (
     *("schedule.name", "schedule.warmup_steps", "schedule.final", "schedule.step_epochs"),
     *("schedule.milestones", "schedule.gamma", "data.workers", "data.mode", "data.cache"),
 )
-"""What a resumed run may set anew: neither weights, nor which squares come when, depend on it."""
+"""What a resumed run may set anew: neither weights, nor which crops come when, depend on it."""
 
 
 def resumed_settings(run: Path, changes: Mapping[str, Any]) -> Settings:

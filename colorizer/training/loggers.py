@@ -1,7 +1,7 @@
 """Where the numbers and grids of a run go: Lightning's loggers, by name."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger
 
-from colorizer.errors import UsageError
+from colorizer.errors import ColorizerError, UsageError
 from colorizer.registry import LOGGERS
 
 __all__ = ["create_loggers", "list_loggers", "show_picture"]
@@ -27,7 +27,8 @@ def create_loggers(
 
     One whose constructor takes a `folder` is given that of the run.
 
-    Raises: UnknownNameError for a name; UsageError for a keyword, or a package that is missing.
+    Raises: UnknownNameError for a name; UsageError for a keyword, or a package that is missing;
+        ColorizerError for one that cannot be begun, as without a login or a connection.
     """
     options = names if isinstance(names, Mapping) else dict.fromkeys(names)
     made = []
@@ -75,15 +76,20 @@ def csv_files(folder: str) -> Logger:
 def wandb(folder: str, project: str = "colorizer", offline: bool = False) -> Logger:
     """Weights & Biases, which sends what is logged to its server unless `offline`."""
     kind = _of_package("wandb", "WandbLogger")
-    return kind(name=Path(folder).name, save_dir=folder, project=project, offline=offline)
+    options = {"project": project, "offline": offline}
+    return _begun("wandb", lambda: kind(name=Path(folder).name, save_dir=folder, **options))
 
 
 @LOGGERS.register("mlflow")
 def mlflow(folder: str, experiment: str = "colorizer", uri: str | None = None) -> Logger:
-    """MLflow, at a tracking server's `uri` or in the run's folder `mlflow`."""
+    """MLflow, at a tracking server's `uri` or in the run's folder: `mlflow.db` and `mlflow`."""
     kind = _of_package("mlflow", "MLFlowLogger")
-    at = uri or (Path(folder).resolve() / "mlflow").as_uri()
-    return kind(experiment_name=experiment, run_name=Path(folder).name, tracking_uri=at)
+    own, options = Path(folder).resolve(), {"tracking_uri": uri}
+    if uri is None:  # MLflow 3 refuses a folder, which it took before
+        options["tracking_uri"] = f"sqlite:///{(own / 'mlflow.db').as_posix()}"
+        options["artifact_location"] = (own / "mlflow").as_uri()
+    name = {"experiment_name": experiment, "run_name": own.name}
+    return _begun("mlflow", lambda: kind(**name, **options))
 
 
 def _of_package(package: str, name: str) -> Any:
@@ -92,3 +98,17 @@ def _of_package(package: str, name: str) -> Any:
     except ImportError as error:
         raise UsageError(f"logger {package!r} needs its package: pip install {package}") from error
     return getattr(import_module("lightning.pytorch.loggers"), name)
+
+
+def _begun(name: str, create: Callable[[], Logger]) -> Logger:
+    """A logger that has reached its server or file: else it would be told after the first epoch.
+
+    Raises: ColorizerError where it has not.
+    """
+    try:
+        logger = create()
+        _ = logger.experiment  # ty: ignore[missing-attribute]
+    except Exception as error:  # no login, no connection, no room: in the package's own ways
+        reason = " ".join(str(error).split())[:200]
+        raise ColorizerError(f"logger {name!r}: {type(error).__name__}: {reason}") from error
+    return logger

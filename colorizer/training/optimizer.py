@@ -89,7 +89,7 @@ def optimizer_class(name: str) -> Any:
 
 
 def batch_factor(settings: OptimizerSettings, effective_batch: int) -> float:
-    """What the learning rate is multiplied by for so many squares per step.
+    """What the learning rate is multiplied by for so many crops per step.
 
     Source: linear, Goyal et al., "Accurate, Large Minibatch SGD" (2017); sqrt, for adam, Malladi et
         al., "On the SDEs and Scaling Rules for Adaptive Gradient Algorithms" (2022).

@@ -41,14 +41,14 @@ Predicts the chroma of a grayscale photograph from its lightness. Head: {head}.
 
 - Data: {data["train"]}, {facts["photos"]} photos; the license of a model follows from its data.
 - Loss: {settings["loss"]}.
-- {trainer["epochs"]} epochs of {sizes}-pixel squares, {facts["effective_batch"]} a step, in {took}.
+- {trainer["epochs"]} epochs of {sizes}-pixel crops, {facts["effective_batch"]} a step, in {took}.
 - Hardware: {facts["hardware"]}, precision {trainer["precision"]}, seed {trainer["seed"]}.
 - Versions: colorizer {facts["colorizer"]} (commit {facts["commit"]}), torch {facts["torch"]},
   Python {facts["python"]}; {facts["date"]}.
 
 ## Validation
 
-{facts["validation_photos"]} photos ({held_out}), centered {sizes.split()[-1]}-pixel squares. A
+{facts["validation_photos"]} photos ({held_out}), centered {sizes.split()[-1]}-pixel crops. A
 gray picture is never wrong about a gray photo, so its numbers are the ones to beat.
 
 | metric | this model | gray |
@@ -63,7 +63,7 @@ training photos are colored worst.
 
 
 def provenance() -> dict[str, str]:
-    """Versions, commit and date."""
+    """What made a run: versions, commit and date."""
     try:
         commit = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12"],

@@ -347,7 +347,8 @@ def _trainer(
     if t.ema:
         callbacks.append(MovingAverage(t.ema))
     callbacks.append(Checkpoints(run / "checkpoints", t.checkpoint_minutes))
-    if sys.stderr.isatty():
+    watched = sys.stderr.isatty() or "ipykernel" in sys.modules  # a terminal, or a notebook
+    if watched:
         callbacks.append(RichProgressBar())
     # A launcher such as torchrun says how many processes it has started.
     devices = int(os.environ.get("LOCAL_WORLD_SIZE", t.devices))
@@ -371,5 +372,5 @@ def _trainer(
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
         enable_model_summary=False,
-        enable_progress_bar=sys.stderr.isatty(),
+        enable_progress_bar=watched,
     )

@@ -129,11 +129,12 @@ class ColorTask(LightningModule):
                 rgb = change(rgb, generator)
         L, ab = rgb_to_lab(rgb)
         seen, network = L, self.model.forward  # which is never the compiled one
+        told: dict[str, Tensor] = {}
         if generator is not None:
-            network = self.model
+            network, told = self.model, self.model.tell(ab, generator)
             if self.degradation is not None:
                 seen = self.degradation(rgb, generator)
-        raw = network(seen.contiguous(memory_format=torch.channels_last))
+        raw = network(seen.contiguous(memory_format=torch.channels_last), **told)
         return Prediction(L, raw, self.model.decode), Target(L, ab)
 
     def on_fit_start(self) -> None:

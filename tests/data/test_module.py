@@ -12,7 +12,7 @@ from PIL import Image
 from colorizer import ColorizerError, UsageError
 from colorizer.color import gamut
 from colorizer.config import DataSettings
-from colorizer.data.augment import DRAWS, center_squares
+from colorizer.data.augment import DRAWS, center_crops
 from colorizer.data.cache import decode_all
 from colorizer.data.module import PhotoModule
 from colorizer.data.photos import find_photos
@@ -116,7 +116,7 @@ def test_photos_without_color_are_named_and_left_out(tmp_path: Path, mode: str) 
 
 
 def _batch_of_all(folder: Path, mode: str) -> torch.Tensor:
-    """A square of each photo of a folder."""
+    """A crop of each photo of a folder."""
     photos = find_photos(folder)
     kept = (
         StreamedPhotos(photos, 40)
@@ -124,4 +124,4 @@ def _batch_of_all(folder: Path, mode: str) -> torch.Tensor:
         else ResidentPhotos(decode_all(photos, 40, None))
     )
     count = len(kept)
-    return kept.batch(np.arange(count), np.zeros((count, DRAWS)), center_squares, 16)
+    return kept.batch(np.arange(count), np.zeros((count, DRAWS)), center_crops, 16)

@@ -125,7 +125,7 @@ def test_an_unknown_model():
 
 def test_nothing_heavy_is_imported():
     script = (
-        "import sys, colorizer.inference.colorizer, colorizer.places.run\n"
+        "import sys, colorizer.inference.colorizer, colorizer.places.on_threads\n"
         "heavy = {'torch', 'onnxruntime', 'pyvips', 'PIL', 'yaml', 'tqdm'} & set(sys.modules)\n"
         "print(sorted(heavy))"
     )

@@ -115,6 +115,9 @@ def test_least_at_the_original(name):
     target = photos()
     if hasattr(loss, "set_teacher"):
         loss.set_teacher(Knowing(perfect(target).raw.detach()))
+    elsewhere = Target(target.L, -target.ab)
+    if loss(perfect(target), target) == loss(perfect(target), elsewhere):
+        pytest.skip("it does not look at the original")
     best = loss(perfect(target), target)
     assert best >= 0
     gray = Prediction(target.L, predict(target).raw * 0, lambda raw: 0 * raw[:, :2])

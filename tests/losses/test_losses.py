@@ -16,6 +16,7 @@ from colorizer.losses.adversarial import AdversarialLoss
 from colorizer.losses.distillation import DistillationLoss
 from colorizer.losses.distribution import DistributionLoss
 from colorizer.losses.pixel import HuberLoss, L1Loss, MSELoss
+from colorizer.metrics import create_metrics
 from tests.drawn import pair
 from tests.live_bytes import LiveBytes
 
@@ -46,6 +47,17 @@ def test_pixel_losses_in_rgb():
     assert HuberLoss("rgb")(prediction, target).item() == pytest.approx(huber, rel=1e-5)
     with pytest.raises(UsageError, match="delta is 0"):
         HuberLoss(delta=0)
+
+
+def test_colorfulness_is_that_of_the_metric():
+    prediction, target = pair()
+    metric = create_metrics(["colorfulness"])
+    metric.update(prediction, target)
+    expected = 1 - metric.compute()["colorfulness"].item() / 100
+    loss = create_loss({"colorfulness": 1.0})
+    assert loss(prediction, target).item() == pytest.approx(expected, abs=1e-4)
+    gray = Prediction(target.L, torch.zeros(2, 2, 8, 8), lambda raw: raw)
+    assert loss(gray, target).item() == pytest.approx(1, abs=1e-3)
 
 
 # ---- distribution

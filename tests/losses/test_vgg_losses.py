@@ -106,7 +106,7 @@ def test_vgg16_refuses_with_the_ways_out(tmp_path, monkeypatch):
     def offline(*_):
         raise LocalEntryNotFoundError("no connection")
 
-    monkeypatch.setattr("colorizer.backbones.weights.hub_answers", lambda: True)
+    monkeypatch.setattr("colorizer.backbones.fetched.hub_answers", lambda: True)
     monkeypatch.setattr("huggingface_hub.hf_hub_download", offline)
     forget()
     with pytest.raises(UsageError, match=r"either connect once .* or set vgg16 to the path"):

@@ -198,6 +198,24 @@ def test_auc_is_the_area_under_the_cumulative_errors():
     assert found["auc"] == pytest.approx(100 * expected, rel=1e-5)
 
 
+@pytest.mark.usefixtures("small_networks")
+def test_rebalanced_auc_weighs_each_pixel_by_how_rare_its_color_is():
+    generator = np.random.default_rng(0)
+    real = np.zeros((3, 2, 24, 24), np.float32)
+    real[:, :, :3] = generator.uniform(-60, 60, (3, 2, 3, 24))  # an eighth has colors
+    ours = real * 0.2
+    centers, cells = gamut.bins().astype(float), real.transpose(0, 2, 3, 1).reshape(-1, 2)
+    nearest = ((np.round(cells / 10)[:, None] * 10 - centers) ** 2).sum(-1).argmin(1)
+    how_common = gamut.smooth_prior(np.bincount(nearest, minlength=len(centers)))
+    weight = 1 / how_common[nearest]
+    error = np.linalg.norm((real - ours).transpose(0, 2, 3, 1).reshape(-1, 2), axis=1)
+    expected = np.mean([np.average(error <= threshold, weights=weight) for threshold in range(151)])
+    L = torch.full((3, 1, 24, 24), 50.0)
+    found = scalars("auc", *(LabBatch(L, torch.from_numpy(ab)) for ab in (ours, real)))
+    assert found["auc_rebalanced"] == pytest.approx(100 * expected, rel=1e-4)
+    assert found["auc_rebalanced"] < found["auc"] - 5
+
+
 @pytest.mark.parametrize("name", METRICS)
 def test_batch_splits_do_not_matter(name):
     prediction, target = pair()

@@ -24,12 +24,14 @@ HEAVY = {  # one head and one size in the default run; the rest is slow
     "colornet_vgg16_cross",
     "cic",
     "ddcolor",
+    "icolorit",
 }
 TINY = [  # each kind of decoder on an encoder that is quick
     ("colornet", {"encoder": "test_resnet", "cross_connections": cross, "width": 16})
     for cross in (False, True)
 ] + [
     ("cic", {"width": 4}),
+    ("icolorit", {"width": 16, "depth": 2}),
     ("ddcolor", {"encoder": "test_resnet", "width": 16, "queries": 5, "layers": 3}),
 ]
 

@@ -99,6 +99,50 @@ def test_its_loss_is_over_its_bins():
         create_loss({"distribution": 1.0})(model.predict(L), Target(L, ab))
 
 
-@pytest.mark.parametrize("name", ["cic", "ddcolor"])
+@pytest.mark.parametrize("name", ["cic", "ddcolor", "icolorit"])
 def test_their_recipes_are_settings(name):
     assert Settings.load(name).model["name"] == name
+
+
+def test_a_transformer_learns_to_follow_hints():
+    """What is red and what is blue is a matter of chance here: only hints can tell."""
+    torch.manual_seed(0)
+    model = create_model("icolorit", width=32, depth=2)
+    optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
+    loss = create_loss({"huber": 1.0})
+
+    def pictures(count):
+        sign = torch.randint(0, 2, (count, 1, 1, 1)) * 2 - 1.0
+        ab = 40 * sign * torch.tensor([1.0, 0.5]).view(1, 2, 1, 1).expand(count, 2, 32, 32)
+        return torch.rand(count, 1, 32, 32) * 100, ab
+
+    for _ in range(80):
+        L, ab = pictures(16)
+        optimizer.zero_grad()
+        loss(model.predict(L, **model.tell(ab)), Target(L, ab)).backward()
+        optimizer.step()
+    L, ab = pictures(32)
+    hints = torch.zeros(32, 3, 32, 32)
+    hints[:, :2, 8:24, 8:24] = ab[:, :, 8:24, 8:24]
+    hints[:, 2, 8:24, 8:24] = 1
+    with torch.no_grad():
+        told, alone = model.eval().predict(L, hints=hints), model.predict(L)
+    assert (told.ab - ab).abs().mean() < 0.25 * (alone.ab - ab).abs().mean()
+    assert torch.equal(model(L), model(L, hints=torch.zeros_like(hints)))
+
+
+def test_hints_of_a_training_are_the_colors_that_are_there():
+    ab = torch.randn(4, 2, 61, 83) * 30
+    model = create_model("icolorit", width=8, depth=1)
+    (hints,) = model.tell(ab, torch.Generator().manual_seed(0)).values()
+    assert hints.shape == (4, 3, 61, 83)
+    assert set(hints[:, 2].unique().tolist()) == {0, 1}
+    assert not hints[:, :2][(hints[:, 2:] == 0).expand(-1, 2, -1, -1)].any()
+    mean = torch.nn.functional.avg_pool2d(ab, 2, ceil_mode=True)
+    cells = hints[:, :, ::2, ::2]
+    torch.testing.assert_close(cells[:, :2], mean * cells[:, 2:])
+    counts = cells[:, 2].sum((1, 2))
+    assert counts.max() <= 128 + 40
+    assert counts.unique().numel() == 4
+    again = model.tell(ab, torch.Generator().manual_seed(0))["hints"]
+    assert torch.equal(hints, again)

@@ -11,12 +11,12 @@ import uvicorn
 
 from colorizer.inference.colorizer import Colorizer
 from colorizer.page.connection import Connection
-from colorizer.page.folder import PrivateFolder
 from colorizer.page.guard import Guard, names_of
 from colorizer.page.receive import Limits
-from colorizer.page.run import _listen
+from colorizer.page.serve import _listen
 from colorizer.page.server import create_app
 from colorizer.page.studio import Studio
+from colorizer.page.working_folder import PrivateFolder
 
 TOKEN = "a-token-for-tests"
 

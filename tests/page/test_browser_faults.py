@@ -8,7 +8,7 @@ from PIL import Image
 from skimage import data
 
 from colorizer.color import lab
-from colorizer.page.run import _opener
+from colorizer.page.serve import _opener
 from tests.page.browsing import (
     CAMERA,
     click_on,

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colorizer.errors import ColorizerError
-from colorizer.page.folder import PrivateFolder
 from colorizer.page.names import safe_name
+from colorizer.page.working_folder import PrivateFolder
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse
 
 from colorizer.cli import main
 from colorizer.page.guard import Guard, names_of
-from colorizer.page.run import _address, _listen, _opener
+from colorizer.page.serve import _address, _listen, _opener
 
 GUARDED = Guard(PlainTextResponse("in"), "secret", 8080, names_of("0.0.0.0"))
 

@@ -9,8 +9,8 @@ from skimage import data
 
 from colorizer.inference.colorizer import Colorizer
 from colorizer.page import studio as studios
-from colorizer.page.folder import PrivateFolder
 from colorizer.page.receive import Limits
+from colorizer.page.working_folder import PrivateFolder
 from tests.model_folder import write_model_folder
 from tests.page.serving import client_of, served
 

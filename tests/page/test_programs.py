@@ -16,7 +16,7 @@ from colorizer.cli import main
 from colorizer.errors import UsageError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.options import ServeOptions
-from colorizer.page.run import TOKEN
+from colorizer.page.serve import TOKEN
 from tests.drawn import landscape
 from tests.page.serving import client_of, served
 

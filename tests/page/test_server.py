@@ -18,9 +18,9 @@ from skimage import data
 
 from colorizer.cli import main
 from colorizer.inference.colorizer import Colorizer
-from colorizer.page.folder import PrivateFolder
 from colorizer.page.receive import Limits
 from colorizer.page.server import STATIC
+from colorizer.page.working_folder import PrivateFolder
 from tests.model_folder import write_model_folder
 from tests.page.serving import TOKEN, client_of, rendered, served
 from tests.systems import needs_posix
@@ -300,7 +300,7 @@ def test_an_idle_page_is_emptied(model, tmp_path, monkeypatch):
 def test_what_a_killed_server_left_is_swept(tmp_path):
     program = (
         "import sys, os, signal; from pathlib import Path;"
-        "from colorizer.page.folder import PrivateFolder;"
+        "from colorizer.page.working_folder import PrivateFolder;"
         "f = PrivateFolder(1000, Path(sys.argv[1])); f.place('a.png').write_bytes(b'x');"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )

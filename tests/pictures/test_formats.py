@@ -25,8 +25,8 @@ from colorizer.pictures.formats import (
 )
 from colorizer.pictures.formats.format import FORMATS, Format
 from colorizer.pictures.formats.raw import Raw
+from colorizer.pictures.origin import HEAD
 from colorizer.pictures.picture import Picture
-from colorizer.pictures.source import HEAD
 from colorizer.places.memory import estimate
 from tests.model_folder import write_model_folder
 

@@ -23,7 +23,7 @@ from PIL import Image
 
 from colorizer.cli import main as colorizer_main
 from colorizer.inference.colorizer import Colorizer
-from colorizer.places.report import merge
+from colorizer.places.table import merge
 from colorizer.support import retries, stores
 from colorizer.support.files import whole
 

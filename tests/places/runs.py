@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colorizer.inference.colorizer import Colorizer
-from colorizer.places import run as places
+from colorizer.places import on_threads as places
 from colorizer.places.plan import Plan
 
 
 @dataclass
-class Result:
+class Outcome:
     """What became of the photos: their paths, of failed ones with the reason."""
 
     done: list[Path]
@@ -19,7 +19,7 @@ class Result:
     status: int
 
 
-def run(plan: Plan, colorizer: Colorizer, workers: int = 1, memory: int | None = None) -> Result:
+def run(plan: Plan, colorizer: Colorizer, workers: int = 1, memory: int | None = None) -> Outcome:
     rows = []
 
     def engine(items):
@@ -28,7 +28,7 @@ def run(plan: Plan, colorizer: Colorizer, workers: int = 1, memory: int | None =
     found = places.run(plan, engine, tell=rows.append)
     paths = {status: [Path(r.path) for r in rows if r.status == status] for status in _STATUSES}
     failed = [(Path(row.path), row.reason) for row in rows if row.status == "failed"]
-    return Result(paths["colored"], paths["skipped"], failed, found.notes, found.status)
+    return Outcome(paths["colored"], paths["skipped"], failed, found.notes, found.status)
 
 
 _STATUSES = ("colored", "skipped", "failed")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from colorizer.cli import _colorize_parser
+from colorizer.cli.coloring import _colorize_parser
 from tests.systems import needs_posix
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "cluster.md").read_text()

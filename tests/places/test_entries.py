@@ -18,7 +18,7 @@ from colorizer.pictures.formats import WRITABLE
 from colorizer.pictures.metadata.mark import is_marked
 from colorizer.places.plan import plan
 from tests.model_folder import write_model_folder
-from tests.places.runs import Result, run
+from tests.places.runs import Outcome, run
 from tests.systems import needs_posix
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +41,7 @@ def encoded(kind: str, **options) -> bytes:
     return buffer.getvalue()
 
 
-def worked(colorizer: Colorizer, folder: Path, out: Path) -> tuple[Result, dict[str, str]]:
+def worked(colorizer: Colorizer, folder: Path, out: Path) -> tuple[Outcome, dict[str, str]]:
     """What became of a folder, and the status of each entry as its report has it."""
     result = run(plan([folder], out), colorizer)
     with (out / "report.csv").open(newline="", encoding="utf-8") as file:

@@ -22,8 +22,8 @@ from colorizer.pictures.formats.format import Frame
 from colorizer.pictures.picture import Page, Picture
 from colorizer.places import memory
 from colorizer.places.memory import Budget
+from colorizer.places.on_threads import threads_of, workers_of
 from colorizer.places.plan import Plan, plan
-from colorizer.places.run import threads_of, workers_of
 from colorizer.support.files import temporary
 from tests.model_folder import write_model_folder
 from tests.places.runs import run

@@ -9,7 +9,7 @@ import pytest
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.places.manifest import read_manifest
-from colorizer.places.names import result_name
+from colorizer.places.outputs import result_name
 from colorizer.places.plan import plan as plan_all
 from colorizer.support.stores import Store
 from tests.places.marked import MARKED

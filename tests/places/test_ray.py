@@ -17,7 +17,7 @@ from colorizer.errors import ColorizerError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.places.on_ray import on_ray
 from colorizer.places.plan import plan
-from colorizer.places.report import merge
+from colorizer.places.table import merge
 from colorizer.support.files import remove_stale
 from colorizer.support.stores import Store, read
 from tests.model_folder import write_model_folder

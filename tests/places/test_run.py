@@ -12,9 +12,9 @@ from PIL import Image
 
 from colorizer.cli import main
 from colorizer.errors import ColorizerError, UsageError
-from colorizer.places import report as reports
+from colorizer.places import table as reports
 from colorizer.places.place import place_of
-from colorizer.places.report import Report, Row, merge
+from colorizer.places.table import Report, Row, merge
 from colorizer.support.stores import Store, read
 
 
@@ -185,7 +185,7 @@ def test_no_permission_is_known_before_the_first_photo(
 
     put(photos, Store(f"{bucket}/in"))
     request.getfixturevalue("reader")  # from here on
-    monkeypatch.setattr("colorizer.places.verb.threads", start)
+    monkeypatch.setattr("colorizer.places.request.threads", start)
     assert color(f"{bucket}/in", "-o", f"{bucket}/out") == 1
     (told,) = capsys.readouterr().err.splitlines()
     assert told.startswith(f"error: {bucket}/out/report/part-")

@@ -10,9 +10,9 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw, ImageEnhance
 from skimage.color import rgb2lab
 
-from colorizer.preparation.decode import decode_middle
 from colorizer.preparation.doctor import examine, lab
-from colorizer.preparation.duplicates import PictureIndex, Signature, digest, signature
+from colorizer.preparation.duplicates import Fingerprint, PictureIndex, digest, signature
+from colorizer.preparation.normalize import decode_middle
 from tests.preparation.test_prepare import photo
 
 
@@ -98,19 +98,19 @@ def test_the_same_layout_in_other_colors_is_another_picture() -> None:
 
 
 signatures = st.builds(
-    Signature,
+    Fingerprint,
     arrays(np.uint64, 4, elements=st.integers(0, 2**64 - 1)),
     arrays(np.int8, 32),
 )
 
 
 @given(signatures, signatures, signatures)
-def test_the_distance_is_a_distance(one: Signature, two: Signature, three: Signature) -> None:
+def test_the_distance_is_a_distance(one: Fingerprint, two: Fingerprint, three: Fingerprint) -> None:
     assert one.distance(one) == 0
     assert one.distance(two) == two.distance(one)
     assert one.distance(three) <= one.distance(two) + two.distance(three)
     bits = bin(int.from_bytes(one.bits.tobytes()) ^ int.from_bytes(two.bits.tobytes()))
     assert one.distance(two) == bits.count("1")
-    again = Signature.from_hex(one.to_hex())
+    again = Fingerprint.from_hex(one.to_hex())
     assert again.distance(one) == 0
     np.testing.assert_array_equal(again.tint, one.tint)

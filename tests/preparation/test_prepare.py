@@ -22,8 +22,8 @@ from colorizer.cli import main
 from colorizer.color import gamut
 from colorizer.data.photos import decode_photo, find_photos
 from colorizer.pictures.finding import find_sources, is_picture
-from colorizer.preparation.decode import decode_middle
-from colorizer.preparation.names import key_of
+from colorizer.preparation.keys import key_of
+from colorizer.preparation.normalize import decode_middle
 from tests.drawn import landscape
 from tests.systems import needs_posix
 
@@ -305,7 +305,7 @@ def test_stopping_says_how_to_go_on(tmp_path, capsys, monkeypatch) -> None:
     def stop(*anything):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("colorizer.preparation.run.write_shard", stop)
+    monkeypatch.setattr("colorizer.preparation.walk.write_shard", stop)
     assert main(["prepare", str(tmp_path), str(tmp_path / "out")]) == 130
     assert "the same command goes on" in capsys.readouterr().err
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from colorizer.backbones.weights import fill
+from colorizer.backbones.fetched import fill
 from colorizer.errors import ColorizerError
 from colorizer.model_folder import ModelFolder
 from colorizer.models.encoders import read_tensors

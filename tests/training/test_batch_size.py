@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colorizer.config import DataSettings
-from colorizer.data.augment import center_squares
+from colorizer.data.augment import center_crops
 from colorizer.data.module import PhotoModule
 from colorizer.errors import ColorizerError
 from colorizer.losses import create_loss
@@ -146,7 +146,7 @@ def test_the_heaviest_batch_is_of_the_largest_photo(photos: Path) -> None:
     batch = data.heaviest_batch(3, 32)
     assert batch.shape == (3, 3, 32, 32)
     largest = data.train.sizes.min(1).argmax()
-    expected = data.train.batch(np.array([largest]), np.zeros((1, 4)), center_squares, 32)
+    expected = data.train.batch(np.array([largest]), np.zeros((1, 4)), center_crops, 32)
     assert torch.equal(batch[:1], expected)
     data._on_device = False
     assert data.heaviest_batch(2, 40).shape == (2, 3, 40, 40)

@@ -14,7 +14,7 @@ from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.likeness import Likeness, eases, pairs, unit
 from colorizer.model_folder import LIKENESS, WEIGHTS, writing
 from colorizer.training.hinting import draw_lesson
-from colorizer.training.likeness import LikenessNet, learn_likeness
+from colorizer.training.learn_likeness import LikenessNet, learn_likeness
 from tests.drawn import landscape
 from tests.model_folder import write_model_folder
 

@@ -4,13 +4,14 @@ import csv
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from lightning.pytorch.loggers import Logger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from colorizer import UnknownNameError, UsageError, train
+from colorizer import ColorizerError, UnknownNameError, UsageError, train
 from colorizer.registry import LOGGERS
-from colorizer.training.loggers import create_loggers, list_loggers
+from colorizer.training.loggers import create_loggers, list_loggers, show_picture
 from tests.trainings import quick
 
 STEP = {"step/loss", "step/learning_rate", "step/gradient_norm"}
@@ -86,3 +87,48 @@ def test_tables_of_a_resumed_run_lie_side_by_side(tmp_path: Path) -> None:
     (tmp_path / "csv").mkdir()
     (logger,) = create_loggers(["csv"], tmp_path)
     assert Path(logger.log_dir) == tmp_path / "csv-2"
+
+
+def test_one_that_cannot_begin_is_told_before_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Refused:
+        def __init__(self, **options: object) -> None:
+            self.options = options
+
+        @property
+        def experiment(self) -> None:
+            raise RuntimeError(f"no connection\nto {self.options['tracking_uri']}")
+
+    monkeypatch.setattr("colorizer.training.loggers._of_package", lambda *names: Refused)
+    with pytest.raises(ColorizerError, match=r"logger 'mlflow': RuntimeError: no connection to x$"):
+        create_loggers({"mlflow": {"uri": "x"}}, tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore")  # of packages that are the user's
+@pytest.mark.parametrize(
+    ("name", "options", "kept"),
+    [("mlflow", {}, "mlflow.db"), ("wandb", {"offline": True}, "wandb/offline-run-*")],
+)
+def test_packages_of_the_users_for_real(
+    name: str, options: dict, kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip(name)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    (logger,) = create_loggers({name: options}, tmp_path / "run")
+    logger.log_hyperparams({"trainer": {"epochs": 3, "name": None}, "data": {"scale": (0.5, 1)}})
+    logger.log_metrics({"val/loss": 1.5}, 3)
+    show_picture(logger, "grid", np.zeros((8, 8, 3), np.uint8), 3)
+    logger.finalize("success")
+    assert list((tmp_path / "run").glob(kept))
+    if name == "mlflow":
+        assert len(list((tmp_path / "run" / "mlflow").rglob("*.png"))) == 1
+        found = logger.experiment.get_run(logger.run_id)
+        assert found.data.metrics == {"val/loss": 1.5}
+        assert found.data.params["trainer/epochs"] == "3"
+    else:
+        import wandb
+
+        wandb.finish()
+    assert {path.name for path in tmp_path.iterdir()} == {"run"}

@@ -210,7 +210,7 @@ def test_a_flag_that_comes_late_is_told_with_its_own_epoch(
 
 
 @pytest.mark.usefixtures("no_export")
-def test_squares_grow_during_the_training(
+def test_crops_grow_during_the_training(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = []

@@ -218,8 +218,10 @@ SMALLER = {
     "ddcolor": {
         "model.pretrained": "false",
         "model.encoder": "test_convnext",
-        "loss": "{l1: 0.1, perceptual: {weight: 5.0, style: 0.0, vgg16: random}, adversarial: 1.0}",
+        "loss": "{l1: 0.1, perceptual: {weight: 5.0, style: 0.0, vgg16: random}, adversarial: 1.0,"
+        " colorfulness: 0.5}",
     },
+    "icolorit": {"model.width": "16", "model.depth": "1"},
 }
 
 
@@ -235,7 +237,7 @@ def test_recipes_train(
         "data.crop": "32",
         "data.grow": "{0.5: 48}",
         "data.batch_size": "4",
-        "trainer.epochs": "3",  # frozen, larger squares, and no longer frozen
+        "trainer.epochs": "3",  # frozen, larger crops, and no longer frozen
         "trainer.accelerator": "cpu",
         "trainer.output": str(tmp_path),
     }

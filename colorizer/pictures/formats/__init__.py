@@ -14,7 +14,7 @@ from colorizer.pictures.formats import jxl, gif, bmp, pnm, raw  # noqa: F401 - i
 
 # isort: on
 from colorizer.pictures.formats.format import FORMATS, Format
-from colorizer.pictures.source import head_of, name_of
+from colorizer.pictures.origin import head_of, name_of
 
 __all__ = ["SUFFIXES", "WRITABLE", "becoming", "format_of", "identified", "result_suffix", "writer"]
 

@@ -11,7 +11,7 @@ from colorizer.pictures.formats.format import Format, Frame, How, Output, Output
 from colorizer.pictures.formats.vips import open_vips, render
 from colorizer.pictures.metadata.metadata import Metadata
 from colorizer.pictures.metadata.tags import Tags
-from colorizer.pictures.source import opened
+from colorizer.pictures.origin import opened
 
 if TYPE_CHECKING:
     import pyvips
@@ -24,7 +24,7 @@ _EXIF_BLOCK = re.compile(rb"Exif\0\0(?:II\*\0|MM\0\*)")
 
 @register
 class Avif(Format):
-    """AVIF."""
+    """AVIF, read and written by libvips."""
 
     name = "AVIF"
     suffixes = (".avif",)

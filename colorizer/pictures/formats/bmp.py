@@ -11,7 +11,7 @@ from colorizer.pictures.formats.format import Format, How, Output, OutputPage, T
 from colorizer.pictures.formats.pillow import blank, from_array, opened_by, with_metadata
 from colorizer.pictures.formats.vips import limited
 from colorizer.pictures.metadata.behind import behind
-from colorizer.pictures.source import opened
+from colorizer.pictures.origin import opened
 
 if TYPE_CHECKING:
     import pyvips
@@ -21,7 +21,7 @@ __all__ = ["Bmp"]
 
 @register
 class Bmp(Format):
-    """BMP."""
+    """BMP, by Pillow; 8 bits."""
 
     name = "BMP"
     suffixes = (".bmp",)

@@ -8,7 +8,7 @@ from typing import BinaryIO
 from colorizer.pictures.formats.format import Format, Output, OutputPage, Told, register
 from colorizer.pictures.formats.vips import render
 from colorizer.pictures.metadata.behind import behind
-from colorizer.pictures.source import opened
+from colorizer.pictures.origin import opened
 
 __all__ = ["Gif"]
 

@@ -11,7 +11,7 @@ from colorizer.pictures.formats.boxes import beside, brands
 from colorizer.pictures.formats.format import Format, How, Told, register
 from colorizer.pictures.formats.pillow import from_array, plugin, sober, stretched, with_metadata
 from colorizer.pictures.formats.vips import open_vips
-from colorizer.pictures.source import opened
+from colorizer.pictures.origin import opened
 
 if TYPE_CHECKING:
     import pyvips

@@ -19,7 +19,7 @@ from colorizer.pictures.formats.pillow import (
     stretched,
     with_metadata,
 )
-from colorizer.pictures.source import opened
+from colorizer.pictures.origin import opened
 
 if TYPE_CHECKING:
     import pyvips

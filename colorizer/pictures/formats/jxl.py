@@ -12,7 +12,7 @@ from colorizer.pictures.formats.pillow import (
     plugin,
     with_metadata,
 )
-from colorizer.pictures.source import opened
+from colorizer.pictures.origin import opened
 
 if TYPE_CHECKING:
     import pyvips
@@ -27,7 +27,7 @@ _TELLING = {b"jumb": "content credentials (C2PA)", b"jhgm": "a gain map (HDR)"}
 
 @register
 class Jxl(Format):
-    """JPEG XL."""
+    """JPEG XL, by Pillow's plugin; becomes PNG."""
 
     name = "JPEG XL"
     suffixes = (".jxl",)

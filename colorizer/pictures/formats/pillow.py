@@ -13,7 +13,7 @@ from colorizer.errors import ColorizerError
 from colorizer.extras import command
 from colorizer.pictures.formats.format import How
 from colorizer.pictures.formats.vips import RESOLUTION
-from colorizer.pictures.source import opened
+from colorizer.pictures.origin import opened
 
 if TYPE_CHECKING:
     import pyvips

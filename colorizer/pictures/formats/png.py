@@ -17,7 +17,7 @@ from colorizer.pictures.formats.vips import blobs_of, render
 from colorizer.pictures.metadata.behind import behind
 from colorizer.pictures.metadata.icc import PRIMARIES, TRANSFERS, named_profile
 from colorizer.pictures.metadata.metadata import Metadata
-from colorizer.pictures.source import opened
+from colorizer.pictures.origin import opened
 
 if TYPE_CHECKING:
     import pyvips

@@ -23,7 +23,7 @@ from colorizer.pictures.formats.vips import open_vips, render
 from colorizer.pictures.metadata import exif, photoshop
 from colorizer.pictures.metadata.metadata import Metadata
 from colorizer.pictures.metadata.tags import BYTE, LONG, SHORT, UNDEFINED, Tag, Tags
-from colorizer.pictures.source import opened
+from colorizer.pictures.origin import opened
 
 if TYPE_CHECKING:
     import pyvips

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from colorizer.errors import ColorizerError
 from colorizer.pictures.formats.format import Frame
 from colorizer.pictures.metadata.tags import SHORT, Directory, Tag, Tags
-from colorizer.pictures.source import opened
+from colorizer.pictures.origin import opened
 
 if TYPE_CHECKING:
     import pyvips

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from colorizer.pictures.formats.frames import How
 from colorizer.pictures.metadata.metadata import Metadata
-from colorizer.pictures.source import vips_path
+from colorizer.pictures.origin import vips_path
 
 if TYPE_CHECKING:
     import pyvips

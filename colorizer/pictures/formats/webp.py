@@ -12,7 +12,7 @@ from colorizer.pictures.formats.format import Format, Output, OutputPage, Told, 
 from colorizer.pictures.formats.vips import render
 from colorizer.pictures.metadata.behind import behind
 from colorizer.pictures.metadata.metadata import Metadata
-from colorizer.pictures.source import opened
+from colorizer.pictures.origin import opened
 
 __all__ = ["WebP"]
 

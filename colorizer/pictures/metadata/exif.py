@@ -121,7 +121,7 @@ def tidied(block: bytes, width: int, height: int, resolution: tuple[float, float
 
 
 def from_tags(tags: Mapping[int, Any]) -> bytes:
-    """A block of these tags."""
+    """An Exif block that holds these tags."""
     file = io.BytesIO(b"II*\0\0\0\0\0")
     Tags(file).add(tags, 4)
     return file.getvalue()

@@ -83,7 +83,7 @@ class Directory:
     end: int = 0
 
     def first(self, tag: int, default: Any = None) -> Any:
-        """The first number of a tag."""
+        """The first number that a tag holds; `default` where it is not there."""
         found = self.tags.get(tag)
         value = None if found is None else found.first
         return default if value is None else value

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from colorizer.pictures.decode import decode_bytes
-from colorizer.pictures.source import MAX_PIXELS
+from colorizer.pictures.origin import MAX_PIXELS
 
 __all__ = ["MAX_ASPECT", "SmallPicture", "decode_middle"]
 

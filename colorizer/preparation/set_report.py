@@ -15,14 +15,14 @@ from PIL import Image
 from colorizer.color import gamut
 from colorizer.errors import ColorizerError
 from colorizer.pictures.finding import Source
-from colorizer.pictures.source import MAX_PIXELS
+from colorizer.pictures.origin import MAX_PIXELS
 from colorizer.preparation.chart import chroma_chart
-from colorizer.preparation.decode import MAX_ASPECT, decode_middle
 from colorizer.preparation.doctor import REASONS, UNREADABLE
 from colorizer.preparation.journal import Journal
-from colorizer.preparation.names import name_hash
+from colorizer.preparation.keys import name_hash
+from colorizer.preparation.normalize import MAX_ASPECT, decode_middle
 from colorizer.preparation.shards import read_members, write_file
-from colorizer.preparation.summary import SHOWN, Summary
+from colorizer.preparation.tally import SHOWN, Summary
 
 __all__ = ["write_report"]
 

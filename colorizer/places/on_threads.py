@@ -15,21 +15,21 @@ from colorizer.inference.colorizer import Colorizer
 from colorizer.pictures.picture import Picture
 from colorizer.places.memory import Budget
 from colorizer.places.plan import Item, Plan
-from colorizer.places.report import Report, Row
+from colorizer.places.table import Report, Row
 from colorizer.places.work import color_item
 from colorizer.support.files import remove_stale
 from colorizer.support.machine import cores
 from colorizer.support.pool import as_done
 from colorizer.support.stores import is_remote
 
-__all__ = ["Engine", "Result", "run", "threads", "threads_of", "workers_of"]
+__all__ = ["Engine", "Outcome", "run", "threads", "threads_of", "workers_of"]
 
 Engine = Callable[[list[Item]], Iterator[list[Row]]]
 """Colors all items, and gives the rows of each as it is done."""
 
 
 @dataclass
-class Result:
+class Outcome:
     """What became of the photos.
 
     Attributes:
@@ -48,7 +48,7 @@ class Result:
 
 def run(
     plan: Plan, engine: Engine, *, quiet: bool = False, tell: Callable[[Row], object] = bool
-) -> Result:
+) -> Outcome:
     """Color what is to do; failures are named on stderr and do not stop the others.
 
     With more than one photo, a progress bar with rate and time left goes to stderr.
@@ -64,7 +64,7 @@ def run(
     """
     from tqdm import tqdm
 
-    result = Result()
+    result = Outcome()
     total = len(plan.todo) + len(plan.done)
     folders = {Path(i.target).parent for i in plan.todo if i.resume and not is_remote(i.target)}
 

@@ -43,7 +43,7 @@ class Row(NamedTuple):
     notes: tuple[str, ...] = ()
 
     def cells(self) -> tuple[str, ...]:
-        """As `COLUMNS` has them."""
+        """The row's cells, in the order of `COLUMNS`."""
         told = self.reason or "; ".join(self.notes)
         return (self.path, self.status, told, self.size, f"{self.seconds:.2f}")
 

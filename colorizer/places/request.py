@@ -8,10 +8,10 @@ from colorizer.inference.colorizer import Colorizer
 from colorizer.options import ClusterOptions, ColorizeOptions, FolderOptions
 from colorizer.places import on_ray
 from colorizer.places.archive import ARCHIVE
+from colorizer.places.on_threads import Engine, Outcome, run, threads, threads_of, workers_of
 from colorizer.places.place import check_replaceable, place_of
 from colorizer.places.plan import Plan, plan
-from colorizer.places.report import merge
-from colorizer.places.run import Engine, Result, run, threads, threads_of, workers_of
+from colorizer.places.table import merge
 from colorizer.support.stores import is_remote
 
 __all__ = ["colorize", "report"]
@@ -109,7 +109,7 @@ def report(folder: str) -> int:
     return 1 if failed else 0
 
 
-def _tell(found: Plan, result: Result, output: str | None, collection: bool) -> None:
+def _tell(found: Plan, result: Outcome, output: str | None, collection: bool) -> None:
     for note in result.notes:
         _note(note)
     counts, items = result.counts, len(found.todo) + len(found.done) + len(found.passed)

@@ -32,8 +32,8 @@ from colorizer.training.hinting import draw_lesson
 
 __all__ = ["LikenessNet", "learn_likeness"]
 
-BATCH = 8  # squares of a step
-PLACES = 500  # of a square, which are asked whom they follow
+BATCH = 8  # crops of a step
+PLACES = 500  # of a crop, which are asked whom they follow
 RATE, DECAY, AVERAGE = 3e-3, 1e-3, 0.998
 ROBUST = 12.0  # Lab units, from which on an error counts by its size, below by its square
 
@@ -90,8 +90,8 @@ class LikenessNet(nn.Module):
 
 
 @dataclass(frozen=True, eq=False)
-class Square:
-    """What is kept of a square of a photo, on the grid of the features.
+class Crop:
+    """What is kept of a crop of a photo, on the grid of the features.
 
     Attributes:
         features: (h, w, C) float16.
@@ -126,8 +126,8 @@ def learn_likeness(model: str | Path, data: str, **options: Any) -> tuple[Path, 
     notes: list[str] = []
     photos = evenly_spread(find_photos(data, notes=notes), wanted.photos)
     rng = np.random.default_rng(wanted.seed)
-    squares = _look(network, photos, rng, notes)
-    before, after, net = _learn(squares, wanted.steps, rng, wanted.seed)
+    crops = _look(network, photos, rng, notes)
+    before, after, net = _learn(crops, wanted.steps, rng, wanted.seed)
     notes.append(f"mean error at places that a hint is about {before:.2f}, now {after:.2f}")
     tensors = {name: value.half().contiguous() for name, value in net.state_dict().items()}
     path = network.folder.path / LIKENESS
@@ -140,10 +140,10 @@ def learn_likeness(model: str | Path, data: str, **options: Any) -> tuple[Path, 
 
 def _look(
     network: Network, photos: Sequence[Photo], rng: np.random.Generator, notes: list[str]
-) -> list[Square]:
-    """A square of each photo, seen at the working size."""
+) -> list[Crop]:
+    """A crop of each photo, seen at the working size."""
     side = MULTIPLE * max(1, round(network.size / MULTIPLE))
-    squares: list[Square] = []
+    crops: list[Crop] = []
     for photo in tqdm(photos, desc="looking at photos", unit="photo", disable=None):
         try:
             rgb = decode_in_color(photo, network.size)
@@ -159,21 +159,19 @@ def _look(
         predicted, features = (v.transpose(1, 2, 0) for v in network.chroma_and_features(L))
         height, width = features.shape[:2]
         small, predicted = (resize(values, height, width) for values in (lab, predicted))
-        squares.append(
-            Square(features.astype(np.float16), small[..., 0], predicted, small[..., 1:])
-        )
-    if not squares:
+        crops.append(Crop(features.astype(np.float16), small[..., 0], predicted, small[..., 1:]))
+    if not crops:
         raise ColorizerError(f"none of {len(photos)} photos can be learnt from; {notes[-1]}")
-    return squares
+    return crops
 
 
 def _learn(
-    squares: list[Square], steps: int, rng: np.random.Generator, seed: int
+    crops: list[Crop], steps: int, rng: np.random.Generator, seed: int
 ) -> tuple[float, float, LikenessNet]:
     """The trained network, its weights averaged; and the error without and with it, at the end."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        net = LikenessNet(squares[0].features.shape[-1])
+        net = LikenessNet(crops[0].features.shape[-1])
     average = copy.deepcopy(net)
     optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=DECAY)
     last: list[tuple[float, float]] = []
@@ -181,8 +179,8 @@ def _learn(
         rise = min(1, (step + 1) / 50)
         for group in optimizer.param_groups:
             group["lr"] = RATE * rise * (0.03 + 0.97 * (1 + math.cos(math.pi * step / steps)) / 2)
-        chosen = rng.integers(0, len(squares), BATCH)
-        errors = [_errors(net, squares[i], rng) for i in chosen]
+        chosen = rng.integers(0, len(crops), BATCH)
+        errors = [_errors(net, crops[i], rng) for i in chosen]
         loss = torch.stack([error for error, _ in errors]).mean()
         optimizer.zero_grad()
         loss.backward()
@@ -197,11 +195,11 @@ def _learn(
     return float(before), float(after), average
 
 
-def _errors(net: LikenessNet, square: Square, rng: np.random.Generator) -> tuple[Tensor, float]:
-    """The mean error at some places of a square with hints on it: with the network, and without."""
+def _errors(net: LikenessNet, crop: Crop, rng: np.random.Generator) -> tuple[Tensor, float]:
+    """The mean error at some places of a crop with hints on it: with the network, and without."""
     flip = slice(None, None, -1 if rng.random() < 0.5 else 1)
-    features = square.features[:, flip].astype(np.float32)
-    L, predicted, ab = (v[:, flip] for v in (square.L, square.predicted, square.ab))
+    features = crop.features[:, flip].astype(np.float32)
+    L, predicted, ab = (v[:, flip] for v in (crop.L, crop.predicted, crop.ab))
     if rng.random() < 0.15:  # another vividness
         predicted = predicted * np.float32(rng.uniform(0, 1.5))
     lesson = draw_lesson(L, ab, predicted, rng)

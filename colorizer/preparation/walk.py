@@ -12,15 +12,15 @@ import numpy as np
 from colorizer.color import gamut
 from colorizer.errors import UsageError
 from colorizer.options import PrepareOptions
-from colorizer.pictures.finding import Found, Source, find_sources
+from colorizer.pictures.finding import Source, Sources, find_sources
 from colorizer.preparation.doctor import UNREADABLE, Finding
-from colorizer.preparation.duplicates import PictureIndex, Signature
+from colorizer.preparation.duplicates import Fingerprint, PictureIndex
 from colorizer.preparation.journal import Journal, shard_name
-from colorizer.preparation.names import key_of, name_hash
-from colorizer.preparation.report import write_report
+from colorizer.preparation.keys import key_of, name_hash
+from colorizer.preparation.pipeline import Examined, look_at
+from colorizer.preparation.set_report import write_report
 from colorizer.preparation.shards import write_shard
-from colorizer.preparation.summary import summarize
-from colorizer.preparation.work import Examined, look_at
+from colorizer.preparation.tally import summarize
 from colorizer.support.machine import cores
 from colorizer.support.pool import in_order
 
@@ -119,7 +119,7 @@ def _check_places(photos: Path, out: Path) -> None:
 
 
 def _index(
-    found: Found, options: PrepareOptions, workers: int, result: PrepareResult
+    found: Sources, options: PrepareOptions, workers: int, result: PrepareResult
 ) -> PictureIndex:
     """The pictures of the evaluation set; none of them may be missed in silence."""
     from tqdm import tqdm
@@ -157,7 +157,7 @@ class _Run:
         """Learn what earlier runs found."""
         for record in self.journal.read():
             for name, _, digest, signature, *_ in record["kept"]:
-                self.kept.add(name, digest, Signature.from_hex(signature))
+                self.kept.add(name, digest, Fingerprint.from_hex(signature))
             for name, reason, *_ in record["rejected"]:
                 (self.failed if reason == UNREADABLE else self.done).add(name_hash(name))
             for names in (record["others"], (entry[0] for entry in record["kept"])):

@@ -7,9 +7,9 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from colorizer.color import gamut
-from colorizer.preparation.decode import MAX_ASPECT
 from colorizer.preparation.doctor import REASONS
 from colorizer.preparation.journal import Journal
+from colorizer.preparation.normalize import MAX_ASPECT
 
 __all__ = ["Kept", "Summary", "summarize"]
 

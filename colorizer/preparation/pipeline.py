@@ -12,10 +12,10 @@ from colorizer.color import gamut
 from colorizer.errors import ColorizerError
 from colorizer.options import PrepareOptions
 from colorizer.pictures.finding import Source, is_picture
-from colorizer.pictures.source import HEAD
-from colorizer.preparation.decode import decode_middle
+from colorizer.pictures.origin import HEAD
 from colorizer.preparation.doctor import SMALLEST, UNREADABLE, Finding, examine, lab
-from colorizer.preparation.duplicates import Signature, digest, signature
+from colorizer.preparation.duplicates import Fingerprint, digest, signature
+from colorizer.preparation.normalize import decode_middle
 
 __all__ = ["Examined", "look_at"]
 
@@ -40,7 +40,7 @@ class Examined:
     width: int = 0
     height: int = 0
     digest: str = ""
-    signature: Signature | None = None
+    signature: Fingerprint | None = None
     encoded: bytes = b""
     histogram: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 

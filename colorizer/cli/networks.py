@@ -1,170 +1,27 @@
-"""`colorizer <verb>`: parse, call, print.
+"""The verbs that train, measure and change networks: their flags, and their calls."""
 
-Longer than other files, as each verb is its flags beside its call, and nothing else.
-"""
-
-import shlex
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from jsonargparse import ActionConfigFile, Namespace
 
 from colorizer import registry
+from colorizer.cli.flags import add_plugins, load_named_plugins, print_notes
 from colorizer.config import Settings, recipe
 from colorizer.errors import UsageError
 from colorizer.extras import training_side
 from colorizer.model_folder import ModelFolder, shipped_models
 from colorizer.options import (
-    DEFAULT_MODEL,
     CalibrateOptions,
-    ClusterOptions,
-    ColorizeOptions,
     EvaluateOptions,
-    FilmFolderOptions,
-    FilmOptions,
-    FolderOptions,
+    ExportOptions,
     LikenessOptions,
     PrepareOptions,
-    ServeOptions,
 )
-from colorizer.parser import Parser, answer
-from colorizer.support.plugins import load_plugins
-from colorizer.version import __version__
+from colorizer.parser import Parser
 
-__all__ = ["main"]
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run `colorizer`; returns the exit status: 0 all done, 1 some inputs failed, 2 bad usage."""
-    parser = Parser(prog="colorizer", description="Color grayscale photographs.")
-    parser.add_argument("--version", action="version", version=f"colorizer {__version__}")
-    verbs = parser.add_subcommands(dest="verb")
-    asked = (sys.argv[1:] if argv is None else argv)[:1]
-    # The flags of all verbs take longer to make than a small photo takes to be colored.
-    for name in [name for name in asked if name in _VERBS] or _VERBS:
-        verb = _VERBS[name][0]()
-        verbs.add_subcommand(name, verb, help=verb.description)
-    return answer(lambda: _run(parser, argv))
-
-
-def _run(parser: Parser, argv: Sequence[str] | None) -> int:
-    args = parser.parse_args(argv)
-    if args.verb == "train":  # of which what was said counts too, apart from the defaults
-        return _train(args.train, parser.parse_args(argv, defaults=False).train)
-    return _VERBS[args.verb][1](args[args.verb])
-
-
-def _colorize_parser() -> Parser:
-    parser = Parser(description="color photos: one, several, or folders")
-    parser.add_argument(
-        "paths",
-        nargs="*",
-        metavar="PATH",
-        help="a photo, a folder of photos or a tar shard; also of stores, such as s3://bucket/in/",
-    )
-    parser.add_argument(
-        "-o",
-        "--output",
-        metavar="OUT",
-        help="a file for one photo, a folder for several (default: PHOTO-colored.EXT beside each)",
-    )
-    parser.add_argument(
-        "--model", default=DEFAULT_MODEL, help="a shipped model's name, or a model folder"
-    )
-    parser.add_argument(
-        "--uncertainty",
-        type=str | None,
-        metavar="MAP",
-        help="of one photo, write to MAP how undecided the model is: white (distribution head)",
-    )
-    ColorizeOptions.add_flags(parser)
-    FolderOptions.add_flags(parser)
-    ClusterOptions.add_flags(parser)
-    return parser
-
-
-def _colorize(args: Namespace) -> int:
-    from colorizer.pictures.quiet import silence
-    from colorizer.places import verb
-
-    silence()
-    folder = FolderOptions.of_flags(vars(args))
-    options = ColorizeOptions.of_flags(vars(args), variant=folder.variants)  # whether the model can
-    cluster = ClusterOptions.of_flags(vars(args))
-    given = (args.paths, args.output, args.model)
-    return verb.colorize(*given, options, folder, cluster, args.uncertainty)
-
-
-def _serve_parser() -> Parser:
-    parser = Parser(description="open a local page: drop a photo, correct it, download it")
-    parser.add_argument(
-        "--model", default=DEFAULT_MODEL, help="a shipped model's name, or a model folder"
-    )
-    ServeOptions.add_flags(parser)
-    return parser
-
-
-def _serve(args: Namespace) -> int:
-    from colorizer.page.run import serve
-    from colorizer.pictures.quiet import silence
-
-    silence()
-    serve(args.model, ServeOptions.of_flags(vars(args)))
-    return 0
-
-
-def _site_parser() -> Parser:
-    parser = Parser(description="write the page as static files, which color in the browser")
-    parser.add_argument(
-        "out", metavar="OUT", help="a new folder, or one that was written so before"
-    )
-    parser.add_argument(
-        "--model", default=DEFAULT_MODEL, help="a shipped model's name, or a model folder"
-    )
-    return parser
-
-
-def _site(args: Namespace) -> int:
-    from colorizer.pictures.quiet import silence
-    from colorizer.site import write_site
-
-    silence()
-    written = write_site(args.out, args.model)
-    size = sum(written.values()) / 1e6
-    print(f"{args.out}: {len(written)} files, {size:.1f} MB; any web space can hold it")
-    print(f"look at it: python3 -m http.server -d {shlex.quote(args.out)}")
-    return 0
-
-
-def _print_notes(notes: Iterable[str]) -> None:
-    for note in notes:
-        print(f"note: {note}", file=sys.stderr)
-
-
-def _video_parser() -> Parser:
-    parser = Parser(description="color a film; frame times, sound and subtitles are kept")
-    parser.add_argument("film", metavar="IN", help="a film, a folder of frames, or one of films")
-    parser.add_argument(
-        "output",
-        metavar="OUT",
-        help="its extension selects the container; without: a folder of frames, or of films",
-    )
-    parser.add_argument(
-        "--model", default=DEFAULT_MODEL, help="a shipped model's name, or a model folder"
-    )
-    FilmOptions.add_flags(parser)
-    FilmFolderOptions.add_flags(parser)
-    return parser
-
-
-def _video(args: Namespace) -> int:
-    from colorizer.film.verb import color
-    from colorizer.pictures.quiet import silence
-
-    silence()
-    options, many = FilmOptions.of_flags(vars(args)), FilmFolderOptions.of_flags(vars(args))
-    return color(args.film, args.output, args.model, options, many)
+__all__ = ["NETWORKS", "train"]
 
 
 def _train_parser() -> Parser:
@@ -192,7 +49,8 @@ class _Recipe(ActionConfigFile):
         super().__call__(parser, cfg, str(recipe(values)), option_string)
 
 
-def _train(args: Namespace, given: Namespace) -> int:
+def train(args: Namespace, given: Namespace) -> int:
+    """`given` is what was said, apart from the defaults."""
     training = training_side("colorizer.training")
     if args.resume is not None:
         changes = {k: v for k, v in given.as_dict().items() if k not in ("config", "resume")}
@@ -219,10 +77,8 @@ def _prepare_parser() -> Parser:
 
 
 def _prepare(args: Namespace) -> int:
-    from colorizer.pictures.quiet import silence
     from colorizer.preparation import prepare
 
-    silence()
     try:
         result = prepare(args.photos, args.out, **vars(PrepareOptions.of_flags(vars(args))))
     except KeyboardInterrupt:
@@ -231,27 +87,13 @@ def _prepare(args: Namespace) -> int:
             file=sys.stderr,
         )
         return 130
-    _print_notes(result.notes)
+    print_notes(result.notes)
     for name, reason in result.failed:
         print(f"failed: {name}: {reason}", file=sys.stderr)
     left_out = ", ".join(f"{count} {reason}" for reason, count in result.rejected.items())
     print(f"{result.kept} kept; left out: {left_out or 'none'}; {result.new} files looked at now")
     print(result.out / "report.html")
     return result.status
-
-
-def _add_plugins(parser: Parser) -> None:
-    parser.add_argument(
-        "--plugins",
-        type=list[str] | None,
-        metavar="[MODULE,...]",
-        help="modules, or .py files, of your own to import first: what they register can be named",
-    )
-
-
-def _load_plugins(args: Namespace) -> None:
-    if args.plugins:
-        load_plugins(args.plugins)
 
 
 def _export_parser() -> Parser:
@@ -270,46 +112,24 @@ def _export_parser() -> Parser:
         type=dict[str, Any] | None,
         help="of a state dict: its model's name and options, as in training (default: colornet18)",
     )
-    parser.add_argument("--size", type=int | None, help="default working size, in pixels")
-    parser.add_argument(
-        "--temperature", type=float | None, help="default temperature of a distribution head"
-    )
-    parser.add_argument(
-        "--moderation",
-        type=float | None,
-        help="how much a distribution head leans to common colors: 0 not at all, 1 most",
-    )
-    parser.add_argument(
-        "--gain", type=float | None, help="what a distribution head multiplies its colors by"
-    )
-    parser.add_argument("--opset", type=int | None, help="of OUT.onnx: 17 or 18 (default: 18)")
-    parser.add_argument(
-        "--static",
-        type=str | None,
-        metavar="HxW",
-        help="of OUT.onnx: one fixed size in pixels, such as 256x256",
-    )
-    parser.add_argument(
-        "--simple",
-        action="store_true",
-        help="of OUT.onnx: lightness alone goes in, chroma alone comes out, at its defaults",
-    )
-    _add_plugins(parser)
+    ExportOptions.add_flags(parser)
+    add_plugins(parser)
     return parser
 
 
 def _export(args: Namespace) -> int:
     weights = training_side("colorizer.weights")
-    _load_plugins(args)
-    ours, others = ("size", "temperature", "moderation", "gain"), ("opset", "static", "simple")
+    load_named_plugins(args)
     portable = args.out.endswith(".onnx")
-    names, foreign = (others, ours) if portable else (ours, others)
-    if given := [f"--{name}" for name in foreign if args[name] not in (None, False)]:
-        kind = "of a model folder" if portable else "of OUT.onnx, a graph for other runtimes"
-        raise UsageError(f"{' and '.join(given)}: options {kind}, but OUT is {args.out}")
-    options = {name: args[name] for name in names if args[name] not in (None, False)}
+    decoding = ("size", "temperature", "moderation", "gain")
+    names = ("opset", "static", "simple") if portable else decoding
+    options = ExportOptions.of_flags(vars(args))
+    options.only(names, "OUT.onnx" if portable else "a model folder as OUT")
+    given = {
+        name: value for name in names if (value := getattr(options, name)) not in (None, False)
+    }
     make = weights.export_portable if portable else weights.export_weights
-    print(make(args.source, args.out, model=args.model, **options))
+    print(make(args.source, args.out, model=args.model, **given))
     return 0
 
 
@@ -333,13 +153,13 @@ def _average_parser() -> Parser:
         metavar="[X,...]",
         help="of each model, which sum to 1 (default: all equal)",
     )
-    _add_plugins(parser)
+    add_plugins(parser)
     return parser
 
 
 def _average(args: Namespace) -> int:
     weights = training_side("colorizer.weights")
-    _load_plugins(args)
+    load_named_plugins(args)
     print(weights.average_weights(args.models, args.output, shares=args.shares))
     return 0
 
@@ -355,16 +175,16 @@ def _calibrate_parser() -> Parser:
         "-o", "--output", metavar="OUT", type=str | None, help="another model folder to write"
     )
     CalibrateOptions.add_flags(parser)
-    _add_plugins(parser)
+    add_plugins(parser)
     return parser
 
 
 def _calibrate(args: Namespace) -> int:
     calibration = training_side("colorizer.evaluation.calibration")
-    _load_plugins(args)
+    load_named_plugins(args)
     options = vars(CalibrateOptions.of_flags(vars(args)))
     result = calibration.calibrate(args.model, args.data, args.output, **options)
-    _print_notes(result.notes)
+    print_notes(result.notes)
     print(f"{result.photos} photos, whose own colorfulness is {result.original:.4g}\n\n{result}")
     chosen = result.chosen
     print(
@@ -382,16 +202,16 @@ def _likeness_parser() -> Parser:
     parser.add_argument("model", metavar="MODEL", help="a model folder, or a shipped model's name")
     parser.add_argument("--data", required=True, help="photos, as for training")
     LikenessOptions.add_flags(parser)
-    _add_plugins(parser)
+    add_plugins(parser)
     return parser
 
 
 def _likeness(args: Namespace) -> int:
-    training = training_side("colorizer.training.likeness")
-    _load_plugins(args)
+    training = training_side("colorizer.training.learn_likeness")
+    load_named_plugins(args)
     options = vars(LikenessOptions.of_flags(vars(args)))
     path, notes = training.learn_likeness(args.model, args.data, **options)
-    _print_notes(notes)
+    print_notes(notes)
     print(path)
     return 0
 
@@ -423,19 +243,19 @@ def _evaluate_parser() -> Parser:
         "sheet.jpg",
     )
     EvaluateOptions.add_flags(parser)
-    _add_plugins(parser)
+    add_plugins(parser)
     return parser
 
 
 def _evaluate(args: Namespace) -> int:
     evaluation = training_side("colorizer.evaluation")
-    _load_plugins(args)
+    load_named_plugins(args)
     options = vars(EvaluateOptions.of_flags(vars(args)))
     if not (args.model or args.results):
         raise UsageError("nothing to evaluate: name models by --model, or results by --results")
     given = (args.model, args.data, args.report)
     result = evaluation.evaluate(*given, results=args.results, **options)
-    _print_notes(result["notes"])
+    print_notes(result["notes"])
     if options["blind"] is not None:
         print(result["blind"])
         return 0
@@ -446,30 +266,18 @@ def _evaluate(args: Namespace) -> int:
     return 0
 
 
-def _report_parser() -> Parser:
-    parser = Parser(description="merge the reports of a collection's runs and shares into one")
-    parser.add_argument("folder", metavar="DIR", help="the output of `colorizer colorize`")
-    return parser
-
-
-def _report(args: Namespace) -> int:
-    from colorizer.places import verb
-
-    return verb.report(args.folder)
-
-
 def _list_parser() -> Parser:
     parser = Parser(description="list the names that the factories know")
     parser.add_argument("what", choices=list(_LISTS))
     parser.add_argument(
         "pattern", nargs="?", help="of the names to list, such as '*cross*', or a part of them"
     )
-    _add_plugins(parser)
+    add_plugins(parser)
     return parser
 
 
 def _list(args: Namespace) -> int:
-    _load_plugins(args)
+    load_named_plugins(args)
     training_side(_LISTS[args.what])  # which registers them
     names = vars(registry)[args.what.upper()].names(args.pattern)
     ships = shipped_models() if args.what == "models" else []
@@ -524,12 +332,8 @@ def _runs(args: Namespace) -> int:
     return 0
 
 
-_VERBS: dict[str, tuple[Callable[[], Parser], Callable[..., int]]] = {
-    "colorize": (_colorize_parser, _colorize),
-    "serve": (_serve_parser, _serve),
-    "site": (_site_parser, _site),
-    "video": (_video_parser, _video),
-    "train": (_train_parser, _train),
+NETWORKS: dict[str, tuple[Callable[[], Parser], Callable[..., int]]] = {
+    "train": (_train_parser, train),
     "evaluate": (_evaluate_parser, _evaluate),
     "prepare": (_prepare_parser, _prepare),
     "calibrate": (_calibrate_parser, _calibrate),
@@ -537,9 +341,5 @@ _VERBS: dict[str, tuple[Callable[[], Parser], Callable[..., int]]] = {
     "export": (_export_parser, _export),
     "average": (_average_parser, _average),
     "runs": (_runs_parser, _runs),
-    "report": (_report_parser, _report),
     "list": (_list_parser, _list),
 }
-
-if __name__ == "__main__":
-    sys.exit(main())

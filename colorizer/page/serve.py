@@ -15,8 +15,8 @@ from pathlib import Path
 from colorizer.errors import UsageError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.options import ServeOptions
-from colorizer.page.folder import PrivateFolder
 from colorizer.page.studio import Studio
+from colorizer.page.working_folder import PrivateFolder
 
 __all__ = ["serve"]
 
