@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from time import process_time
+from typing import Any
 
 import av
 import cv2
@@ -229,7 +230,7 @@ def old() -> Iterator[np.ndarray]:
         x, y = (0.6 * v + rng.normal(0, 2.2) for v in (x, y))
         where = np.array([[1, 0, np.clip(x, -6, 6)], [0, 1, np.clip(y, -6, 6)]], np.float32)
         seen = cv2.warpAffine(seen, where, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT)
-        seen *= 1 + rng.uniform(-0.11, 0.11)
+        seen = seen * (1 + rng.uniform(-0.11, 0.11))
         for _ in range(rng.poisson(1.5)):
             column = rng.integers(2, WIDTH - 2)
             seen[:, column : column + 1] += rng.choice([-70, 90])
@@ -279,7 +280,7 @@ def write(
         stream = container.add_stream("libx264", rate=RATE, options={"crf": "8"})
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         for picture in pictures:
-            rgb = np.rint(picture).clip(0, 255).astype(np.uint8)
+            rgb: Any = np.rint(picture).clip(0, 255).astype(np.uint8)
             if rgb.shape[1::-1] != size:
                 rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_CUBIC)
             frame = av.VideoFrame.from_ndarray(rgb, "rgb24")

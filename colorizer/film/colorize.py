@@ -185,7 +185,9 @@ def _work(
             if options.reference is not None:
                 count = len(_seconds(film))
                 references = read_references(Path(options.reference), film, count)
-            backward = references and Backward(references, parts.references, painter)
+            backward = (
+                None if references is None else Backward(references, parts.references, painter)
+            )
             plan = _look_through(film, painter, options, said, shots, backward)
             sink.check_times(plan)
         except ColorizerError:
@@ -219,7 +221,7 @@ def _work(
         steady=steady,
         workers=workers,
         meter=meter,
-        references=references and Carried(references, parts.references, painter),
+        references=None if references is None else Carried(references, parts.references, painter),
     )
     colored = perf_counter()
     _check_places(film.path, path, options.overwrite)

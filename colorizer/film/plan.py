@@ -147,16 +147,14 @@ class Plan:
         with np.load(path) as found:
             held: dict[str, Any] = dict(found)
         hints = json.loads(str(held["hints"])).items()
-        return cls(
-            **held
-            | {
-                "end": int(held["end"]),
-                "colored": bool(held["colored"]),
-                "damage": tuple(map(str, held["damage"])),
-                "notes": tuple(map(str, held["notes"])),
-                "hints": {int(n): [(i, np.array(at)) for i, at in found] for n, found in hints},
-            }
-        )
+        told: dict[str, Any] = {
+            "end": int(held["end"]),
+            "colored": bool(held["colored"]),
+            "damage": tuple(map(str, held["damage"])),
+            "notes": tuple(map(str, held["notes"])),
+            "hints": {int(n): [(i, np.array(at)) for i, at in found] for n, found in hints},
+        }
+        return cls(**{**held, **told})
 
 
 def _leveling(levels: np.ndarray) -> np.ndarray:

@@ -125,7 +125,7 @@ def luma(frame: Any, coding: Coding) -> np.ndarray:
         return np.rint(mixed * scale).astype(_dtype(coding.bits))
     values = _plane(frame.planes[0], frame.width, frame.height, coding.bits, name.endswith("be"))
     if re.match(r"p[024]1", name):  # left-aligned in 16 bits
-        values = values >> (16 - coding.bits)  # ty: ignore[unsupported-operator]
+        values = values >> (16 - coding.bits)
     return values.astype(_dtype(coding.bits), copy=False)
 
 

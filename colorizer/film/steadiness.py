@@ -60,10 +60,10 @@ class WarpError:
         last, self._last = self._last, (L, ab)
         if last is None or cut:
             return None
-        way, seen = way_between(L, last[0]) if way is None else way
+        flowed, seen = way_between(L, last[0]) if way is None else way
         if not seen.any():
             return None
-        apart = np.linalg.norm(ab - flow.carry(last[1], way), axis=-1)
+        apart = np.linalg.norm(ab - flow.carry(last[1], flowed), axis=-1)
         value = float(apart[seen].mean())
         self.total += value
         self.frames += 1
