@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from colorizer.errors import ColorizerError, UsageError
+from colorizer.film.checks import check_options, check_places
 from colorizer.film.codecs import choose
 from colorizer.film.decoding import Heard
 from colorizer.film.excerpt import write_preview
@@ -23,7 +24,7 @@ from colorizer.film.plan import Plan
 from colorizer.film.progress import progress
 from colorizer.film.references import Backward, Carried, read_references, spread
 from colorizer.film.segments import color_segments
-from colorizer.film.shot_list import Listed, Shot, listed
+from colorizer.film.shot_list import Listed, listed, relisted
 from colorizer.film.shots import look_through
 from colorizer.film.source import Film, FilmFrame, frames, open_film
 from colorizer.film.steadiness import Meter
@@ -102,8 +103,8 @@ def colorize_film(
     """
     chosen = FilmOptions.of(options)
     path = Path(destination)
-    _check_options(chosen, path)
-    _check_places(Path(source), path, chosen.overwrite)
+    check_options(chosen, path)
+    check_places(Path(source), path, chosen.overwrite)
     film = open_film(
         Path(source),
         rate=chosen.rate,
@@ -155,7 +156,7 @@ def _color(film: Film, path: Path, painter: Painter, options: FilmOptions) -> Re
         "versions": _versions(),
     }
     with _writing(path), open_unfinished(path, identity) as parts:
-        _check_places(film.path, path, options.overwrite)  # another run may just have ended
+        check_places(film.path, path, options.overwrite)  # another run may just have ended
         if parts.renewed:
             notes.append("an unfinished result of other settings was thrown away")
         return _work(film, path, painter, options, sink, parts, said, shots, notes)
@@ -224,7 +225,7 @@ def _work(
         references=None if references is None else Carried(references, parts.references, painter),
     )
     colored = perf_counter()
-    _check_places(film.path, path, options.overwrite)
+    check_places(film.path, path, options.overwrite)
     mark = _mark(painter.model, options)
     notes += sink.join(parts.segments(len(plan.pts)), plan, mark, parts.result)
     parts.clear()
@@ -243,7 +244,7 @@ def _work(
         steadiness=meter.numbers(),
     )
     if options.report is not None:
-        _write_report(Path(options.report), film, result, _listed(plan, film, shots))
+        _write_report(Path(options.report), film, result, relisted(plan, film, shots))
     return result
 
 
@@ -304,20 +305,6 @@ def _seconds(film: Film) -> np.ndarray:
     return np.sort(np.array(times) - min(times)) * float(track.time_base)
 
 
-def _listed(plan: Plan, film: Film, shots: Listed | None) -> list[dict[str, Any]]:
-    """The shots as a report has them, and as `--shots` takes them again."""
-    told = []
-    for number, (start, time) in enumerate(
-        zip(plan.starts.tolist(), plan.seconds(film), strict=True)
-    ):
-        one = Shot() if shots is None else shots.shots[number]
-        if plan.kept[number]:
-            one = replace(one, keep=True)
-        one = replace(one, dissolve=int(plan.fades[number]))
-        told.append(one.told(start, time))
-    return told
-
-
 def _counted(found: Iterator[FilmFrame], bar: Any) -> Iterator[FilmFrame]:
     for frame in found:
         yield frame
@@ -331,52 +318,6 @@ def _sink(film: Film, path: Path, options: FilmOptions) -> FilmFile | FrameFolde
     if options.codec or options.crf is not None:
         raise UsageError(f"{path} is a folder of PNG frames, which takes no codec and no crf")
     return FrameFolder(film, path)
-
-
-def _check_options(options: FilmOptions, path: Path) -> None:
-    """Refuse what would be dropped, and a report that could not be written after the work."""
-    if str(path) == "-":
-        raise UsageError("a film cannot be written into a pipe; give a file")
-    if options.preview:
-        of_all = ("report", "hints", "reference", "shots", "drop")
-        given = [name for name in of_all if getattr(options, name) is not None]
-        given += ["keep-color"] * options.keep_color
-        if given:
-            flags = " and ".join(f"--{name}" for name in given)
-            raise UsageError(f"{flags}: not of a preview; leave out --preview, or {flags}")
-        if not path.suffix:
-            raise UsageError(f"a preview is a film; give {path} an extension, such as .mp4")
-    if options.report is not None:
-        report = Path(options.report)
-        if report.is_dir() or not report.parent.is_dir():
-            what = "is a folder" if report.is_dir() else "is in no folder that exists"
-            raise UsageError(f"the report {report} {what}; give the name of a JSON file")
-        if not os.access(report if report.exists() else report.parent, os.W_OK):
-            raise UsageError(f"the report {report} cannot be written there; give another place")
-        if isinstance(options.shots, str | os.PathLike) and (
-            report.resolve() == Path(options.shots).resolve()
-        ):
-            raise UsageError(f"{report} cannot be the list of shots and the report; give two names")
-        if report.resolve() == path.resolve():
-            raise UsageError(f"{path} cannot be the film and its report; give two names")
-
-
-def _check_places(source: Path, path: Path, overwrite: bool) -> None:
-    if not path.parent.is_dir():
-        raise UsageError(f"{path.parent} is no folder; make it first")
-    if not path.exists():
-        return
-    if source.exists() and path.samefile(source):
-        raise UsageError(f"{path} is the film itself; give the output another name")
-    if path.is_dir():
-        if path.suffix:
-            raise UsageError(f"{path} is a folder; give the output the name of a file")
-        if any(path.iterdir()):
-            raise UsageError(f"{path} is a folder with files in it; give one that is new or empty")
-    elif not path.suffix:
-        raise UsageError(f"{path} is a file; give a folder that is new, or an extension")
-    elif not overwrite:
-        raise UsageError(f"{path} exists; give another name, or add --overwrite to replace it")
 
 
 @contextmanager

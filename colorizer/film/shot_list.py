@@ -2,18 +2,20 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from colorizer.errors import ColorizerError, UsageError
+from colorizer.film.plan import Plan
+from colorizer.film.source import Film
 from colorizer.inference.steered import SteeredModel
 from colorizer.support.nearest import did_you_mean
 from colorizer.support.told import read_json, shown
 
-__all__ = ["REPORTED", "STEERED", "Listed", "Shot", "listed", "read_shots"]
+__all__ = ["REPORTED", "STEERED", "Listed", "Shot", "listed", "read_shots", "relisted"]
 
 STEERED = ("palette", "vividness", "temperature", "variant")
 """What may be told of one shot, as of the whole film."""
@@ -149,6 +151,20 @@ def listed(source: Any, model: SteeredModel) -> Listed:
     name = str(source) if isinstance(source, str | os.PathLike) else "shots"
     shots = read_shots(source)
     return Listed(shots, tuple(_steered_by_shot(model, shots, name)), name)
+
+
+def relisted(plan: Plan, film: Film, shots: Listed | None) -> list[dict[str, Any]]:
+    """The shots as a report has them, and as `--shots` takes them again."""
+    told = []
+    for number, (start, time) in enumerate(
+        zip(plan.starts.tolist(), plan.seconds(film), strict=True)
+    ):
+        one = Shot() if shots is None else shots.shots[number]
+        if plan.kept[number]:
+            one = replace(one, keep=True)
+        one = replace(one, dissolve=int(plan.fades[number]))
+        told.append(one.told(start, time))
+    return told
 
 
 def _places_of(shots: Sequence[Shot], seconds: np.ndarray, name: str) -> list[int]:
