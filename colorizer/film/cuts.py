@@ -98,4 +98,5 @@ def _is_turned(now: np.ndarray, before: np.ndarray) -> bool:
     """Whether one is the other, shifted as a whole; by phase correlation."""
     height, width = now.shape
     window = cv2.createHanningWindow((width, height), cv2.CV_32F)
-    return cv2.phaseCorrelate(before, now, window)[1] > TURNED
+    # without their means, or the window itself would be what is alike; copies, since it changes them
+    return cv2.phaseCorrelate(before - before.mean(), now - now.mean(), window)[1] > TURNED

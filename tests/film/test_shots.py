@@ -130,3 +130,11 @@ def dissolve(length, first, count):
         share = min(1.0, max(0.0, (i + 0.5 - first) / length))
         L = (1 - share) * one[150:330, i : i + 320] + share * other[200:380, 250 - i : 570 - i]
         yield L.astype(np.float32)
+
+
+def test_a_cut_out_of_the_dark_is_one():
+    rng = np.random.default_rng(0)
+    dark = (2 + rng.normal(0, 1.6, (180, 320))).clip(0).astype(np.float32)
+    night = dark + 12 + cv2.resize(data.rocket()[..., 1], (320, 180)) / np.float32(5)
+    assert is_cut(small(night), small(dark))
+    assert is_cut(small(dark), small(night))
