@@ -98,5 +98,5 @@ def _is_turned(now: np.ndarray, before: np.ndarray) -> bool:
     """Whether one is the other, shifted as a whole; by phase correlation."""
     height, width = now.shape
     window = cv2.createHanningWindow((width, height), cv2.CV_32F)
-    # without their means, or the window itself would be what is alike; copies, since it changes them
+    # without their means, or the window itself would be alike; of copies, which it changes
     return cv2.phaseCorrelate(before - before.mean(), now - now.mean(), window)[1] > TURNED
