@@ -26,8 +26,8 @@ from skimage import color, data
 
 from colorizer.film import colorize_film
 from colorizer.film.codecs import VideoWriter, choose
+from colorizer.film.findings import Plan
 from colorizer.film.painter import Painter
-from colorizer.film.plan import Plan
 from colorizer.film.planes import chroma_planes
 from colorizer.film.segments import FADING
 from colorizer.film.shots import look_through

@@ -20,8 +20,8 @@ from colorizer.evaluation.protocol import FILM_METRICS
 from colorizer.evaluation.summary import described, versions
 from colorizer.extras import extra
 from colorizer.film.colorize import steered
+from colorizer.film.findings import Plan
 from colorizer.film.painter import Painter
-from colorizer.film.plan import Plan
 from colorizer.film.shots import look_through
 from colorizer.film.source import Film, frames, open_film, rgb_frames
 from colorizer.film.steadiness import ColorConsistency, WarpError, Way, way_between

@@ -18,9 +18,9 @@ from colorizer.film.codecs import choose
 from colorizer.film.decoding import Heard
 from colorizer.film.excerpt import write_preview
 from colorizer.film.film_file import FilmFile
+from colorizer.film.findings import Plan
 from colorizer.film.frame_folder import FrameFolder
 from colorizer.film.painter import Painter
-from colorizer.film.plan import Plan
 from colorizer.film.progress import progress
 from colorizer.film.references import Backward, Carried, read_references, spread
 from colorizer.film.segments import color_segments

@@ -21,6 +21,7 @@ FLASH = 5
 ALIKE = 0.65  # correlation of two frames, moved onto each other, below which they are two shots
 APART = 3.0  # Lab units, by which those differ on average at least
 BLANK = 12.0  # Lab units, likewise, where one of them shows nothing
+CONTRAST = 3.0  # ratio, to which no turn of a camera takes it
 TURNED = 0.3  # height of the peak of their phase correlation; of other pictures below 0.15
 SIDE = 96  # pixels
 
@@ -97,6 +98,8 @@ def small(L: np.ndarray) -> np.ndarray:
 def _is_turned(now: np.ndarray, before: np.ndarray) -> bool:
     """Whether one is the other, shifted as a whole; by phase correlation."""
     height, width = now.shape
+    if max(now.std(), before.std()) > CONTRAST * min(now.std(), before.std()):
+        return False
     window = cv2.createHanningWindow((width, height), cv2.CV_32F)
     # without their means, or the window itself would be alike; of copies, which it changes
     return cv2.phaseCorrelate(before - before.mean(), now - now.mean(), window)[1] > TURNED

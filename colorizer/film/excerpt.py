@@ -11,9 +11,9 @@ from colorizer.errors import ColorizerError
 from colorizer.extras import extra
 from colorizer.film.codecs import Target, add_video, choose, make_frame
 from colorizer.film.decoding import sentence
+from colorizer.film.findings import Plan
 from colorizer.film.painter import Painter
-from colorizer.film.plan import Plan
-from colorizer.film.segments import Colored, color_frames
+from colorizer.film.segments import ColoredFrame, color_frames
 from colorizer.film.shots import NothingError, look_through
 from colorizer.film.source import Film, clip
 from colorizer.film.steady import Steady
@@ -86,7 +86,7 @@ def write_preview(
 
 def _colored(
     film: Film, painter: Painter, options: FilmOptions, workers: int, target: Target
-) -> Iterator[Colored]:
+) -> Iterator[ColoredFrame]:
     count = max(1, round(min(SECONDS * film.rate, (film.count or 1e9) / CLIPS)))
     for number in range(CLIPS):
         place = (number + 0.5) / CLIPS

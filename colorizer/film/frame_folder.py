@@ -13,7 +13,7 @@ from colorizer.film.decoding import sentence
 from colorizer.film.planes import Coding
 
 if TYPE_CHECKING:
-    from colorizer.film.plan import Plan
+    from colorizer.film.findings import Plan
     from colorizer.film.source import Film
 
 __all__ = ["FrameFolder", "is_picture", "picture", "pictures_in", "rgb_of"]

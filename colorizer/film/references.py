@@ -15,7 +15,7 @@ from colorizer.extras import extra
 from colorizer.film.frame_folder import picture, pictures_in
 from colorizer.film.painter import Painter
 from colorizer.film.source import Film
-from colorizer.film.steady import Motion, Told, motion_between
+from colorizer.film.steady import Motion, Recalled, motion_between
 from colorizer.inference.hints import Hint, Hints
 
 __all__ = ["Backward", "Carried", "References", "between", "read_references", "spread"]
@@ -34,18 +34,18 @@ SPENT = 0.03  # mean weight, below which a reference is not carried on
 COARSE = 2  # pixels of the grid, in which what travels back is kept
 
 
-def between(first: Told | None, last: Told | None, share: float) -> Told | None:
+def between(first: Recalled | None, last: Recalled | None, share: float) -> Recalled | None:
     """What two references tell of a frame that is `share` (0..1) of the way to the later one."""
     if first is None or last is None:
         return first or last
     early, late = (1 - share) * first.weight, share * last.weight
     part = (late / np.maximum(early + late, 1e-6))[..., None]
-    return Told(first.ab + part * (last.ab - first.ab), np.maximum(first.weight, last.weight))
+    return Recalled(first.ab + part * (last.ab - first.ab), np.maximum(first.weight, last.weight))
 
 
 @dataclass(frozen=True)
 class References:
-    """Colored frames of a film.
+    """ColoredFrame frames of a film.
 
     Attributes:
         files: number of a frame, from 0 on -> its picture.
@@ -107,7 +107,7 @@ def read_references(folder: Path, film: Film, count: int) -> References:
     return References(files)
 
 
-def spread(told: Told, painter: Painter) -> Hints:
+def spread(told: Recalled, painter: Painter) -> Hints:
     """Some of what is told for sure, as hints: learnt likeness takes it to where nothing is told.
 
     The places are always the same ones, so that what is spread does not flicker.
@@ -174,7 +174,7 @@ class Backward:
                 f"{self._references.files[index]} does not show frame {index} of the film: their"
                 f" lightness has a correlation of {alike:.2f}, and at least {LIKE} is wanted{hint}"
             )
-        told = Told(ab, np.ones(grid.shape, np.float32))
+        told = Recalled(ab, np.ones(grid.shape, np.float32))
         now = grid
         for number, small in reversed(self._past):
             past = small.astype(np.float32) / np.float32(2.55)
@@ -204,8 +204,8 @@ class Carried:
         self._references, self._folder, self._painter = references, folder, painter
 
     def at(
-        self, index: int, last: Told | None, motion: Motion | None
-    ) -> tuple[Told | None, Told | None]:
+        self, index: int, last: Recalled | None, motion: Motion | None
+    ) -> tuple[Recalled | None, Recalled | None]:
         """All that is told of a frame, and what of it is carried on to the next.
 
         Args:
@@ -217,14 +217,14 @@ class Carried:
         found = self._references.read(index, self._painter.upright_grid)
         if found is not None:
             ab = self._painter.coded(found[1])
-            told = Told(ab, np.ones(grid[::-1], np.float32))
+            told = Recalled(ab, np.ones(grid[::-1], np.float32))
             return told, told
         on = None if last is None or motion is None else last.moved(motion)
         before, behind = self._references.around(index)
         share = 0.5 if before is None or behind is None else (index - before) / (behind - before)
         return between(on, self._kept(index, grid), share), on
 
-    def _kept(self, index: int, size: tuple[int, int]) -> Told | None:
+    def _kept(self, index: int, size: tuple[int, int]) -> Recalled | None:
         path = self._folder / f"{index:08d}.npz"
         if not path.is_file():
             return None
@@ -233,10 +233,10 @@ class Carried:
                 cv2.resize(held[name].astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
                 for name in ("ab", "weight")
             )
-        return Told(ab, weight / 255)
+        return Recalled(ab, weight / 255)
 
 
-def _save(path: Path, told: Told) -> None:
+def _save(path: Path, told: Recalled) -> None:
     height, width = told.weight.shape
     size = max(1, width // COARSE), max(1, height // COARSE)
     ab, weight = (

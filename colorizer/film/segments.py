@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 
 from colorizer.errors import ColorizerError
+from colorizer.film.findings import Plan
 from colorizer.film.painter import Painter
-from colorizer.film.plan import Plan
 from colorizer.film.planes import chroma_planes, own_chroma
 from colorizer.film.progress import progress
 from colorizer.film.references import Carried
 from colorizer.film.source import Film, FilmFrame, frames
 from colorizer.film.steadiness import Meter
-from colorizer.film.steady import Steady, Told
+from colorizer.film.steady import Recalled, Steady
 from colorizer.film.unfinished import SEGMENT, Unfinished
 from colorizer.film.watch import View, Watch
 from colorizer.support.pool import in_order
 
-__all__ = ["FADING", "Colored", "See", "color_frames", "color_segments"]
+__all__ = ["FADING", "ColoredFrame", "See", "color_frames", "color_segments"]
 
 
 FADING = 2.0
@@ -30,7 +30,7 @@ See = Callable[[View], tuple[np.ndarray, np.ndarray | None]]
 
 
 @dataclass(frozen=True)
-class Colored:
+class ColoredFrame:
     """A frame in color.
 
     Attributes:
@@ -53,7 +53,7 @@ def color_frames(
     steady: Steady,
     workers: int,
     chroma: tuple[int, int],
-) -> Iterator[Colored]:
+) -> Iterator[ColoredFrame]:
     """Color frames in order.
 
     Args:
@@ -77,7 +77,7 @@ def color_frames(
             frame = view.frame
             if view.is_held:
                 own = own_chroma(frame.held, film.coding, *chroma)
-                yield Colored(view, np.zeros((0, 0, 2), np.float32), own)
+                yield ColoredFrame(view, np.zeros((0, 0, 2), np.float32), own)
                 continue
             hold = steady.hold ** (1 + FADING * plan.fading(frame.index)[0])
             apart = frame.index in aside
@@ -86,7 +86,7 @@ def color_frames(
                 steady.told = view.carried
             slope, offset = Painter.fit(view.grid, ab)
             planes = chroma_planes(frame.luma, view.L, slope, offset, film.coding, *chroma)
-            yield Colored(view, ab, planes)
+            yield ColoredFrame(view, ab, planes)
     finally:
         seen.close()  # ty: ignore[missing-attribute] - a generator
 
@@ -126,7 +126,7 @@ def color_segments(
         steady.L, steady.ab = memory.get("L"), memory.get("ab")
         steady.owed = int(memory["owed"])
         if "told" in memory:
-            steady.told = Told(memory["told"], memory["weight"])
+            steady.told = Recalled(memory["told"], memory["weight"])
         meter.resume(memory, min(first, count))
     if first >= count:
         return

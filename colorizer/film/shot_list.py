@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from colorizer.errors import ColorizerError, UsageError
-from colorizer.film.plan import Plan
+from colorizer.film.findings import Plan
 from colorizer.film.source import Film
 from colorizer.inference.steered import SteeredModel
 from colorizer.support.nearest import did_you_mean

@@ -11,8 +11,8 @@ from colorizer.errors import ColorizerError, UsageError
 from colorizer.extras import extra
 from colorizer.film.cuts import placed, told
 from colorizer.film.dissolves import Dissolve, Dissolves
+from colorizer.film.findings import Plan
 from colorizer.film.painter import Painter
-from colorizer.film.plan import Plan
 from colorizer.film.references import Backward
 from colorizer.film.shot_list import Listed, Shot
 from colorizer.film.source import Film, FilmFrame

@@ -6,7 +6,7 @@ import numpy as np
 
 from colorizer.film import flow
 
-__all__ = ["HOLD", "Motion", "Steady", "Told", "motion_between"]
+__all__ = ["HOLD", "Motion", "Recalled", "Steady", "motion_between"]
 
 HOLD = 0.92
 """Share of a color that comes from the frame before, where that can be trusted fully.
@@ -33,7 +33,7 @@ class Motion:
 
 
 @dataclass(frozen=True)
-class Told:
+class Recalled:
     """Colors that references tell of a frame.
 
     Attributes:
@@ -44,10 +44,10 @@ class Told:
     ab: np.ndarray
     weight: np.ndarray
 
-    def moved(self, motion: Motion) -> "Told":
+    def moved(self, motion: Motion) -> "Recalled":
         """The same in the next frame, without what is lost on the way."""
         sure = FADES * np.minimum(motion.trust / SURE, 1)
-        return Told(flow.carry(self.ab, motion.way), flow.carry(self.weight, motion.way) * sure)
+        return Recalled(flow.carry(self.ab, motion.way), flow.carry(self.weight, motion.way) * sure)
 
 
 def motion_between(now: np.ndarray, before: np.ndarray, grain: float = 0.0) -> Motion:
@@ -72,7 +72,7 @@ class Steady:
     L: np.ndarray | None = None
     ab: np.ndarray | None = None
     owed: int = 0
-    told: Told | None = None
+    told: Recalled | None = None
 
     def step(
         self,
@@ -82,7 +82,7 @@ class Steady:
         jump: np.ndarray | None = None,
         aside: bool = False,
         hold: float | None = None,
-        told: Told | None = None,
+        told: Recalled | None = None,
     ) -> np.ndarray:
         """The colors of the next frame.
 

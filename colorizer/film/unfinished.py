@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from colorizer.errors import UsageError
-from colorizer.film.plan import Plan
+from colorizer.film.findings import Plan
 from colorizer.film.steady import Steady
 from colorizer.support.files import write_whole
 

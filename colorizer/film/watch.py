@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from colorizer.film import flow
+from colorizer.film.findings import Plan
 from colorizer.film.painter import Painter
-from colorizer.film.plan import Plan
 from colorizer.film.references import Carried
 from colorizer.film.source import FilmFrame
-from colorizer.film.steady import Motion, Told, motion_between
+from colorizer.film.steady import Motion, Recalled, motion_between
 
 __all__ = ["View", "Watch"]
 
@@ -46,8 +46,8 @@ class View:
     calm: np.ndarray
     motion: Motion | None = None
     known: bool = False
-    told: Told | None = None
-    carried: Told | None = None
+    told: Recalled | None = None
+    carried: Recalled | None = None
 
     @property
     def is_held(self) -> bool:
@@ -76,7 +76,7 @@ class Watch:
         before: np.ndarray | None = None,
         asked: bool = True,
         references: Carried | None = None,
-        told: Told | None = None,
+        told: Recalled | None = None,
     ) -> None:
         self._painter, self._plan, self._carried = painter, plan, carried
         self._before, self._asked = before, asked

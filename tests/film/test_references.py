@@ -17,7 +17,7 @@ from colorizer.film.colorize import colorize_film  # noqa: E402
 from colorizer.film.painter import Painter  # noqa: E402
 from colorizer.film.references import between, spread  # noqa: E402
 from colorizer.film.source import open_film  # noqa: E402
-from colorizer.film.steady import Told  # noqa: E402
+from colorizer.film.steady import Recalled  # noqa: E402
 from colorizer.inference.steered import SteeredModel  # noqa: E402
 from tests.film.films import pan, write_film  # noqa: E402
 from tests.model_folder import write_model_folder  # noqa: E402
@@ -155,7 +155,7 @@ def test_what_does_not_fit_is_told(tmp_path, film, model, capsys):
 
 def test_between_two_the_nearer_counts_more():
     one, other = (
-        Told(np.full((2, 2, 2), value, np.float32), np.full((2, 2), weight, np.float32))
+        Recalled(np.full((2, 2, 2), value, np.float32), np.full((2, 2), weight, np.float32))
         for value, weight in ((10, 1), (20, 0.5))
     )
     assert between(one, None, 0.3) is one
@@ -170,7 +170,7 @@ def test_what_is_sure_is_spread_to_where_nothing_is_told(tmp_path, model):
     film = open_film(write_film(tmp_path / "in.mkv", pan(1)))
     painter = Painter(film, SteeredModel(model))
     width, height = painter.grid
-    told = Told(np.full((height, width, 2), (30, -10), np.float32), np.ones((height, width)))
+    told = Recalled(np.full((height, width, 2), (30, -10), np.float32), np.ones((height, width)))
     assert not spread(told, painter)
     told.weight[:, width // 2 :] = 0
     hints = spread(told, painter)

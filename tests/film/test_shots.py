@@ -12,7 +12,7 @@ from colorizer.film import flow  # noqa: E402
 from colorizer.film.colorize import colorize_film  # noqa: E402
 from colorizer.film.cuts import is_cut, small  # noqa: E402
 from colorizer.film.dissolves import Dissolves  # noqa: E402
-from colorizer.film.plan import Plan  # noqa: E402
+from colorizer.film.findings import Plan  # noqa: E402
 from tests.film.films import Carried, pan, write_film  # noqa: E402
 from tests.model_folder import write_model_folder  # noqa: E402
 
