@@ -45,7 +45,7 @@ def between(first: Recalled | None, last: Recalled | None, share: float) -> Reca
 
 @dataclass(frozen=True)
 class References:
-    """ColoredFrame frames of a film.
+    """Colored frames of a film.
 
     Attributes:
         files: number of a frame, from 0 on -> its picture.
