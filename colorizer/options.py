@@ -38,6 +38,14 @@ def _vividness(**about: Any) -> Any:
     return option(1.0, "factor on chroma: 0 is gray, 1 as predicted", low=0, high=2, **about)
 
 
+def _share(help: str) -> Any:
+    return option(0.0, f"of the whole picture: {help}", low=-1, high=1)
+
+
+def _part(which: str) -> Any:
+    return option(1.0, f"factor on chroma in the {which} parts: 0 is gray", low=0, high=2)
+
+
 def _temperature() -> Any:
     about = "of a model with the distribution head: lower is more vivid (default: the model's)"
     return option(None, about, above=0, high=10)
@@ -95,6 +103,13 @@ class SteeringOptions(Options):
     )
     variant: int = _variant(flag=False)  # folders have `--variants`
     quality: str = _quality()
+    warmth: float = _share("warmer, below 0 colder; 1 is D50 beside D65")
+    tint: float = _share("towards magenta, below 0 towards green")
+    shadows: float = _part("dark")
+    highlights: float = _part("bright")
+    natural: bool = option(
+        False, "take away the cast of what is nearly gray, before warmth and tint", note="natural"
+    )
     device: str = option(
         "cpu",
         "where the network runs; others than cpu need a build of ONNX Runtime of their own",
@@ -113,10 +128,11 @@ class ColorizeOptions(SteeringOptions):
         metavar="FILE",
         note=None,  # their number is told instead
     )
-    chroma_only: bool = option(
-        False,
-        "write the color layer alone, for the blend mode `color` of an image editor",
-        note="color layer alone",
+    result: str = option(
+        "photo",
+        "layer: the colors alone, as transparent as can be, to lay over the photo; pair: the photo"
+        " in gray and in color, side by side",
+        choices=("photo", "layer", "pair"),
     )
     threads: int | None = option(
         None,
@@ -402,6 +418,10 @@ class ServeOptions(Options):
         " (default: this machine alone)",
     )
     no_browser: bool = option(False, "only print the address")
+    keep: bool = option(
+        False,
+        "keep photos and what is said of them for the next start, in this user's own state folder",
+    )
     api_only: bool = option(
         False,
         "no page, but what answers programs; with a token of your own in COLORIZER_TOKEN",

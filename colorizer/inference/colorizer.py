@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from colorizer.errors import UsageError
-from colorizer.inference.compose import compose
+from colorizer.inference.compose import compose, gray
 from colorizer.inference.network import working_size
 from colorizer.inference.predict import predict_uncertainty
 from colorizer.inference.steered import SteeredModel
@@ -20,7 +20,8 @@ from colorizer.pictures.colored import (
     to_bytes,
     to_file,
 )
-from colorizer.pictures.lightness import lightness
+from colorizer.pictures.forms import layer, pair
+from colorizer.pictures.lightness import alpha_of, lightness
 from colorizer.pictures.metadata.mark import SYSTEM
 from colorizer.pictures.picture import Picture, Source
 from colorizer.pictures.resize import enlarge
@@ -61,7 +62,8 @@ class Colorizer(SteeredModel):
                 uint16, sRGB or gray.
 
         Returns:
-            (H, W, 3) sRGB, upright; uint16 if the source has 16 bits per channel, else uint8.
+            (H, W, 3) sRGB, upright; uint16 if the source has 16 bits per channel, else uint8. A
+            layer is (H, W, 4), with transparency; a pair (H, 2 W, 3).
 
         Raises:
             ColorizerError: the source cannot be read or colored.
@@ -69,7 +71,8 @@ class Colorizer(SteeredModel):
         picture = self._read(source)
         colored = self._color(picture, 0, picture.bits)
         with picture.reading():
-            return colored.image.numpy()
+            found = colored.image.numpy()
+        return found[..., :3] if self.options.result == "pair" else found
 
     def colorize_file(
         self, source: Source | Picture, destination: str | os.PathLike[str]
@@ -87,12 +90,13 @@ class Colorizer(SteeredModel):
             Sentences that a user should read, such as that the picture had colors of its own.
 
         Raises:
-            UsageError: an extension that cannot be written.
+            UsageError: an extension that cannot be written, or not as `result` asks for.
             ColorizerError: the source cannot be read or colored, or the file not be written.
         """
-        path = check_destination(destination)
+        path = check_destination(destination, self.options.result)
         picture = self._read(source)
-        notes = to_file(picture, path, self._color, self._signature(), self.options.threads)
+        chosen = self.options.threads, self.options.result
+        notes = to_file(picture, path, self._color, self._signature(), *chosen)
         return (*picture.notes, *notes)
 
     def colorize_bytes(
@@ -110,9 +114,10 @@ class Colorizer(SteeredModel):
         Raises:
             UsageError, ColorizerError: as for `colorize_file`.
         """
-        path = check_extension(extension)
+        path = check_extension(extension, self.options.result)
         picture = self._read(data)
-        found, notes = to_bytes(picture, path, self._color, self._signature(), self.options.threads)
+        chosen = self.options.threads, self.options.result
+        found, notes = to_bytes(picture, path, self._color, self._signature(), *chosen)
         return found, (*picture.notes, *notes)
 
     def uncertainty(self, source: Source) -> np.ndarray:
@@ -187,7 +192,11 @@ class Colorizer(SteeredModel):
         seen = self.see(small, sides, with_features=bool(hints))
         slope, offset = self.steer(seen, hints)
         original = picture.image(page)
-        image = compose(lightness(original), slope, offset, bits=bits, flat=self.flat)
+        L = lightness(original)
+        image = compose(L, slope, offset, bits=bits)
+        if self.options.result != "photo":
+            form = layer if self.options.result == "layer" else pair
+            image = form(image, gray(L, bits=bits), alpha_of(original, bits))
         return Colored(image, original, had_color)
 
     def _uncertainty(self, picture: Picture) -> "pyvips.Image":

@@ -15,7 +15,7 @@ from colorizer.pictures.resize import enlarge, resize
 if TYPE_CHECKING:
     import pyvips
 
-__all__ = ["compose", "fit_chroma"]
+__all__ = ["compose", "fit_chroma", "gray"]
 
 
 def fit_chroma(
@@ -67,7 +67,6 @@ def compose(
     offset: np.ndarray,
     *,
     bits: int,
-    flat: float | None = None,
 ) -> "pyvips.Image":
     """Color a full-size lightness: the second half of the guided filter, then sRGB in gamut.
 
@@ -78,7 +77,6 @@ def compose(
         L: one float band, 0..100, any size.
         slope, offset: (h, w, 2) each, from `fit_chroma`.
         bits: 8 or 16, per channel of the result.
-        flat: show the colors at this lightness everywhere; None shows them at that of the picture.
 
     Returns:
         A lazy sRGB image of three bands, uchar or ushort.
@@ -90,9 +88,19 @@ def compose(
     coefficients = np.concatenate([slope * scale, offset * scale], -1).astype(np.float32)
     coefficients = enlarge(pyvips.Image.new_from_array(coefficients), L.width, L.height)
     chroma = L * coefficients[0:2] + coefficients[2:4]
-    fy = ((L if flat is None else L * 0 + flat) + 16) / 116
+    fy = (L + 16) / 116
     yxz = _f_to_xyz(fy.bandjoin(chroma + fy))
-    rgb = _into_gamut(yxz.recomb(lab.FROM_GRAY.tolist()), yxz[0])
+    return _coded(_into_gamut(yxz.recomb(lab.FROM_GRAY.tolist()), yxz[0]), bits)
+
+
+def gray(L: "pyvips.Image", *, bits: int) -> "pyvips.Image":
+    """A full-size lightness without colors, as `compose` gives it: three bands, lazy."""
+    one = _coded(_f_to_xyz((L + 16) / 116), bits)
+    return one.bandjoin([one, one]).copy(interpretation="srgb" if bits == 8 else "rgb16")
+
+
+def _coded(rgb: "pyvips.Image", bits: int) -> "pyvips.Image":
+    """Linear light as sRGB of so many bits."""
     # The square root spends the 65,536 steps of the table as evenly as the eye does.
     steps = (rgb.clamp() ** 0.5).linear(65535, 0.5).cast("ushort")
     return steps.maplut(_srgb_table(bits)).copy(interpretation="srgb" if bits == 8 else "rgb16")

@@ -28,7 +28,7 @@ VERSION = 1
 """Of the JSON that `read_hints` reads."""
 
 MOST_PLACES = 20_000  # of all hints and regions together
-FURTHEST = 10.0  # short sides, of a reach
+_SHARES = {"reach": 10.0, "width": 1.0}  # of the short side, the most of each
 _LAYER_SIDE = 1024  # pixels; a larger layer is shrunk to it
 _ASPECT = 0.02  # by which a layer may differ from the picture
 
@@ -45,26 +45,29 @@ class Hint:
         page: of a file of several, from 1 on.
         reach: how far around its places it may change anything, as a share of the short side; None
             leaves that to likeness.
+        width: of the brush, as a share of the short side; all under it has the color.
     """
 
     places: tuple[Place, ...]
     ab: tuple[float, float]
     page: int = 1
     reach: float | None = None
+    width: float = 0.0
 
 
 @dataclass(frozen=True)
 class Region:
-    """A polygon that is left alone: kept gray, or as predicted whatever the hints say.
+    """A polygon that is left alone, or kept apart.
 
     Attributes:
         corners: (x, y) each, 0..1; three or more.
-        keep: "gray" or "predicted".
+        keep: "gray" and "predicted", whatever the hints say; or "apart": hints inside change
+            nothing outside, and those outside nothing inside.
         page: as of a hint.
     """
 
     corners: tuple[Place, ...]
-    keep: Literal["gray", "predicted"]
+    keep: Literal["gray", "predicted", "apart"]
     page: int = 1
 
 
@@ -123,11 +126,11 @@ class Hints:
     def __str__(self) -> str:
         counts = {
             "hint": len(self.points),
-            "layer of hints": int(self.layer is not None),
-            "region left alone": len(self.regions),
+            "layer": int(self.layer is not None),
+            "region": len(self.regions),
         }
-        told = [f"{n} {what.replace('hint', 'hints', n > 1)}" for what, n in counts.items() if n]
-        return " and ".join(told).replace("layer of hints", "layer") or "no hints"
+        told = [f"{n} {what}{'s' * (n > 1)}" for what, n in counts.items() if n]
+        return " and ".join(told) or "no hints"
 
 
 def read_hints(source: Any) -> Hints:
@@ -135,8 +138,9 @@ def read_hints(source: Any) -> Hints:
 
     Args:
         source: `Hints`; a list of hints, each a mapping with `at: [x, y]` or `stroke: [[x, y],
-            ...]` and `color: "#rrggbb"`, and perhaps `reach: 0.2`, or with `region: [[x, y], ...]`
-            and `keep: "gray"` or `"predicted"`, and either with `page: n`; a mapping
+            ...]` and `color: "#rrggbb"`, and perhaps `reach: 0.2` and `width: 0.05`, or with
+            `region: [[x, y], ...]` and `keep: "gray"`, `"predicted"` or `"apart"`, and either with
+            `page: n`; a mapping
             `{"version": 1, "hints": [...]}`; the path of a JSON file of such a mapping; or the path
             of a picture with transparency, whose fully opaque pixels are hints.
 
@@ -197,32 +201,33 @@ def _of_mapping(found: Any, name: str) -> Hints:
 
 
 def _hint(entry: Mapping[str, Any], where: str) -> Hint:
-    _check_names(entry, ("at", "stroke", "color", "page", "reach"), where)
+    _check_names(entry, ("at", "stroke", "color", "page", "reach", "width"), where)
     if ("at" in entry) == ("stroke" in entry) or "color" not in entry:
         raise UsageError(f"{where}: needs `color`, and either `at` or `stroke`")
     places = [entry["at"]] if "at" in entry else entry["stroke"]
     color, page = _ab(entry["color"], where), _page(entry, where)
-    return Hint(_places(places, 1, where), color, page, _reach(entry, where))
+    reach, width = (_share(entry, name, most, where) for name, most in _SHARES.items())
+    return Hint(_places(places, 1, where), color, page, reach, width or 0.0)
 
 
 def _region(entry: Mapping[str, Any], where: str) -> Region:
     _check_names(entry, ("region", "keep", "page"), where)
     keep = entry.get("keep", "predicted")
-    if keep not in ("gray", "predicted"):
-        raise UsageError(f"{where}: keep is {shown(keep)}; accepted are gray and predicted")
+    if keep not in ("gray", "predicted", "apart"):
+        raise UsageError(f"{where}: keep is {shown(keep)}; accepted are gray, predicted and apart")
     return Region(_places(entry["region"], 3, where), keep, _page(entry, where))
 
 
-def _reach(entry: Mapping[str, Any], where: str) -> float | None:
-    reach = entry.get("reach")
-    if reach is None:
+def _share(entry: Mapping[str, Any], name: str, most: float, where: str) -> float | None:
+    found = entry.get(name)
+    if found is None:
         return None
-    if not _is_number(reach) or not 0 < reach <= FURTHEST:
+    if not _is_number(found) or not 0 < found <= most:
         raise UsageError(
-            f"{where}: reach is {shown(reach)}; accepted are shares of the short side, above 0 and"
-            f" up to {FURTHEST:g}, or null"
+            f"{where}: {name} is {shown(found)}; accepted are shares of the short side, above 0 and"
+            f" up to {most:g}, or null"
         )
-    return float(reach)
+    return float(found)
 
 
 def _page(entry: Mapping[str, Any], where: str) -> int:

@@ -93,8 +93,9 @@ class Likeness:
         scores, gates = self._judge(alike, L, ab, rows, columns, difference)
         scores = np.concatenate([alike.none[:, None], scores], 1)
         share = np.exp(scores - scores.max(1, keepdims=True))
-        share /= share.sum(1, keepdims=True)
         allowed = np.broadcast_to(within, (len(rows), height, width)).reshape(len(rows), -1).T
+        share[:, 1:] *= allowed  # a hint takes nothing from the others where it may change nothing
+        share /= np.maximum(share.sum(1, keepdims=True), 1e-30)
         followed = share[:, 1:] * gates * allowed
         own = ab.reshape(-1, 2)
         change = followed @ (difference + EVEN * ab[rows, columns])

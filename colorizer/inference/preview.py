@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from colorizer.errors import UsageError
-from colorizer.inference.compose import compose
+from colorizer.inference.compose import compose, gray
 from colorizer.inference.predict import Seen
 from colorizer.inference.steered import SteeredModel
 from colorizer.inference.suggest import colors_at
@@ -33,6 +33,7 @@ class Preview:
         source: as for `Colorizer.colorize`.
         max_pixels: a larger picture is refused.
         side: the longer side of what is shown, at most.
+        salvage: take of a damaged picture what can be decoded; told in its notes.
 
     Attributes:
         picture: its header.
@@ -42,8 +43,16 @@ class Preview:
         ColorizerError: the picture cannot be read.
     """
 
-    def __init__(self, source: Source, max_pixels: int = MAX_PIXELS, side: int = SIDE) -> None:
-        self.picture = Picture.open(source, max_pixels)
+    def __init__(
+        self,
+        source: Source,
+        max_pixels: int = MAX_PIXELS,
+        side: int = SIDE,
+        *,
+        salvage: bool = False,
+    ) -> None:
+        picture = Picture.open(source, max_pixels)
+        self.picture = picture.salvaged() if salvage else picture
         sides = self.picture.width, self.picture.height
         scale = min(1, side / max(sides))
         self.width, self.height = (max(1, round(scale * s)) for s in sides)
@@ -68,7 +77,7 @@ class Preview:
         L = self._lightness()
         if shrink > 1:
             L = enlarge(L, max(1, L.width // shrink), max(1, L.height // shrink))
-        return compose(L, slope, offset, bits=8, flat=colorizer.flat).numpy()
+        return compose(L, slope, offset, bits=8).numpy()
 
     def region(
         self,
@@ -100,17 +109,14 @@ class Preview:
         if width < 1 or height < 1:
             raise UsageError(f"there is nothing of the picture in {box}")
         if colorizer is None:
-            slope = offset = np.zeros((1, 1, 2))
-            flat = None
+            shown = gray(L, bits=8)
         else:
-            slope, offset = self._steered(colorizer)
-            flat = colorizer.flat
-        return compose(L, slope, offset, bits=8, flat=flat).crop(left, top, width, height)
+            shown = compose(L, *self._steered(colorizer), bits=8)
+        return shown.crop(left, top, width, height)
 
     def gray(self) -> np.ndarray:
         """(height, width, 3) uint8: the picture without color, for comparison."""
-        nothing = np.zeros((1, 1, 2))
-        return compose(self._lightness(), nothing, nothing, bits=8).numpy()
+        return gray(self._lightness(), bits=8).numpy()
 
     def close(self) -> None:
         """Let go of all pixels; they are read again when they are needed."""

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from colorizer.inference.compose import fit_chroma
-from colorizer.inference.hints import Hints
+from colorizer.inference.hints import Hint, Hints
 from colorizer.inference.likeness import Alike, Likeness
 from colorizer.pictures.resize import resize
 
@@ -48,6 +48,7 @@ class Marks:
         change: (h, w), 0..1: 0 where the prediction is kept.
         color: (h, w), 0..1: 0 where it stays gray.
         reach: (h, w), how far what is said may change anything, in cells; inf for no limit.
+        apart: of each region that is kept apart, the share of each cell in it: (h, w).
     """
 
     hold: np.ndarray
@@ -55,16 +56,20 @@ class Marks:
     change: np.ndarray
     color: np.ndarray
     reach: np.ndarray
+    apart: tuple[np.ndarray, ...] = ()
 
     def within(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Whether each place lies within the reach of some of the cells: (M, h, w), 0..1."""
-        reach = self.reach[rows, columns]
-        if np.isinf(reach).all():
-            return np.ones((len(rows), 1, 1))
-        y, x = np.mgrid[: self.hold.shape[0], : self.hold.shape[1]]
-        far = np.hypot(y - rows[:, None, None], x - columns[:, None, None])
-        left = (1 - far / reach[:, None, None]) / RIM
-        return np.minimum(left, 1).clip(0)
+        """Whether each place is one that some of the cells may change: (M, h, w), 0..1."""
+        reach, found = self.reach[rows, columns], np.ones((len(rows), 1, 1))
+        if not np.isinf(reach).all():
+            y, x = np.mgrid[: self.hold.shape[0], : self.hold.shape[1]]
+            far = np.hypot(y - rows[:, None, None], x - columns[:, None, None])
+            left = (1 - far / reach[:, None, None]) / RIM
+            found = np.minimum(left, 1).clip(0)
+        for inside in self.apart:
+            own = inside[rows, columns][:, None, None] >= 0.5
+            found = found * np.where(own, inside, 1 - inside)
+        return found
 
 
 Spread = Callable[[np.ndarray, np.ndarray, Marks], np.ndarray]
@@ -90,15 +95,20 @@ def mark(hints: Hints, height: int, width: int) -> Marks:
         ab[said] = small[said, :2] / share[said, None]
         hold[said] = 1
     for hint in hints.points:
-        places = np.array(hint.places)
-        x, y = _along(places * (width, height)).T
+        x, y = _covered(hint, width, height).T
         at = np.minimum(y.astype(int), height - 1), np.minimum(x.astype(int), width - 1)
         hold[at], ab[at] = 1, hint.ab
         reach[at] = np.inf if hint.reach is None else hint.reach * min(height, width)
     keep = {kind: np.ones((height, width)) for kind in ("gray", "predicted")}
+    apart = []
     for region in hints.regions:
-        keep[region.keep] *= 1 - _inside(np.array(region.corners), height, width)
-    return Marks(hold, ab, keep["predicted"] * keep["gray"], keep["gray"], reach)
+        inside = _inside(np.array(region.corners), height, width)
+        if region.keep == "apart":
+            apart.append(inside)
+        else:
+            keep[region.keep] *= 1 - inside
+    change = keep["predicted"] * keep["gray"]
+    return Marks(hold, ab, change, keep["gray"], reach, tuple(apart))
 
 
 def by_hand(features: np.ndarray, L: np.ndarray, ab: np.ndarray, marks: Marks) -> np.ndarray:
@@ -119,16 +129,22 @@ def by_hand(features: np.ndarray, L: np.ndarray, ab: np.ndarray, marks: Marks) -
     difference = (marks.ab - ab).reshape(-1, 2)
     some = said[:: -(-len(said) // MOST_CARRIED)]
     likeness = _likeness(places, places[some])  # (h * w, hints)
-    within = marks.within(*np.divmod(some, width)).reshape(len(some), -1).T
+    allowed = np.broadcast_to(marks.within(*np.divmod(some, width)), (len(some), height, width))
+    within = allowed.reshape(len(some), -1).T
+    likeness = likeness * within
     weights = np.linalg.solve(likeness[some] + RIDGE * np.eye(len(some)), difference[some])
-    carried = (likeness * within @ weights).reshape(height, width, 2)
-    nearest = (likeness * within).max(1).reshape(height, width)
+    carried = (likeness @ weights).reshape(height, width, 2)
+    nearest = likeness.max(1).reshape(height, width)
 
     weight, pulled = _brush(L, marks.hold, marks.ab - ab)
     hold = PULL + weight
     wanted = PULL * carried + pulled
     across = np.exp(-(np.diff(L, axis=1) ** 2) / (2 * EDGE**2))
     down = np.exp(-(np.diff(L, axis=0) ** 2) / (2 * EDGE**2))
+    for inside in marks.apart:
+        own = inside >= 0.5
+        across *= own[:, 1:] == own[:, :-1]
+        down *= own[1:] == own[:-1]
     for axis, weight in ((1, across), (0, down)):
         distrust = (1 - OWN_EDGES) * weight[..., None] * np.diff(ab, axis=axis)
         before = np.pad(distrust, [(int(i == axis), 0) for i in (0, 1)] + [(0, 0)])
@@ -206,6 +222,20 @@ def _along(places: np.ndarray) -> np.ndarray:
         steps = 1 + int(2 * np.abs(end - start).max())
         pieces.append(start + (end - start) * np.arange(steps)[:, None] / steps)
     return np.concatenate([*pieces, places[-1:]])
+
+
+def _covered(hint: Hint, width: float, height: float) -> np.ndarray:
+    """The places of a hint and what its brush covers, on a grid of cells: (N, 2), x and y."""
+    line = _along(np.array(hint.places) * (width, height))
+    radius = hint.width / 2 * min(width, height)
+    if radius < 1:
+        return line
+    steps = np.arange(-int(radius), int(radius) + 1)
+    disc = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
+    disc = disc[(disc**2).sum(1) <= radius**2]
+    found = (np.unique(np.floor(line), axis=0)[:, None] + disc).reshape(-1, 2)
+    found = np.unique(found[((found >= 0) & (found < (width, height))).all(1)], axis=0)
+    return np.concatenate([found + 0.5, line])
 
 
 def _inside(corners: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -288,7 +318,7 @@ def _exactly(
     height, width = L.shape
     places, wanted = [np.empty((0, 2))], [np.empty((0, 2))]
     for hint in hints.points:
-        found = THIN * _along(np.array(hint.places) * (width, height) / THIN) - 0.5
+        found = THIN * _covered(hint, width / THIN, height / THIN) - 0.5
         places.append(found)
         wanted.append(np.broadcast_to(hint.ab, found.shape))
     x, y = np.concatenate(places).clip(0, (width - 1, height - 1)).T

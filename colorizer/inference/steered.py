@@ -9,6 +9,7 @@ import numpy as np
 
 from colorizer.errors import UsageError
 from colorizer.extras import training_side
+from colorizer.inference.balance import balanced
 from colorizer.inference.hints import Hints, read_hints
 from colorizer.inference.network import Network, pad, working_size
 from colorizer.inference.predict import (
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 __all__ = ["SteeredModel"]
-
-FLAT = 60.0  # the lightness of a color layer, at which most colors are in gamut
 
 
 class Sides(Protocol):
@@ -98,11 +97,6 @@ class SteeredModel:
     def hints(self) -> Hints:
         """What is said of colors."""
         return self._hints
-
-    @property
-    def flat(self) -> float | None:
-        """The lightness at which colors are shown; None is that of the picture."""
-        return FLAT if self.options.chroma_only else None
 
     @property
     def look_key(self) -> tuple[Any, ...]:
@@ -203,8 +197,9 @@ class SteeredModel:
         return Seen(small, slope, offset, features, alike)
 
     def steer(self, seen: Seen, hints: Hints) -> tuple[np.ndarray, np.ndarray]:
-        """Slope and offset as they are composed: as vivid as asked for, and as hints say."""
-        slope, offset = (values * self.options.vividness for values in (seen.slope, seen.offset))
+        """Slope and offset as they are composed: balanced, as vivid as asked for, as hints say."""
+        found = balanced(seen.L, seen.slope, seen.offset, self.options)
+        slope, offset = (values * self.options.vividness for values in found)
         if not hints or seen.features is None:
             return slope, offset
         likeness, alike = self._network.likeness, seen.alike

@@ -36,13 +36,14 @@ def described(model: str) -> dict[str, Any]:
         "format": {
             "enum": extensions,
             "description": "of the answer; by default that of the file, or TIFF above 8 bits,"
-            " else JPEG",
+            " else JPEG; a layer is PNG or TIFF",
         },
         "hints": {
             "type": "string",
             "contentMediaType": "application/json",
             "description": "colors that you name at places of the photo: see docs/hints.md",
         },
+        "salvage": ColorizeOptions.schema("salvage"),
         **{name: ColorizeOptions.schema(name) for name in SETTINGS if name != "palette"},
     }
     colorize = {

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import threading
+import time
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -12,8 +13,10 @@ from typing import Any
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.page.lanes import BusyError, Lane
-from colorizer.page.studio import MOST_PHOTOS, Studio, UnknownPhotoError, telling, unplaced
+from colorizer.page.photo import UnknownPhotoError, telling, unplaced
+from colorizer.page.studio import MOST_PHOTOS, Studio
 from colorizer.pictures.formats import WRITABLE
+from colorizer.pictures.forms import FORMS
 from colorizer.pictures.writing import measuring
 from colorizer.support.told import shown
 
@@ -22,6 +25,10 @@ __all__ = ["FORMATS", "Downloads"]
 FORMATS = {".tif": "TIFF", ".png": "PNG", ".jpg": "JPEG", ".webp": "WebP", ".avif": "AVIF"}
 """What photos can be downloaded as: extension and name."""
 
+PACES = {".tif": 0.3, ".png": 0.35, ".jpg": 0.2, ".webp": 1.3, ".avif": 4.5}
+"""Seconds a megapixel at first, of two cores; then what it took the last times."""
+
+PATIENCE = 2.0  # seconds that a render waits at each step for previews, which somebody looks at
 KEPT = 10  # results, for downloads that break off and go on
 KEPT_JOBS = 100
 
@@ -49,11 +56,17 @@ class Downloads:
     Args:
         studio: the photos.
         waiting: how many may wait for their turn.
+        previews: where they are drawn; renders wait for them.
+
+    Attributes:
+        paces: seconds a megapixel, by extension.
     """
 
-    def __init__(self, studio: Studio, waiting: int) -> None:
+    def __init__(self, studio: Studio, waiting: int, previews: Lane) -> None:
+        self.previews = previews
         self.studio, self.folder = studio, studio.folder
         self.lane = Lane(waiting)
+        self.paces = dict(PACES)
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._results: OrderedDict[str, Path] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -170,11 +183,16 @@ class Downloads:
     def _render_one(self, one: Mapping[str, Any], job: Job, notes: list[str]) -> Path:
         photo = self.studio.check(str(one.get("id")))
         engine = self.studio.told_to(one.get("settings") or {}, one.get("hints"))
-        path = self.folder.place(f"{photo.file.stem}-colored{one['format']}")
+        engine = engine.with_options(salvage=photo.salvage)
+        behind = FORMS[engine.options.result]
+        path = self.folder.place(f"{photo.file.stem}{behind}{one['format']}")
         before = job.done
 
         def tell(share: float) -> bool:
             job.done = before + share
+            begun = time.monotonic()
+            while self.previews.is_busy and time.monotonic() - begun < PATIENCE:
+                time.sleep(0.005)
             return job.is_canceled
 
         try:
@@ -182,15 +200,25 @@ class Downloads:
                 raise ColorizerError("the download was canceled")
             picture = photo.preview.picture
             raw = picture.width * picture.height * picture.bits * 3 // 8
+            if engine.options.result != "photo":
+                raw *= 2
             self.folder.promise(path, raw if one["format"] in (".tif", ".png") else raw // 8)
+            begun = time.monotonic()
             with telling(photo), measuring(tell):
                 told = engine.colorize_file(photo.file, path)
+            self._learn(one["format"], raw, time.monotonic() - begun)
             notes += [unplaced(note, photo.file) for note in told]
             self.folder.settle(path)
         except BaseException:
             self.folder.remove(path)
             raise
         return path
+
+    def _learn(self, extension: str, raw: int, seconds: float) -> None:
+        """Small files say nothing of the pace: what begins and ends a render takes longer."""
+        if raw > 3 * 2**20:
+            pace = self.paces[extension]
+            self.paces[extension] = round(0.5 * pace + 0.5 * seconds / (raw / 3e6), 3)
 
     def _zip(self, files: list[Path]) -> Path:
         """Those files in one, each as often as it is there; they are removed on the way."""

@@ -29,6 +29,11 @@ class Lane:
         self._count = 0
         self._free = anyio.Lock()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether something runs or waits."""
+        return self._count > 0
+
     async def run(self, function: Callable[..., Answer], *arguments: Any) -> Answer:
         """What the function returns.
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from colorizer.errors import UsageError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.options import ServeOptions
+from colorizer.page.kept import DAYS, expire, left_in, state_folder
 from colorizer.page.studio import Studio
 from colorizer.page.working_folder import PrivateFolder
 
@@ -41,14 +42,20 @@ def serve(model: str | os.PathLike[str], options: ServeOptions) -> None:
     from colorizer.page.guard import Guard, names_of
     from colorizer.page.server import create_app
 
+    if options.keep and options.api_only:
+        raise UsageError("--keep is of the page, and does not go with --api-only; leave one out")
     given = os.environ.get(TOKEN)
     token = _checked(given) if given is not None else secrets.token_urlsafe(24)
     engine = Colorizer(model, threads=options.threads, max_pixels=options.max_pixels)
     listener = _listen(options.host, options.port)
     reached, port = listener.getsockname()[:2]
-    folder = PrivateFolder(ROOM)
+    place = state_folder()
+    expire(place)
+    left = left_in(place) if options.keep else None
+    folder = PrivateFolder(ROOM, place if options.keep else None, keeps=options.keep)
     try:
-        app = create_app(Studio(engine, folder, options.max_pixels), api_only=options.api_only)
+        studio = Studio(engine, folder, options.max_pixels, left)
+        app = create_app(studio, api_only=options.api_only)
         names = None if options.api_only else names_of(options.host)
         guard = Guard(app, token, port, names)
         address = _address(options.host, reached, port)
@@ -65,6 +72,8 @@ def serve(model: str | os.PathLike[str], options: ServeOptions) -> None:
         else:
             print(f"Colorizer is at {address}{token}/", flush=True)
         stay = "Photos stay on this machine. " if is_local else ""
+        if options.keep:
+            stay += f"They are kept for the next start, at most {DAYS} days, in {place}. "
         print(f"{stay}Stop with Ctrl-C.", flush=True)
         if not (options.no_browser or options.api_only):
             opener = _opener(f"{address}{token}/", folder.path)

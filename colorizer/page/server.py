@@ -22,10 +22,13 @@ from colorizer.page import STATIC
 from colorizer.page.described import described
 from colorizer.page.downloads import FORMATS, Downloads
 from colorizer.page.guard import refusal
+from colorizer.page.kept import DAYS
 from colorizer.page.lanes import BusyError, Lane
 from colorizer.page.names import safe_name
+from colorizer.page.photo import UnknownPhotoError
 from colorizer.page.receive import Limits, RefusedError, receive, told_by
-from colorizer.page.studio import Studio, UnknownPhotoError
+from colorizer.page.studio import Studio
+from colorizer.pictures.forms import FORMS, LAYERS
 from colorizer.support.told import read_json, shown
 
 __all__ = ["create_app"]
@@ -63,6 +66,8 @@ def create_app(
         ("/photos/{id}/preview", "POST", page.preview),
         ("/photos/{id}/region", "POST", page.region),
         ("/photos/{id}/suggest", "POST", page.suggest),
+        ("/left", "POST", page.take_left),
+        ("/left", "DELETE", page.drop_left),
         ("/downloads", "POST", page.start),
         ("/downloads/{id}", "GET", page.progress),
         ("/downloads/{id}", "DELETE", page.cancel),
@@ -82,6 +87,8 @@ def create_app(
             yield
         finally:
             watch.cancel()
+            if studio.left is not None:
+                studio.left.release()
             studio.folder.close()
 
     return Starlette(routes=routes, lifespan=lifespan)
@@ -115,7 +122,7 @@ class _Page:
     def __init__(self, studio: Studio, limits: Limits) -> None:
         self.studio, self.limits = studio, limits
         self.previews = Lane(limits.previews)
-        self.downloads = Downloads(studio, limits.downloads)
+        self.downloads = Downloads(studio, limits.downloads, self.previews)
         self.uploads = 0
         studio.folder.make_room = lambda: self.downloads.forget_one() or studio.forget_one()
 
@@ -138,10 +145,22 @@ class _Page:
                 "steers": engine.can_hint,
                 "temperature": engine.default_temperature,
                 "formats": FORMATS,
+                "results": list(FORMS),
+                "paces": self.downloads.paces,
                 "most": self.limits.upload,
+                "left": self.studio.left and self.studio.left.told(),
+                "keeps": DAYS if self.studio.folder.keeps else 0,
                 "local": request.client is not None and request.client.host in HERE,
             }
         )
+
+    async def take_left(self, request: Request) -> Response:
+        """Go on with what an earlier start has left."""
+        return JSONResponse(await self.previews.run(self.studio.take_left))
+
+    async def drop_left(self, request: Request) -> Response:
+        await anyio.to_thread.run_sync(self.studio.drop_left)
+        return Response(status_code=204)
 
     async def described(self, request: Request) -> Response:
         return JSONResponse(described(self.studio.engine.model_name))
@@ -167,8 +186,9 @@ class _Page:
         finally:
             self.uploads -= 1
         is_palette = request.query_params.get("for") == "palette"
+        salvage = request.query_params.get("salvage") in ("1", "true")
         try:
-            return await self.previews.run(self.studio.add, file, is_palette)
+            return await self.previews.run(self.studio.add, file, is_palette, salvage)
         except BusyError:
             self.studio.folder.remove(file)
             raise
@@ -249,8 +269,11 @@ class _Page:
         try:
             own = Path(photo["name"]).suffix.lower()
             fallback = own if own in FORMATS else ".tif" if photo["bits"] > 8 else ".jpg"
+            if query.get("result") == "layer" and fallback not in LAYERS:
+                fallback = ".png"
             extension = f".{query.pop('format', fallback).removeprefix('.')}"
-            query.pop("name", None)
+            for name in ("name", "salvage"):  # which `_take` has read
+                query.pop(name, None)
             hints = _read(query.pop("hints", "null"))
             settings = {
                 name: value if name == "palette" else _read(value) for name, value in query.items()

@@ -5,7 +5,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,8 @@ import numpy as np
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.preview import Preview
+from colorizer.page.kept import Left, note
+from colorizer.page.photo import Photo, UnknownPhotoError, about, telling
 from colorizer.page.working_folder import PrivateFolder
 from colorizer.support.nearest import did_you_mean
 from colorizer.support.told import shown
@@ -21,68 +22,19 @@ from colorizer.support.told import shown
 if TYPE_CHECKING:
     import pyvips
 
-__all__ = ["Photo", "Studio", "UnknownPhotoError", "telling", "unplaced"]
+__all__ = ["MOST_PHOTOS", "SETTINGS", "Studio"]
 
-SETTINGS = ("vividness", "temperature", "variant", "quality", "palette", "chroma_only")
+SETTINGS = (
+    *("vividness", "temperature", "variant", "quality", "palette"),
+    *("warmth", "tint", "shadows", "highlights", "natural", "result"),
+)
 """What the page may set of `ColorizeOptions`, beside hints."""
 
 OPEN = 6  # photos whose pixels are held for previews
 IDLE = 12 * 3600.0  # seconds without a request, after which all photos go
 MOST_PHOTOS = 500
-_WORDS = (
-    ("raise max_pixels", "start `colorizer serve` with a higher --max-pixels"),
-    ("--salvage colors", "`colorizer colorize --salvage` colors"),
-)
 _UP = 32  # libvips' number for the filter of PNG that is the quickest of use
 GRACE = 60.0  # seconds in which a palette need not be in use
-
-
-class UnknownPhotoError(ColorizerError):
-    """A photo that is not, or no longer, in the private folder; `key` is its."""
-
-    def __init__(self, sentence: str, key: str = "") -> None:
-        super().__init__(sentence)
-        self.key = key
-
-
-@dataclass
-class Photo:
-    """A photo that was dropped.
-
-    Attributes:
-        file: in the private folder, under the name that the user knows.
-        preview: its header, and its pixels while it is open.
-        is_palette: whether its colors alone are of interest.
-        state: settings, hints and history, as the page told them last.
-        revision: how often it told them.
-        is_removed: whether it waits to be brought back.
-        pixels: a file with all of its pixels unpacked, while it is looked at closely.
-    """
-
-    file: Path
-    preview: Preview
-    is_palette: bool = False
-    state: str = ""
-    revision: int = 0
-    is_removed: bool = False
-    pixels: Path | None = None
-    added: float = field(default_factory=time.monotonic)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def told(self, key: str) -> dict[str, Any]:
-        """What the page knows of it."""
-        picture = self.preview.picture
-        return {
-            "id": key,
-            "name": self.file.name,
-            "width": picture.width,
-            "height": picture.height,
-            "bits": picture.bits,
-            "shown": [self.preview.width, self.preview.height],
-            "notes": [unplaced(note, self.file) for note in picture.notes],
-            "state": self.state,
-            "revision": self.revision,
-        }
 
 
 class Studio:
@@ -92,18 +44,71 @@ class Studio:
         colorizer: the engine.
         folder: where photos lie.
         max_pixels: larger photos are refused.
+        left: work of an earlier start, to go on with or to remove.
     """
 
-    def __init__(self, colorizer: Colorizer, folder: PrivateFolder, max_pixels: int) -> None:
+    def __init__(
+        self,
+        colorizer: Colorizer,
+        folder: PrivateFolder,
+        max_pixels: int,
+        left: Left | None = None,
+    ) -> None:
         self.engine, self.folder, self.max_pixels = colorizer, folder, max_pixels
         self._photos: dict[str, Photo] = {}
         self._open: OrderedDict[str, None] = OrderedDict()  # the last used at the end
         self._palettes: dict[str, Colorizer] = {}
         self._lock = threading.Lock()
         self._used = time.monotonic()
+        self._count = 0
+        self.left = left
 
-    def add(self, file: Path, is_palette: bool = False) -> dict[str, Any]:
+    def take_left(self) -> dict[str, Any]:
+        """Go on with what an earlier start has left.
+
+        Returns:
+            How many photos are here now, and the names of those that can no longer be read.
+        """
+        left, self.left = self.left, None
+        lost: list[str] = []
+        for key, file, known in left.take(self.folder) if left else ():
+            try:
+                salvage = known.get("salvage") is True
+                preview = Preview(file, self.max_pixels, salvage=salvage)
+                photo = Photo(file, preview, known.get("is_palette") is True, salvage)
+            except ColorizerError:  # it was damaged meanwhile
+                self.folder.remove(file)
+                lost.append(file.name)
+                continue
+            photo.state, photo.revision = str(known.get("state", "")), 1
+            photo.is_removed = known.get("is_removed") is True
+            with self._lock:
+                self._photos[key] = photo
+            self._note(key, photo)
+        return {"photos": len(self.photos()), "lost": lost}
+
+    def drop_left(self) -> None:
+        """Remove the work that an earlier start has left."""
+        left, self.left = self.left, None
+        if left is not None:
+            left.drop()
+
+    def _note(self, key: str, photo: Photo) -> None:
+        """What the next start must know of a photo."""
+        self._count += photo.number == 0
+        photo.number = photo.number or self._count
+        told = {"name": photo.file.name, "number": photo.number, "state": photo.state}
+        told |= {"is_palette": photo.is_palette, "is_removed": photo.is_removed}
+        told["salvage"] = photo.salvage
+        note(self.folder, key, told)
+
+    def add(self, file: Path, is_palette: bool = False, salvage: bool = False) -> dict[str, Any]:
         """Take a file of the private folder for a photo; on failure it is removed.
+
+        Args:
+            file: from `PrivateFolder.place`.
+            is_palette: its colors alone are of interest.
+            salvage: take of a damaged one what can be decoded.
 
         Returns:
             What the page knows of it.
@@ -114,16 +119,29 @@ class Studio:
         try:
             if len(self._photos) >= MOST_PHOTOS and not self.forget_one():
                 raise ColorizerError(f"a page holds at most {MOST_PHOTOS} photos; remove some")
-            photo = Photo(file, Preview(file, self.max_pixels), is_palette)
+            preview = Preview(file, self.max_pixels, salvage=salvage)
+            photo = Photo(file, preview, is_palette, salvage)
             photo.preview.gray()  # reads all of the file, so this is where damage shows
         except Exception as error:
+            told = about(file, error)
+            if type(told) is ColorizerError and not salvage and self._is_readable(file):
+                told = ColorizerError(f"{told}; what can be read of it can be colored")
             self.folder.remove(file)
-            raise _told(error, file) from error
+            raise told from error
         key = file.parent.name
         with self._lock:
             self._photos[key] = photo
+        self._note(key, photo)
         self._close_others(key)
         return photo.told(key)
+
+    def _is_readable(self, file: Path) -> bool:
+        """Whether something of a damaged photo can be decoded."""
+        try:
+            Preview(file, self.max_pixels, salvage=True).gray()
+        except ColorizerError:
+            return False
+        return True
 
     def photos(self) -> list[dict[str, Any]]:
         """What the page knows of all photos, in the order in which they came."""
@@ -141,6 +159,7 @@ class Studio:
         photo = self.check(key)
         with self._lock:
             photo.state, photo.revision = state, photo.revision + 1
+            self._note(key, photo)
         self._drop_palettes()
         return photo.revision
 
@@ -153,6 +172,7 @@ class Studio:
                 self._photos[key] = self._photos.pop(key)  # the last that is forgotten
                 self._open.pop(key, None)
                 self._palettes.pop(key, None)
+                self._note(key, photo)
             self._close(photo)
 
     def restore(self, key: str) -> dict[str, Any]:
@@ -161,6 +181,7 @@ class Studio:
         if photo is None:
             raise UnknownPhotoError("this photo is no longer here; add it again", key)
         photo.is_removed = False
+        self._note(key, photo)
         return photo.told(key)
 
     def forget_one(self) -> bool:
@@ -180,8 +201,11 @@ class Studio:
         return photo
 
     def clear_if_idle(self) -> bool:
-        """Remove all photos if nobody has asked for any for a long time; tells whether."""
-        if time.monotonic() - self._used <= IDLE:
+        """Remove all photos if nobody has asked for any for a long time; tells whether.
+
+        What is kept for the next start stays.
+        """
+        if self.folder.keeps or time.monotonic() - self._used <= IDLE:
             return False
         for key in list(self._photos):
             self._forget(key)
@@ -298,6 +322,7 @@ class Studio:
             self._open.pop(key, None)
         if photo is not None:
             self._close(photo)
+            note(self.folder, key, None)
             self.folder.remove(photo.file)
 
     def _close_others(self, key: str) -> None:
@@ -319,29 +344,6 @@ class Studio:
             pixels, photo.pixels = photo.pixels, None
         if pixels is not None:
             self.folder.remove(pixels)
-
-
-@contextmanager
-def telling(photo: Photo) -> Iterator[None]:
-    """Sentences name the photo as the user does, not where it lies."""
-    try:
-        yield
-    except ColorizerError as error:
-        raise _told(error, photo.file) from error
-
-
-def _told(error: Exception, file: Path) -> Exception:
-    if not isinstance(error, ColorizerError) or isinstance(error, UnknownPhotoError):
-        return error
-    return type(error)(unplaced(str(error), file))
-
-
-def unplaced(sentence: str, file: Path) -> str:
-    """A sentence that names the file, and not its folder; in the words of the page."""
-    sentence = sentence.replace(str(file), file.name).replace(f"{file.parent}", "")
-    for engine, page in _WORDS:
-        sentence = sentence.replace(engine, page)
-    return sentence
 
 
 def _jpeg(picture: np.ndarray) -> bytes:

@@ -14,10 +14,10 @@ from filelock import FileLock, Timeout
 from colorizer.errors import ColorizerError
 from colorizer.page.names import safe_name
 
-__all__ = ["PrivateFolder"]
+__all__ = ["LOCK", "PREFIX", "PrivateFolder"]
 
-_PREFIX = "colorizer-page-"
-_LOCK = "in-use"
+PREFIX = "colorizer-page-"
+LOCK = "in-use"
 _LONGEST = 240  # bytes of the name of a result, which is longer than that of its photo
 
 
@@ -27,21 +27,26 @@ class PrivateFolder:
     Args:
         most: bytes that all files in it may take together.
         parent: where it is made; the system's folder for temporary files by default.
+        keeps: whether it stays at exit, if anything in it is noted; see `kept`.
 
     Attributes:
         path: of the folder.
         make_room: removes something that nobody needs; False if there is no such thing.
     """
 
-    def __init__(self, most: int, parent: Path | None = None) -> None:
+    def __init__(self, most: int, parent: Path | None = None, *, keeps: bool = False) -> None:
         parent = Path(tempfile.gettempdir()) if parent is None else parent
-        _sweep(parent)
-        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))  # mode 0700
+        self.keeps = keeps
+        if keeps:
+            parent.mkdir(0o700, parents=True, exist_ok=True)
+        else:
+            _sweep(parent)
+        self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))  # mode 0700
         self.most = most
         self.make_room: Callable[[], bool] = lambda: False
         self._promised: dict[Path, int] = {}
         self._promising = threading.Lock()
-        self._lock = FileLock(self.path / _LOCK, blocking=False)
+        self._lock = FileLock(self.path / LOCK, blocking=False, thread_local=False)
         self._lock.acquire()
 
     def place(self, name: str) -> Path:
@@ -83,9 +88,10 @@ class PrivateFolder:
         shutil.rmtree(file.parent, ignore_errors=True)
 
     def close(self) -> None:
-        """Remove everything."""
+        """Remove everything, or leave it for the next start."""
         self._lock.release()
-        shutil.rmtree(self.path, ignore_errors=True)
+        if not (self.keeps and any(self.path.glob("*.json"))):
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def _settled(self) -> int:
         """Bytes of all files but those being written."""
@@ -100,11 +106,11 @@ class PrivateFolder:
 
 def _sweep(parent: Path) -> None:
     """Remove what killed pages of this user have left."""
-    for folder in parent.glob(f"{_PREFIX}*"):
+    for folder in parent.glob(f"{PREFIX}*"):
         with suppress(OSError, Timeout):  # another user's, gone meanwhile, or still in use
             if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
                 continue
-            lock = FileLock(folder / _LOCK, blocking=False)
+            lock = FileLock(folder / LOCK, blocking=False)
             lock.acquire()
             lock.release()
             shutil.rmtree(folder, ignore_errors=True)

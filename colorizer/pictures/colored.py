@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from colorizer.pictures import save as output
 from colorizer.pictures.formats.format import OutputPage
-from colorizer.pictures.lightness import split_alpha
+from colorizer.pictures.lightness import alpha_of
 from colorizer.pictures.picture import Picture
 from colorizer.pictures.save import check_destination, check_extension
 from colorizer.pictures.writing import measured
@@ -21,7 +21,7 @@ class Colored(NamedTuple):
     """A page in color.
 
     Attributes:
-        image: its colors, at full size; lazy.
+        image: its colors, at full size; lazy. Other forms than a photo with their transparency.
         original: the page, as `Picture.image` gave it.
         had_color: whether it had colors before.
     """
@@ -48,6 +48,7 @@ def to_file(
     color: Color,
     signature: Signature,
     threads: int | None = None,
+    form: str = "photo",
 ) -> tuple[str, ...]:
     """Write a picture in color; the file appears whole, or not at all.
 
@@ -59,6 +60,7 @@ def to_file(
         color: of each page, asked for when the one before is written.
         signature: for the mark.
         threads: of libvips; None takes all cores.
+        form: of `FORMS`, which `color` gives.
 
     Returns:
         Sentences on what the file does not hold, and on colors that were replaced.
@@ -67,8 +69,8 @@ def to_file(
         ColorizerError: the picture is damaged, or the file cannot be written.
     """
     notes: list[str] = []
-    pages = _pages(picture, path, color, signature, notes)
-    output.save(pages, path, threads, _raw_bytes(picture))
+    pages = _pages(picture, path, color, signature, notes, form)
+    output.save(pages, path, threads, _raw_bytes(picture, form))
     return tuple(notes)
 
 
@@ -78,6 +80,7 @@ def to_bytes(
     color: Color,
     signature: Signature,
     threads: int | None = None,
+    form: str = "photo",
 ) -> tuple[bytes, tuple[str, ...]]:
     """The bytes of the file that `to_file` would write, and its sentences; raises as it does.
 
@@ -85,12 +88,17 @@ def to_bytes(
         path: from `check_extension`.
     """
     notes: list[str] = []
-    pages = _pages(picture, path, color, signature, notes)
-    return output.encode(pages, path, threads, _raw_bytes(picture)), tuple(notes)
+    pages = _pages(picture, path, color, signature, notes, form)
+    return output.encode(pages, path, threads, _raw_bytes(picture, form)), tuple(notes)
 
 
 def _pages(
-    picture: Picture, path: Path, color: Color, signature: Signature, notes: list[str]
+    picture: Picture,
+    path: Path,
+    color: Color,
+    signature: Signature,
+    notes: list[str],
+    form: str,
 ) -> Iterator[OutputPage]:
     """The pages to write, lazy, one after another; what to tell of them is added to `notes`."""
     count = len(picture.pages)
@@ -103,10 +111,17 @@ def _pages(
         if colored.had_color and not page:
             notes.append(f"{picture} has colors of its own; they are replaced")
         with picture.reading():  # whose metadata may be damaged
-            told = picture.metadata(page, colored.original, *signature)
-            whole = _with_alpha(measured(colored.image), colored.original)
+            width = colored.image.width
+            told = picture.metadata(page, colored.original, *signature, width)
+            whole = measured(colored.image)
+            if form == "photo":
+                whole = _with_alpha(whole, colored.original)
             image = output.with_profile(whole, colored.original)
             further = picture.further(page)
+        if further is not None and form != "photo":
+            told_of = f"{picture}: its further channels are left out, as a {form} holds none"
+            notes += [] if told_of in notes else [told_of]
+            further = None
         made = OutputPage(image, told, further)
         for note in (*output.sentences(told, str(picture)), *output.losses(made, path, deep)):
             if note not in notes:
@@ -114,15 +129,12 @@ def _pages(
         yield made
 
 
-def _with_alpha(colored: "pyvips.Image", original: "pyvips.Image") -> "pyvips.Image":
-    alpha = split_alpha(original)[1]
-    if alpha is None:
-        return colored
-    if alpha.format == "ushort" and colored.format == "uchar":
-        alpha = (alpha / 257).rint().cast("uchar")
-    return colored.bandjoin(alpha)
+def _with_alpha(image: "pyvips.Image", original: "pyvips.Image") -> "pyvips.Image":
+    alpha = alpha_of(original, 16 if image.format == "ushort" else 8)
+    return image if alpha is None else image.bandjoin(alpha)
 
 
-def _raw_bytes(picture: Picture) -> int:
+def _raw_bytes(picture: Picture, form: str) -> int:
     """Of all pages in color, not packed."""
-    return sum(page.width * page.height * page.bits // 2 for page in picture.pages)
+    size = sum(page.width * page.height * page.bits // 2 for page in picture.pages)
+    return 2 * size if form == "pair" else size

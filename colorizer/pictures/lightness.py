@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ICC",
+    "alpha_of",
     "color_spread",
     "has_unusable_profile",
     "is_srgb",
@@ -58,6 +59,14 @@ def linear_light(image: "pyvips.Image") -> "pyvips.Image":
     tables = profile.tables(_highest(colors)).T[None].astype(np.float32)
     linear = colors.maplut(pyvips.Image.new_from_array(tables))
     return linear.recomb(profile.to_srgb.tolist()).clamp()
+
+
+def alpha_of(image: "pyvips.Image", bits: int) -> "pyvips.Image | None":
+    """The transparency of an image, of 8 or 16 bits, in so many, no more than it has."""
+    alpha = split_alpha(image)[1]
+    if alpha is None or bits == 16 or alpha.format == "uchar":
+        return alpha
+    return (alpha / 257).rint().cast("uchar")
 
 
 def split_alpha(image: "pyvips.Image") -> tuple["pyvips.Image", "pyvips.Image | None"]:

@@ -196,18 +196,21 @@ class Picture:
                 tolerant._decode_all()
             return tolerant
 
-    def metadata(self, page: int, image: "pyvips.Image", system: str, version: str) -> Metadata:
+    def metadata(
+        self, page: int, image: "pyvips.Image", system: str, version: str, width: int | None = None
+    ) -> Metadata:
         """What the colored page will say of itself: all that still holds, and the mark.
 
         Args:
             image: of the page, as `image` gave it.
             system, version: for the XMP, see `mark_xmp`.
+            width: of the colored page; that of the image by default.
         """
         frame = self.pages[page].frame
         found = self.format.metadata(self._decoded, self.told, frame, image)
         found = replace(found, left_out=(*self.told.left_out, *found.left_out))
         upright = self.format.comes_upright
-        return fitting(found, image.width, image.height, upright, system, version)
+        return fitting(found, width or image.width, image.height, upright, system, version)
 
     @property
     def _decoded(self) -> Path | bytes:

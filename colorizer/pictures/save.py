@@ -12,6 +12,7 @@ from colorizer.errors import ColorizerError, UsageError
 from colorizer.pictures.formats import writer
 from colorizer.pictures.formats.format import Format, Output, OutputPage
 from colorizer.pictures.formats.vips import blob
+from colorizer.pictures.forms import check_form
 from colorizer.pictures.lightness import ICC, is_srgb
 from colorizer.pictures.metadata import exif, photoshop
 from colorizer.pictures.metadata.icc import color_space
@@ -41,15 +42,16 @@ _HEADER = (
 )
 
 
-def check_destination(destination: str | os.PathLike[str]) -> Path:
+def check_destination(destination: str | os.PathLike[str], form: str = "photo") -> Path:
     """The real path of a file that can be written: links are followed, the extension is known.
 
     Raises:
-        UsageError: an extension that cannot be written, or a folder.
+        UsageError: an extension that cannot be written, or not in this form; a folder.
         ColorizerError: the folder of the file does not exist or forbids writing.
     """
     path = Path(os.path.realpath(destination))
     writer(path.suffix, f"{destination}: ")
+    check_form(form, path.suffix)
     try:
         is_other = path.exists() and not path.is_file()
     except OSError as error:
@@ -67,17 +69,18 @@ def check_destination(destination: str | os.PathLike[str]) -> Path:
     return path
 
 
-def check_extension(extension: str) -> Path:
+def check_extension(extension: str, form: str = "photo") -> Path:
     """A path for what gets no file: it stands for the format, and for where pages are put aside.
 
     Args:
         extension: such as ".jpg", in any case, with or without its dot.
 
     Raises:
-        UsageError: an extension that cannot be written.
+        UsageError: an extension that cannot be written, or not in this form.
     """
     suffix = f".{extension.removeprefix('.')}"
     writer(suffix)
+    check_form(form, suffix)
     return Path(tempfile.gettempdir(), f"picture{suffix}")
 
 

@@ -5,11 +5,11 @@ import re
 from pathlib import PurePosixPath
 
 from colorizer.pictures.formats import result_suffix
+from colorizer.pictures.forms import FORMS
 
-__all__ = ["SUFFIX", "original_of", "result_name"]
+__all__ = ["original_of", "result_name"]
 
-SUFFIX = "-colored"
-"""What stands behind the name of a result that lies beside its photo."""
+_BEHIND = "|".join(FORMS.values())
 
 
 def result_name(name: str, suffix: str = "") -> str:
@@ -27,7 +27,7 @@ def result_name(name: str, suffix: str = "") -> str:
 def original_of(name: str, others: frozenset[str]) -> str:
     """Of which of the files in the same folder a file is the result, by its name; "" if of none."""
     own = PurePosixPath(name)
-    match = re.fullmatch(rf"(.*){SUFFIX}(-[0-9]+)?", own.stem, re.DOTALL)
+    match = re.fullmatch(rf"(.*)(?:{_BEHIND})(-[0-9]+)?", own.stem, re.DOTALL)
     if not match:
         return ""
     if match[1] + own.suffix in others:

@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.pictures.formats import SUFFIXES, WRITABLE, becoming, format_of
+from colorizer.pictures.forms import FORMS, check_form
 from colorizer.pictures.origin import HEAD
 from colorizer.places.archive import ARCHIVE
 from colorizer.places.manifest import read_manifest
-from colorizer.places.outputs import SUFFIX, result_name
+from colorizer.places.outputs import result_name
 from colorizer.places.place import Bucket, Found, Place, Stream, find_all, place_of
 from colorizer.support.pool import in_order
 from colorizer.support.shares import falls_to, share_of
@@ -78,6 +79,7 @@ class _Goal(NamedTuple):
     file: Place | None
     suffix: str
     collection: bool
+    behind: str = FORMS["photo"]
 
 
 def plan(
@@ -89,12 +91,13 @@ def plan(
     format: str | None = None,
     shard: str | None = None,
     collection: bool = False,
+    form: str = "photo",
 ) -> Plan:
     """Pair each photo with the file that it becomes, and leave out what is done, by its mark.
 
-    Without `out` that is NAME-colored.EXT beside the photo. A folder means all photos in it, at
-    any depth; `out` then is a folder that gets the same tree and names. Each entry of a folder is
-    an item, also if it is no photo.
+    Without `out` that is NAME-colored.EXT beside the photo, or NAME-layer and NAME-pair of other
+    forms. A folder means all photos in it, at any depth; `out` then is a folder that gets the same
+    tree and names. Each entry of a folder is an item, also if it is no photo.
 
     Args:
         paths: photos, folders, tar shards and patterns of them, on this machine or URLs; or "-".
@@ -108,6 +111,7 @@ def plan(
             named one by one: see `share_of`.
         collection: go on where a run was left also with photos that are named, and take the tar
             shards of folders too, as for stores.
+        form: of `FORMS`; layers are PNG where no format is given.
 
     Raises:
         UsageError: no photo; `out` is a file but must be a folder, or is or contains a folder of
@@ -123,7 +127,10 @@ def plan(
         raise UsageError("no picture given; name one, several, a folder, or a --manifest")
     suffix = _suffix(format)
     inputs = [] if manifest is not None else [one for path in given for one in _inputs(path)]
+    suffix = suffix or (".png" if form == "layer" else "")
     goal = _goal(inputs, None if out is None else os.fspath(out), suffix, collection)
+    goal = goal._replace(behind=FORMS[form])
+    check_form(form, goal.file.suffix if goal.file else suffix)
     several = collection or any(place.is_folder() for place, _ in inputs)
     several = several and goal.file is None
     share = share_of(shard) if several or shard is not None else (1, 1)
@@ -198,7 +205,7 @@ def _check_apart(photos: Place, out: Place) -> None:
     if photos.contains(out):
         raise UsageError(
             f"{out.address} is the folder of the pictures themselves; name another one, or leave"
-            f" it out for NAME{SUFFIX}.EXT beside each"
+            " it out for NAME-colored.EXT beside each"
         )
     raise UsageError(
         f"{out.address} contains {photos.address}, a folder of the pictures; name another one"
@@ -248,7 +255,7 @@ def _paired(source: Place, found: Found, name: str, goal: _Goal, resume: bool) -
         problem = f"the photos of {source.address} need an output; give it as -o OUT"
         return item._replace(problem=problem), made
     own = PurePosixPath(made)
-    beside = Path(source.address).with_name(f"{own.stem}{SUFFIX}{own.suffix}")
+    beside = Path(source.address).with_name(f"{own.stem}{goal.behind}{own.suffix}")
     return item._replace(target=str(beside)), made
 
 

@@ -51,6 +51,7 @@ def colorize(
         # Ray shares the work out itself, whatever its job was started by.
         shard="1/1" if ray and folder.shard is None else folder.shard,
         collection=collection,
+        form=options.result,
     )
     for what, wanted in (("hints are", options.hints), ("an uncertainty map is", uncertainty)):
         if wanted is not None and found.photos > 1:

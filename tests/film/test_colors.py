@@ -48,6 +48,7 @@ def photo(model, luma, **options):
 OPTIONS = [
     {},
     {"vividness": 0.5},
+    {"warmth": 0.6, "shadows": 0.5, "natural": True},
     {"temperature": 0.2},
     {"variant": 3},
     {"quality": "best"},

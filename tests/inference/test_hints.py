@@ -112,6 +112,24 @@ def test_gray_keeps_neutral_and_strokes_hold_along_their_way(colorizer):
     assert np.hypot(*at(before, (0.3, 0.15))[1:]) > 10
 
 
+def test_a_brush_colors_all_that_it_covers(colorizer):
+    flat = np.full((128, 160), 120, np.uint8)
+    flat[60:] = 200  # an edge, which a thin stroke does not cross
+    stroke = {"stroke": [[0.2, 0.5], [0.8, 0.5]], "color": "#5a8a50", "reach": 0.3}
+    thin, broad = (
+        lab(colorizer.with_options(hints=[one]).colorize(flat))
+        for one in (stroke, stroke | {"width": 0.25})
+    )
+    wanted = told(stroke)
+    for place in ((0.3, 0.41), (0.5, 0.59), (0.75, 0.45)):
+        assert np.abs(at(broad, place)[1:] - wanted).max() < 3
+    apart = [np.abs(at(thin, (x, 0.42))[1:] - wanted).max() for x in (0.3, 0.5, 0.7)]
+    assert max(apart) > 3
+    for width in (0, 1.5, "broad"):
+        with pytest.raises(UsageError, match=r"width is .*up to 1, or null"):
+            read_hints([stroke | {"width": width}])
+
+
 @pytest.mark.parametrize("keep", ["gray", "predicted"])
 def test_a_region_is_left_alone(colorizer, keep):
     region = {"region": [[0.2, 0.2], [0.7, 0.2], [0.7, 0.8], [0.2, 0.8]], "keep": keep}
@@ -196,7 +214,7 @@ WRONG = [
     ([RED | {"colour": "#aabbcc"}], "did you mean 'color'"),
     ([RED | {"page": 0}], "page is 0"),
     ([{"region": [[0, 0], [1, 1]]}], "at least 3"),
-    ([{"region": [[0, 0], [1, 1], [0, 1]], "keep": "blue"}], "gray and predicted"),
+    ([{"region": [[0, 0], [1, 1], [0, 1]], "keep": "blue"}], "gray, predicted and apart"),
     ([{"stroke": [[0, 0]] * 30_000, "color": "#aabbcc"}], "more than 20,000"),
     (7, "accepted is a list of hints"),
 ]

@@ -172,6 +172,27 @@ def test_a_reach_bounds_a_hint(folder, tmp_path, learnt):
     assert np.linalg.norm(bound - before, axis=-1)[64, 64] > 10
 
 
+@pytest.mark.parametrize("learnt", [True, False])
+def test_no_hint_crosses_into_or_out_of_a_region_kept_apart(folder, tmp_path, learnt):
+    place = folder if learnt else write_model_folder(tmp_path / "bare", "distribution")
+    colorizer = Colorizer(place, threads=1)
+    flat = np.full((128, 192), 120, np.uint8)
+    region = {"region": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]], "keep": "apart"}
+    red, blue = ({"at": [x, 0.5], "color": c} for x, c in ((0.25, "#b02020"), (0.75, "#2020b0")))
+    before, left, right, both = (
+        color.rgb2lab(colorizer.with_options(hints=h).colorize(flat) / 255.0)[..., 1:]
+        for h in ([], [red, region], [blue, region], [red, blue, region])
+    )
+    # two cells beside the line
+    inside, outside = np.s_[:, : 96 - 16], np.s_[:, 96 + 16 :]
+    assert np.linalg.norm(left - before, axis=-1)[64, 48] > 10
+    assert np.linalg.norm(left - before, axis=-1)[outside].max() < 0.8
+    assert np.linalg.norm(right - before, axis=-1)[inside].max() < 0.8
+    # and neither takes anything from the other
+    assert np.linalg.norm(both - left, axis=-1)[inside].max() < 0.8
+    assert np.linalg.norm(both - right, axis=-1)[outside].max() < 0.8
+
+
 @pytest.mark.parametrize("reach", [0, -1, 11, "far", True, [1], float("nan")])
 def test_a_reach_that_cannot_be_is_told(reach):
     with pytest.raises(UsageError, match=r"hint 1: reach is .*shares of the short side"):

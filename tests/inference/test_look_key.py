@@ -18,7 +18,12 @@ OTHERS = {
     "variant": 2,
     "hints": [{"at": [0.5, 0.5], "color": "#ff0000"}],
     "quality": "best",
-    "chroma_only": True,
+    "warmth": 0.3,
+    "tint": -0.3,
+    "shadows": 0.5,
+    "highlights": 1.5,
+    "natural": True,
+    "result": "layer",
     "salvage": True,
     "max_pixels": 10**6,
 }

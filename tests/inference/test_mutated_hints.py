@@ -15,7 +15,7 @@ from tests.drawn import landscape
 from tests.model_folder import write_model_folder
 from tests.mutated import mutated_json
 
-NAMES = ("version", "hints", "at", "stroke", "color", "region", "keep", "page", "reach")
+NAMES = ("version", "hints", "at", "stroke", "color", "region", "keep", "page", "reach", "width")
 HINTS = {
     "version": 1,
     "hints": [
@@ -23,7 +23,7 @@ HINTS = {
         {"stroke": [[0.1, 0.9], [0.3, 0.85], [0.5, 0.9]], "color": "#6b6b6b"},
         {"region": [[0.7, 0.1], [0.95, 0.1], [0.95, 0.4]], "keep": "gray"},
         {"at": [0.5, 0.5], "color": "#35608a", "page": 1},
-        {"at": [0.6, 0.5], "color": "#7a5230", "reach": 0.15},
+        {"at": [0.6, 0.5], "color": "#7a5230", "reach": 0.15, "width": 0.05},
     ],
 }
 SLOW = 10  # seconds that no file of this size may take
@@ -95,11 +95,12 @@ def _is_hint(one: Any) -> bool:
     names = set(one) - {"page"}
     if names in ({"region"}, {"region", "keep"}):
         keep = one.get("keep", "predicted")
-        return _are_places(one["region"], 3) and keep in ("gray", "predicted")
-    reach = one.get("reach")
-    if reach is not None and (type(reach) not in (int, float) or not 0 < reach <= 10):
-        return False
-    names -= {"reach"}
+        return _are_places(one["region"], 3) and keep in ("gray", "predicted", "apart")
+    for name, most in (("reach", 10), ("width", 1)):
+        share = one.get(name)
+        if share is not None and (type(share) not in (int, float) or not 0 < share <= most):
+            return False
+    names -= {"reach", "width"}
     color = one.get("color")
     if not isinstance(color, str) or not re.fullmatch(r"#[0-9a-fA-F]{6}", color):
         return False

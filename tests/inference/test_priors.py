@@ -145,19 +145,6 @@ def network_share(L: float) -> np.ndarray:
     return share / share.sum()
 
 
-def test_the_color_layer_keeps_chroma_at_one_lightness(plain, tmp_path):
-    whole = Colorizer(plain, threads=1, vividness=0.5)
-    deep = CAMERA.astype(np.uint16) * 257
-    layer = color.rgb2lab(whole.with_options(chroma_only=True).colorize(deep) / 65535)
-    np.testing.assert_allclose(layer[..., 0], 60, atol=0.01)
-    picture = color.rgb2lab(whole.colorize(deep) / 65535)
-    inside = (picture[..., 0] > 40) & (picture[..., 0] < 80)
-    assert np.abs(layer - picture)[..., 1:][inside].mean() < 0.5
-    whole.with_options(chroma_only=True).colorize_file(CAMERA, tmp_path / "layer.png")
-    packet = pyvips.Image.new_from_file(str(tmp_path / "layer.png")).get("xmp-data")
-    assert b"color layer alone" in packet
-
-
 def test_best_is_steadier_than_fast():
     """A network that depends on size and side: the average must not."""
 

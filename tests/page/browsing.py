@@ -107,3 +107,14 @@ def shown(page) -> list:
             return [...pen.getImageData(0, 0, 16, 16).data];
         }"""
     )
+
+
+def violations(page) -> list:
+    """What axe-core finds wrong with the page as it is."""
+    script = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
+    if not script.exists():
+        pytest.skip("axe-core is not installed (npm ci)")
+    session = page.context.new_cdp_session(page)
+    session.send("Runtime.evaluate", {"expression": script.read_text()})  # past the page's policy
+    found = page.evaluate("axe.run().then(({ violations }) => violations)")
+    return [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]

@@ -46,6 +46,16 @@ def page(request, browser, address):
 
 
 @pytest.fixture
+def visited(browser):
+    """Opens a page at another address than that of the module's: a context."""
+    from contextlib import contextmanager
+
+    from tests.page.browsing import opened
+
+    return contextmanager(lambda address, name: opened(browser, address, WIDE, name))
+
+
+@pytest.fixture
 def wide(request, browser, address):
     yield from _opened(request, browser, address, WIDE)
 

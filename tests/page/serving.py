@@ -12,6 +12,7 @@ import uvicorn
 from colorizer.inference.colorizer import Colorizer
 from colorizer.page.connection import Connection
 from colorizer.page.guard import Guard, names_of
+from colorizer.page.kept import left_in
 from colorizer.page.receive import Limits
 from colorizer.page.serve import _listen
 from colorizer.page.server import create_app
@@ -29,11 +30,13 @@ def served(
     max_pixels: int = 10**6,
     room: int = 2**28,
     connection: type[Connection] = Connection,
+    keeps: bool = False,
 ) -> Iterator[str]:
-    """The address of a running page; `parent` holds its private folder."""
+    """The address of a running page; `parent` holds its private folder, which may outlive it."""
     listener = _listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
-    studio = Studio(colorizer, PrivateFolder(room, parent), max_pixels)
+    left = left_in(parent) if keeps else None
+    studio = Studio(colorizer, PrivateFolder(room, parent, keeps=keeps), max_pixels, left)
     app = Guard(create_app(studio, limits), TOKEN, port, names_of("127.0.0.1"))
     config = uvicorn.Config(app, http=connection, log_level="error", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)

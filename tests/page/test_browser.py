@@ -199,7 +199,8 @@ def test_what_is_seen_has_names_and_contrast(page, scan):
     settled(page)
     unnamed = page.evaluate(
         """() => [...document.querySelectorAll("button, input, select, [role=slider]")]
-            .filter((e) => e.offsetParent && !(e.ariaLabel || e.innerText.trim() || e.title
+            .filter((e) => e.checkVisibility() && e.offsetParent)
+            .filter((e) => !(e.ariaLabel || e.innerText.trim() || e.title
                 || e.labels?.[0]?.innerText.trim()))
             .map((e) => e.outerHTML)"""
     )
@@ -220,7 +221,7 @@ def test_what_is_seen_has_names_and_contrast(page, scan):
                 }
             };
             return [...document.querySelectorAll("label, p, button, summary, li, output, h1")]
-                .filter((e) => e.offsetParent && e.innerText.trim()
+                .filter((e) => e.checkVisibility() && e.offsetParent && e.innerText.trim()
                     && !e.disabled && !e.closest(".sr, .thumb"))
                 .map((e) => {
                     const [a, b] = [light(getComputedStyle(e).color), light(ground(e))];

@@ -199,3 +199,18 @@ def test_the_documented_program_works(address, tmp_path):
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, env=env)
     with Image.open(tmp_path / "new.png") as made:
         assert made.size == (200, 151)
+
+
+def test_a_render_waits_for_previews_but_not_for_ever(client, monkeypatch):
+    """Previews are seen by somebody: 11 s each beside four renders, 0.7 s alone."""
+    monkeypatch.setattr(downloads, "PATIENCE", 0.2)
+    large = np.tile(np.arange(200, dtype=np.uint8), (1600, 8))
+    photo = sent(client, large)["id"]
+    waited = []
+    busy = property(lambda lane: len(waited) < 40 and not waited.append(time.monotonic()))
+    monkeypatch.setattr(downloads.Lane, "is_busy", busy)
+    made, job = rendered(client, [{"id": photo}], ".tif")
+    assert made[:2] == b"II"
+    assert "error" not in job
+    assert len(waited) == 40
+    assert 0.1 < waited[-1] - waited[0] < 20

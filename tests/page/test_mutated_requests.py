@@ -18,7 +18,7 @@ from tests.page.serving import TOKEN, client_of, served
 from tests.page.test_server import HINTS, file_of
 
 SETTINGS = {"vividness": 1.2, "temperature": 0.3, "variant": 2, "quality": "fast"}
-SETTINGS |= {"palette": "PHOTO", "chroma_only": True}
+SETTINGS |= {"palette": "PHOTO", "result": "pair"}
 NAMES = (*SETTINGS, "at", "color", "stroke", "region", "id", "box", "size", "hints", "model")
 BODIES = {
     "api/photos/PHOTO/state": {"state": "{}"},

@@ -107,6 +107,10 @@ def test_settings_as_python_has_them(page, tmp_path):
     page.locator("#vividness").fill("1.3")
     page.locator("#temperature").fill("0.5")
     page.locator("#quality").check()
+    page.locator("#whole summary").click()
+    page.locator("#warmth").fill("0.4")
+    page.locator("#highlights").fill("0.7")
+    page.locator("#natural").check()
     page.locator("#palette").set_input_files(palette)
     expect(page.locator("#palette-file")).to_have_text("palette.jpg", timeout=WAIT)
     settled(page)
@@ -118,6 +122,9 @@ def test_settings_as_python_has_them(page, tmp_path):
         "temperature": temperature,
         "variant": 3,
         "quality": "best",
+        "warmth": 0.4,
+        "highlights": 0.7,
+        "natural": True,
         "palette": str(palette),
     }
     colorizer.colorize_file(path, tmp_path / "expected.png", **options)

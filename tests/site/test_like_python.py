@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import pyvips
 
-from colorizer.inference import compose, network, predict
+from colorizer.inference import balance, compose, network, predict
+from colorizer.options import ColorizeOptions
 from colorizer.pictures import lightness, resize
 from colorizer.pictures.metadata import icc
 from tests.site.node import HERE, call, needs_node
@@ -116,3 +117,23 @@ def test_lightness_under_a_profile(name):
     found = call("painting.mjs", "lightnessUnder", four, profile, name == "gray", folder=HERE)
     assert np.abs(found["L"].reshape(50, 60) - expected).max() < 0.01
     assert found["isSrgb"] == (name in ("none", "srgb"))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"warmth": 0.7, "tint": -0.4},
+        {"shadows": 0.3, "highlights": 1.6},
+        {"natural": True},
+        {"natural": True, "warmth": -1, "tint": 1, "shadows": 2, "highlights": 0},
+    ],
+)
+def test_balance(settings):
+    L = smooth(48, 64, 30)[..., 0].clip(-50, 50) + 50
+    coloring = np.concatenate([smooth(48, 64, 0.2), smooth(48, 64, 8) + 5], -1)
+    found = call("balance.js", "balanced", L, coloring, settings)
+    both = coloring[..., :2], coloring[..., 2:]
+    expected = np.concatenate(balance.balanced(L, *both, ColorizeOptions(**settings)), -1)
+    assert np.abs(found.reshape(expected.shape) - expected).max() < 1e-4
+    assert np.abs(expected - coloring).max() > (0.5 if settings else -1)

@@ -22,19 +22,26 @@ const send = (method, path, body, more = {}) =>
   ask(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), ...more });
 
 // What it can do: `steers` and `hints` are whether it takes them.
+// Whether what was said outlives the page that said it.
+export const OUTLIVES = true;
+
 export async function about() {
   const told = await (await ask("api/about")).json();
   const privacy = told.local
-    ? "Photos stay on this machine."
+    ? `Photos stay on this machine${told.keeps ? `, for the next start too, at most ${told.keeps} days` : ""}.`
     : `Photos go to ${location.hostname} and nowhere else; on the way there they are not encrypted.`;
   return { ...told, hints: told.steers, privacy };
 }
 
+// What an earlier start has left: to go on with it, or to remove it.
+export const takeLeft = async () => (await send("POST", "api/left", {})).json();
+export const dropLeft = () => ask("api/left", { method: "DELETE" });
+
 export const photos = async () => (await ask("api/photos")).json();
 
-export const upload = async (file, purpose = "") =>
+export const upload = async (file, purpose = "", salvage = false) =>
   (
-    await ask(`api/photos?name=${encodeURIComponent(file.name || "pasted.png")}&for=${purpose}`, {
+    await ask(`api/photos?name=${encodeURIComponent(file.name || "pasted.png")}&for=${purpose}${salvage ? "&salvage=1" : ""}`, {
       method: "POST",
       headers: { "Content-Type": "application/octet-stream" },
       body: file,
@@ -58,8 +65,8 @@ export const region = async (id, told) => (await send("POST", `api/photos/${id}/
 export const suggest = async (id, told) => (await send("POST", `api/photos/${id}/suggest`, told)).json();
 
 // Colors at full size, then hands the file to the browser; `stop.now` becomes true to end it.
-export async function download(wanted, format, progress, stop) {
-  const { id } = await (await send("POST", "api/downloads", { photos: wanted, format })).json();
+export async function download(wanted, progress, stop) {
+  const { id } = await (await send("POST", "api/downloads", { photos: wanted })).json();
   for (let wait = 100; ; wait = Math.min(1000, wait * 1.3)) {
     await new Promise((done) => setTimeout(done, wait));
     if (stop.now) {

@@ -2,6 +2,7 @@
 
 import * as engine from "./engine.js";
 import * as color from "./color.js";
+import * as marks from "./marks.js";
 import { say } from "./messages.js";
 import { keep, page, settingsOf, state } from "./photo.js";
 import * as picker from "./picker.js";
@@ -36,8 +37,7 @@ async function begin(hint) {
 }
 
 let dot = null; // a canvas, for the color that a new hint starts from
-async function underneath([x, y]) {
-  const image = $("after");
+async function underneath([x, y], image = $("after")) {
   await image.decode().catch(() => {});
   dot ||= document.createElement("canvas");
   dot.width = dot.height = 1;
@@ -55,13 +55,15 @@ export async function choose(number) {
   const place = hint.at || hint.stroke[Math.floor(hint.stroke.length / 2)];
   show();
   picker.open(color.lab(hint.color)[0], hint.color, view.toClient(place), isFresh());
+  picker.setReach(hint.reach);
+  show(); // the ring's handle lies beside the picker
   try {
     const told = () => ({ settings: settingsOf(photo), x: place[0], y: place[1] });
     const found = await withPhoto(photo, () => engine.suggest(photo.id, told()));
     if (photo !== page.now || chosen !== number || photo.hints[number] !== hint) return;
     picker.setLightness(found.L);
     picker.suggest(found.colors);
-    $("suggested").firstChild?.focus();
+    if (document.activeElement !== $("hex")) $("suggested").firstChild?.focus();
   } catch (error) {
     say(error.message);
   }
@@ -91,6 +93,7 @@ export function keepAsItIs() {
 // Whether a hint that said nothing went with it.
 export function close() {
   if (!picker.isOpen()) return false;
+  pick(false);
   const focused = $("picker").contains(document.activeElement) || document.activeElement === document.body;
   picker.close();
   const [number, dropped] = [chosen, isFresh()];
@@ -99,7 +102,7 @@ export function close() {
   before = null;
   changing = stage.dragging = false;
   if (page.now) show();
-  if (focused) (view.markOf(dropped ? -1 : number) || $("view")).focus({ preventScroll: true });
+  if (focused) (marks.of("hint", dropped ? -1 : number) || $("view")).focus({ preventScroll: true });
   return dropped;
 }
 
@@ -109,7 +112,7 @@ export function remove(number = chosen) {
   page.now.hints.splice(number, 1);
   show();
   draw();
-  (view.markOf(number) || view.markOf(number - 1) || $("view")).focus({ preventScroll: true });
+  (marks.of("hint", number) || marks.of("hint", number - 1) || $("view")).focus({ preventScroll: true });
 }
 
 export function move(number, to, first) {
@@ -130,8 +133,59 @@ export function move(number, to, first) {
   draw();
 }
 
+// Of a stroke with the brush as it is set.
+const brushed = (along, value) => {
+  const width = Number($("brush").value);
+  return { stroke: along, color: value, ...(width && { width }) };
+};
+
+// How far the chosen hint reaches, while that is dragged; then `settled`.
+export function reach(value, settled) {
+  const hint = page.now.hints[chosen];
+  if (!hint) return;
+  if (!settled) {
+    if (!isFresh() && !changing) keep(page.now);
+    if (value === null) delete hint.reach; // likeness alone decides
+    else hint.reach = Number(value.toFixed(3));
+  }
+  changing = stage.dragging = !settled;
+  picker.setReach(hint.reach);
+  show();
+  if (!isFresh()) draw();
+}
+
+// Where the chosen hint is.
+export const center = () => {
+  const { at, stroke: along } = page.now.hints[chosen];
+  return at || along[0];
+};
+
+// The eyedropper: the next touch of a photo is asked for its color.
+export const isPicking = () => $("pick").getAttribute("aria-pressed") === "true";
+
+export function pick(is = !isPicking()) {
+  $("pick").setAttribute("aria-pressed", is);
+  $("view").toggleAttribute("data-picking", is);
+  document.body.toggleAttribute("data-picking", is);
+  if (!is) $("other").close();
+}
+
+export async function pickAt(place, image = $("after")) {
+  const found = await underneath(place, image);
+  pick(false);
+  picker.take(found);
+}
+
+// Another photo, to take a color from it.
+export function pickFrom(photo) {
+  if (!photo.shownAt && !photo.thumbAt) return;
+  $("other-photo").src = photo.shownAt || photo.thumbAt;
+  $("other-photo").alt = `${photo.name}, colored`;
+  $("other").showModal();
+}
+
 export function stroke(path, done) {
-  if (!done) return view.drawMarks([...page.now.hints, { stroke: path, color: "#ffffff" }], -1);
+  if (!done) return marks.draw({ ...page.now, hints: [...page.now.hints, brushed(path, "#ffffff")] });
   const places = path.map((place) => [...place]);
-  return underneath(places[Math.floor(places.length / 2)]).then((under) => begin({ stroke: places, color: under }));
+  return underneath(places[Math.floor(places.length / 2)]).then((under) => begin(brushed(places, under)));
 }

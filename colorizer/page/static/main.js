@@ -2,14 +2,19 @@
 
 import * as engine from "./engine.js";
 import { Gone, Silent } from "./failures.js";
+import * as grid from "./grid.js";
 import * as hints from "./hints.js";
 import * as keeping from "./keeping.js";
+import * as marks from "./marks.js";
 import { isWorking, say } from "./messages.js";
-import { command, create, hasHints, keep, page, read, reset, travel } from "./photo.js";
+import * as panel from "./panel.js";
+import { create, hasHints, keep, page, read, reset, travel } from "./photo.js";
 import * as picker from "./picker.js";
 import * as drawing from "./stage.js";
 import { stage, VARIANTS } from "./stage.js";
+import * as regions from "./regions.js";
 import * as strip from "./strip.js";
+import * as tools from "./tools.js";
 import * as transfer from "./transfer.js";
 import * as view from "./view.js";
 
@@ -21,6 +26,8 @@ const HEARTBEAT = 10 * 60 * 1000; // so that the server knows that somebody is h
 async function open(photo) {
   if (photo === page.now) return;
   hints.close();
+  regions.close();
+  regions.giveUp();
   page.now = photo;
   document.body.removeAttribute("data-empty");
   $("drop").hidden = true;
@@ -31,7 +38,7 @@ async function open(photo) {
     else $(id).removeAttribute("src");
   $("after").alt = `${photo.name}, colored`;
   view.show(photo);
-  showNotes();
+  panel.showNotes(photo);
   drawing.showVariants(photo);
   show();
   if (document.activeElement === document.body) $("view").focus({ preventScroll: true });
@@ -45,13 +52,14 @@ function close() {
   page.now = null;
   document.body.dataset.empty = "";
   $("drop").hidden = false;
-  for (const id of ["stage", "panel", "download", "download-all", "save-hints", "format-row"]) $(id).hidden = true;
+  for (const id of ["stage", "panel", "download", "download-all", "all", "save-hints", "format-row"]) $(id).hidden = true;
   drawStrip();
 }
 
 function drawStrip() {
-  strip.draw(open, remove);
-  $("apply").hidden = $("download-all").hidden = page.photos.length < 2;
+  strip.draw((photo) => (hints.isPicking() ? hints.pickFrom(photo) : open(photo)), remove);
+  grid.draw();
+  for (const id of ["apply", "download-all", "all"]) $(id).hidden = page.photos.length < 2;
 }
 
 function added(photo) {
@@ -90,7 +98,7 @@ async function restore(photo, place) {
     await engine.restore(photo.id);
   } catch (error) {
     if (!(error instanceof Gone) || !photo.file) return failed(error);
-    photo.id = (await engine.upload(photo.file)).id;
+    photo.id = (await engine.upload(photo.file, "", photo.salvage)).id;
     keeping.changed(photo);
   }
   page.photos.splice(place, 0, photo);
@@ -117,6 +125,22 @@ async function fetchPhotos() {
   if (!page.now && page.photos.length) open(page.photos[0]);
   drawStrip();
   drawing.drawThumbs(transfer.isSending);
+}
+
+// What an earlier start of the server has left.
+function askOfLeft({ photos, when }) {
+  const date = new Date(1000 * when).toLocaleString([], { dateStyle: "long", timeStyle: "short" });
+  $("left-words").textContent = `${photos} photo${photos > 1 ? "s" : ""}, with all that was said of them, are here from ${date}.`;
+  const answer = (act) => () => {
+    $("left").close();
+    act().then(fetchPhotos).catch(failed);
+  };
+  $("left-take").onclick = answer(async () => {
+    const { lost } = await engine.takeLeft();
+    if (lost.length) say(`No longer to be read, and left out: ${lost.join(", ")}`);
+  });
+  $("left-drop").onclick = answer(engine.dropLeft);
+  $("left").showModal();
 }
 
 function failed(error) {
@@ -150,40 +174,11 @@ function changedNow() {
 
 function show() {
   const photo = page.now;
-  const { settings } = photo;
-  $("vividness").value = settings.vividness;
-  $("temperature").value = settings.boldness;
-  $("quality").checked = settings.quality === "best";
-  $("format").value = photo.format;
-  document.querySelector("output[for=vividness]").value = `${Math.round(100 * settings.vividness)} %`;
-  document.querySelector("output[for=temperature]").value = settings.boldness
-    ? `${settings.boldness > 0 ? "+" : "−"}${Math.abs(Math.round(100 * settings.boldness))}`
-    : "as it comes";
-  [...$("variants").children].forEach((button, i) => {
-    button.setAttribute("aria-checked", settings.variant === i + 1);
-    button.tabIndex = settings.variant === i + 1 ? 0 : -1;
-  });
-  $("palette-file").textContent = settings.palette?.name || "none";
-  $("palette-off").hidden = !settings.palette;
+  panel.show(photo);
   $("undo").disabled = !photo.past.length && !hints.isFresh();
   $("redo").disabled = !photo.future.length;
-  $("save-hints").hidden = !hasHints(photo);
-  $("tip").hidden = !page.server.hints;
-  $("command").textContent = command(photo);
-  view.drawMarks(photo.hints, hints.chosenHint());
+  marks.draw(photo, hints.chosenHint());
   drawStrip();
-}
-
-function showNotes() {
-  const { name, width, height, bits, notes } = page.now;
-  const size = `${width.toLocaleString("en")} × ${height.toLocaleString("en")} pixels, ${bits} bits`;
-  $("notes").replaceChildren(
-    ...[`${name}: ${size}`, ...notes].map((text) => {
-      const item = document.createElement("li");
-      item.textContent = text;
-      return item;
-    }),
-  );
 }
 
 async function setPalette(file) {
@@ -203,101 +198,65 @@ for (const id of ["files", "files-too"])
     transfer.add([...target.files]);
     target.value = "";
   });
+$("drop").addEventListener("click", (event) => event.target.closest(".invite") && !event.target.closest("label, a") && $("files-too").click());
 $("palette").addEventListener("change", ({ target }) => {
   if (target.files[0]) setPalette(target.files[0]);
   target.value = "";
 });
 $("palette-off").onclick = () => change("palette", null).then(drawing.drawVariants);
-for (const [id, name] of [["vividness", "vividness"], ["temperature", "boldness"]]) {
-  $(id).addEventListener("input", () => {
+panel.start({
+  change(name, value) {
     stage.dragging = true;
-    change(name, Number($(id).value), { settled: false });
-  });
-  $(id).addEventListener("change", () => {
+    change(name, value, { settled: false });
+  },
+  settle() {
     stage.dragging = changing = false;
     redraw();
-  });
-}
-$("quality").addEventListener("change", () => change("quality", $("quality").checked ? "best" : "fast"));
+  },
+  choose: (name, value) => change(name, value).then(drawing.drawVariants),
+  formatted() {
+    keeping.changed(page.now);
+    show();
+  },
+});
 $("reset").onclick = () => {
   hints.close();
   keep(page.now);
   reset(page.now);
   changedNow();
 };
-$("apply").onclick = () => {
+function applyToAll(from) {
   hints.close();
-  for (const photo of page.photos)
-    if (photo !== page.now) {
-      keep(photo);
-      photo.settings = { ...page.now.settings };
-      photo.shownAt = photo.thumbAt = null;
-      keeping.changed(photo);
-    }
-  say("These settings, without the hints, are those of all photos now.", "note");
+  grid.apply(from, keeping.changed);
+  say(`The settings of ${from.name}, without the hints, are those of all photos now.`, "note");
+  if (page.now !== from) changedNow();
   drawStrip();
   drawing.drawThumbs(transfer.isSending);
-};
+}
+$("apply").onclick = () => applyToAll(page.now);
+tools.start({ open, go });
+grid.start({ open, remove, apply: applyToAll, download: transfer.download, changed: keeping.changed });
 $("remove-photo").onclick = () => remove(page.now);
 $("download").onclick = () => transfer.download([page.now]);
 $("download-all").onclick = () => transfer.download(page.photos);
 $("save-hints").onclick = () => transfer.saveHints(page.now);
-$("format").onchange = () => {
-  page.now.format = $("format").value;
-  keeping.changed(page.now);
-  show();
-};
 $("undo").onclick = () => go(true);
 $("redo").onclick = () => go(false);
-$("in").onclick = () => view.zoom(1.4);
-$("out").onclick = () => view.zoom(1 / 1.4);
-$("fit").onclick = view.fit;
-$("percent").onclick = view.zoomToOwn;
-$("bare").onclick = () => toggleMarks();
-$("help").onclick = () => $("keys").showModal();
-$("keys-close").onclick = () => $("keys").close();
-
-function toggleMarks() {
-  hints.close();
-  $("bare").setAttribute("aria-pressed", $("view").toggleAttribute("data-bare"));
-}
-
-const tools = [...document.querySelectorAll(".tools [data-tool]")];
-function setTool(name) {
-  hints.close();
-  for (const button of tools) {
-    button.setAttribute("aria-checked", button.dataset.tool === name);
-    button.tabIndex = button.dataset.tool === name ? 0 : -1;
-  }
-  view.setTool(name);
-}
-for (const button of tools) button.onclick = () => setTool(button.dataset.tool);
-
 for (let variant = 1; variant <= VARIANTS; variant++) {
   const button = document.createElement("button");
   button.setAttribute("role", "radio");
   button.setAttribute("aria-label", variant === 1 ? "As predicted" : `Alternative ${variant}`);
   button.onclick = () => {
+    drawing.tryVariant(null);
     change("variant", variant);
     button.focus();
   };
+  button.addEventListener("pointerenter", ({ pointerType }) => pointerType === "mouse" && drawing.tryVariant(variant));
+  button.addEventListener("pointerleave", () => drawing.tryVariant(null));
   $("variants").append(button);
 }
 
-// Arrows go round in a group of which one is chosen.
-function rove(group, members, now) {
-  group.addEventListener("keydown", (event) => {
-    const way = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    if (!way || !page.now) return;
-    event.preventDefault();
-    event.stopPropagation();
-    const next = members[(now() + way + members.length) % members.length];
-    next.click();
-    next.focus();
-  });
-}
-rove($("variants"), [...$("variants").children], () => page.now.settings.variant - 1);
-rove(tools[0].parentElement, tools, () => tools.findIndex((one) => one.getAttribute("aria-checked") === "true"));
+tools.rove($("variants"), [...$("variants").children], () => page.now.settings.variant - 1);
 
 addEventListener("dragover", (event) => {
   event.preventDefault();
@@ -315,44 +274,12 @@ addEventListener("paste", (event) => {
   if (event.clipboardData.files.length) transfer.add([...event.clipboardData.files]);
 });
 
-const TOOLS = { p: "point", s: "stroke", e: "erase", m: "move" };
-const KEYS = {
-  "+": () => view.zoom(1.4),
-  "=": () => view.zoom(1.4),
-  "-": () => view.zoom(1 / 1.4),
-  0: () => view.fit(),
-  1: () => view.zoomToOwn(),
-  h: () => toggleMarks(),
-  o: () => view.hold(true),
-  "?": () => $("keys").showModal(),
-  ",": () => step(-1),
-  ".": () => step(1),
-};
-function step(by) {
-  const next = page.photos[page.photos.indexOf(page.now) + by];
-  if (next) open(next);
-}
-addEventListener("keydown", (event) => {
-  if ($("keys").open || !page.now) return;
-  const pressed = event.key.toLowerCase();
-  if (pressed === "escape") return hints.close();
-  if (event.target.matches("input:not([type=range]):not([type=checkbox]), select")) return;
-  const held = event.ctrlKey || event.metaKey;
-  if (held && pressed === "z") go(!event.shiftKey);
-  else if (held && pressed === "y") go(false);
-  else if (held || event.altKey) return;
-  else if (Object.hasOwn(KEYS, pressed)) KEYS[pressed]();
-  else if (Object.hasOwn(TOOLS, pressed) && page.server.hints) setTool(TOOLS[pressed]);
-  else return;
-  event.preventDefault();
-});
-addEventListener("keyup", (event) => event.key.toLowerCase() === "o" && view.hold(false));
-addEventListener("blur", () => view.hold(false));
-
 let swallowed = false; // this touch only closes the picker, or only shows the photo without color
 addEventListener("pointerdown", (event) => {
   swallowed = false;
-  if (!picker.isOpen() || event.target.closest("#picker, .mark, #handle, #undo")) return;
+  if (regions.isOpen() && !event.target.closest("#region, .area")) regions.close();
+  if (hints.isPicking() && event.target.closest("#view, #strip, #other")) return;
+  if (!picker.isOpen() || view.isMoving() || event.target.closest("#picker, .mark, #reach, #handle, #undo, #bare")) return;
   swallowed = hints.isFresh() && !!event.target.closest("#view");
   hints.close();
 }, true);
@@ -360,7 +287,8 @@ addEventListener("pointerdown", (event) => {
 // Nothing is lost --------------------------------------------------------------------------
 
 addEventListener("beforeunload", (event) => {
-  if (keeping.isUnsaved() || transfer.isSending() || isWorking()) event.preventDefault();
+  const isLost = !engine.OUTLIVES && page.photos.some(({ past }) => past.length);
+  if (isLost || keeping.isUnsaved() || transfer.isSending() || isWorking()) event.preventDefault();
 });
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) fetchPhotos().catch(() => {});
@@ -376,20 +304,35 @@ const marked = { show, draw: () => {
   else redraw();
 } };
 hints.start(marked);
-transfer.start({ added, changed: (photo) => {
-  keeping.changed(photo);
-  if (photo === page.now) changedNow();
-} });
-view.start({
-  tap: (place) => swallowed || (page.server.hints && hints.tap(place)),
-  stroke: hints.stroke,
-  move: hints.move,
-  moved: () => {
-    stage.dragging = false;
-    marked.draw();
+regions.start(marked);
+const moved = () => {
+  stage.dragging = false;
+  marked.draw();
+};
+marks.start({
+  hint: { open: hints.choose, move: hints.move, moved, remove: hints.remove },
+  region: { open: regions.open, move: regions.move, moved, remove: regions.remove },
+  ring: { reach: hints.reach, center: hints.center },
+});
+$("other-close").onclick = () => $("other").close();
+$("other-photo").addEventListener("click", ({ offsetX, offsetY, target }) => hints.pickAt([offsetX / target.clientWidth, offsetY / target.clientHeight], target));
+transfer.start({
+  added,
+  changed(photo) {
+    keeping.changed(photo);
+    if (photo === page.now) changedNow();
   },
-  open: hints.choose,
-  remove: hints.remove,
+  paced: () => engine.about().then(({ paces }) => (page.server.paces = paces), () => {}),
+});
+view.start({
+  tap(place) {
+    if (swallowed || !page.server.hints) return;
+    if (hints.isPicking()) hints.pickAt(place);
+    else if (view.tool() === "lasso") regions.corner(place);
+    else hints.tap(place);
+  },
+  stroke: hints.stroke,
+  lasso: regions.lasso,
   viewed: drawing.lookSoon,
   pressed: () => swallowed,
 });
@@ -397,21 +340,24 @@ picker.start({
   choose: hints.recolor,
   close: hints.close,
   keep: hints.keepAsItIs,
+  pick: () => hints.pick(),
+  reach: hints.reach,
   remove: () => hints.remove(),
 });
 
 try {
   page.server = await engine.about();
   for (const part of document.querySelectorAll("[data-steers]")) part.hidden = !page.server.steers;
-  $("format").replaceChildren(...Object.entries(page.server.formats).map(([end, name]) => new Option(name, end)));
+  panel.showFormats(page.server);
   for (const part of document.querySelectorAll("[data-hints]")) part.hidden = !page.server.hints;
   if (!page.server.hints) {
-    setTool("move");
+    tools.setTool("move");
     $("view").setAttribute("aria-label", "The photo");
   }
   for (const part of document.querySelectorAll(".local")) part.textContent = page.server.privacy;
   if (page.server.reads) $("reads").textContent = page.server.reads;
   await fetchPhotos();
+  if (page.server.left?.photos) askOfLeft(page.server.left);
 } catch (error) {
   failed(error);
 }

@@ -1,6 +1,11 @@
 // A photo as the page has it: its settings, its hints, and the way back.
 
-const PLAIN = { vividness: 1, boldness: 0, variant: 1, quality: "fast", palette: null };
+// What changes the whole picture, and what leaves it as it comes.
+const BALANCE = { warmth: 0, tint: 0, shadows: 1, highlights: 1, natural: false };
+const PLAIN = { vividness: 1, boldness: 0, variant: 1, quality: "fast", palette: null, ...BALANCE };
+const EMPTY = { hints: [], regions: [], unseen: [] };
+const BEHIND = { photo: "-colored", layer: "-layer", pair: "-pair" };
+export const LAYERS = [".png", ".tif"]; // what holds a layer
 const MOST_STEPS = 100;
 const MOST_KEPT = 200_000; // characters that the server keeps of one
 
@@ -11,7 +16,7 @@ export const page = {
 };
 
 export function create(told, file = null) {
-  const photo = { ...told, file, settings: { ...PLAIN }, hints: [], unseen: [], past: [], future: [] };
+  const photo = { ...told, file, settings: { ...PLAIN }, ...structuredClone(EMPTY), rating: 0, past: [], future: [] };
   photo.format = formatOf(photo);
   if (told.state) read(photo, told.state);
   return photo;
@@ -22,6 +27,12 @@ function formatOf({ name, bits }) {
   const own = { tif: ".tif", tiff: ".tif", png: ".png", webp: ".webp", avif: ".avif" }[end];
   const wanted = own || (bits > 8 ? ".tif" : ".jpg");
   return wanted in page.server.formats ? wanted : Object.keys(page.server.formats).at(-1);
+}
+
+// The format of downloads says the form, too: ".png" is a photo, "layer.png" its colors alone.
+export function formOf({ format }) {
+  const [form, end] = format.split(".");
+  return { result: form || "photo", format: `.${end}` };
 }
 
 export const stemOf = (name) => name.replace(/\.[^.]*$/, "");
@@ -38,13 +49,15 @@ export function paletteOf({ settings }) {
 
 export function settingsOf(photo) {
   const { vividness, boldness, variant, quality } = photo.settings;
-  const told = { vividness, quality };
+  const told = { vividness, quality, ...balanceOf(photo) };
   if (!page.server.steers) return told;
   if (boldness) told.temperature = temperatureOf(boldness);
   if (variant > 1) told.variant = variant;
   if (photo.settings.palette) told.palette = paletteOf(photo);
   return told;
 }
+
+const balanceOf = ({ settings }) => Object.fromEntries(Object.keys(BALANCE).filter((name) => settings[name] !== BALANCE[name]).map((name) => [name, settings[name]]));
 
 const temperatureOf = (boldness) =>
   Number(Math.min(10, Math.max(0.02, page.server.temperature * 4 ** -boldness)).toFixed(3));
@@ -57,11 +70,19 @@ export const hintsOf = (photo) => ({
     ...photo.hints.map((hint) =>
       hint.at ? { ...hint, at: hint.at.map(round) } : { ...hint, stroke: hint.stroke.map((place) => place.map(round)) },
     ),
+    ...photo.regions.map((one) => ({ ...one, region: one.region.map((place) => place.map(round)) })),
     ...photo.unseen,
   ],
 });
 
-export const hasHints = (photo) => photo.hints.length + photo.unseen.length > 0;
+export const hasHints = (photo) => photo.hints.length + photo.regions.length + photo.unseen.length > 0;
+
+// What a download is asked for.
+export const wantedOf = (photo) => {
+  const { result, format } = formOf(photo);
+  const { settings, hints } = toldOf(photo);
+  return { id: photo.id, settings: result === "photo" ? settings : { ...settings, result }, hints, format };
+};
 
 export const toldOf = (photo) => ({
   settings: settingsOf(photo),
@@ -73,21 +94,30 @@ export function readHints(text) {
   const found = JSON.parse(text);
   const list = Array.isArray(found) ? found : found.hints;
   if (!Array.isArray(list)) throw new Error("there is no list of hints");
-  const isSeen = (hint) => hint.color && (hint.at || hint.stroke) && (hint.page || 1) === 1;
-  const seen = list.filter(isSeen).map((hint) => ({ ...hint, color: hint.color.toLowerCase() }));
-  return { hints: seen, unseen: list.filter((hint) => !isSeen(hint)) };
+  const isFirst = (hint) => (hint.page || 1) === 1;
+  const isHint = (hint) => hint.color && (hint.at || hint.stroke) && isFirst(hint);
+  const isRegion = (hint) => hint.region && isFirst(hint);
+  return {
+    hints: list.filter(isHint).map((hint) => ({ ...hint, color: hint.color.toLowerCase() })),
+    regions: list.filter(isRegion).map((hint) => ({ keep: "predicted", ...hint })),
+    unseen: list.filter((hint) => !isHint(hint) && !isRegion(hint)),
+  };
 }
 
 export function command(photo) {
   const quote = (text) => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
   const told = settingsOf(photo);
   const stem = stemOf(photo.name);
-  const words = ["colorizer", "colorize", quote(photo.name), "-o", quote(`${stem}-colored${photo.format}`)];
+  const { result, format } = formOf(photo);
+  const words = ["colorizer", "colorize", quote(photo.name), "-o", quote(`${stem}${BEHIND[result]}${format}`)];
   if (page.server.model) words.push("--model", quote(page.server.model));
   if (told.vividness !== 1) words.push("--vividness", told.vividness);
   if (told.temperature) words.push("--temperature", told.temperature);
   if (photo.settings.palette) words.push("--palette", quote(photo.settings.palette.name));
   if (told.quality === "best") words.push("--quality", "best");
+  for (const [name, value] of Object.entries(balanceOf(photo))) words.push(value === true ? `--${name}` : `--${name}=${value}`);
+  if (result !== "photo") words.push("--result", result);
+  if (photo.salvage) words.push("--salvage");
   if (hasHints(photo)) words.push("--hints", quote(`${stem}-hints.json`));
   if (told.variant) words.push("--variants", told.variant, `# writes ${told.variant} files; the last is this one`);
   return words.join(" ");
@@ -95,7 +125,7 @@ export function command(photo) {
 
 // Changes, and back ------------------------------------------------------------------------
 
-export const state = ({ settings, hints, unseen }) => JSON.stringify([settings, hints, unseen]);
+export const state = ({ settings, hints, unseen, regions }) => JSON.stringify([settings, hints, unseen, regions]);
 
 // Before a change; `before` if it has begun already.
 export function keep(photo, before = state(photo)) {
@@ -112,22 +142,23 @@ export function travel(photo, back) {
     const next = from.pop();
     if (next === current) continue;
     to.push(current);
-    [photo.settings, photo.hints, photo.unseen] = JSON.parse(next);
+    const [settings, hints, unseen, regions = []] = JSON.parse(next);
+    Object.assign(photo, { settings, hints, unseen, regions });
     return true;
   }
   return false;
 }
 
 export function reset(photo) {
-  Object.assign(photo, { settings: { ...PLAIN }, hints: [], unseen: [] });
+  Object.assign(photo, { settings: { ...PLAIN }, ...structuredClone(EMPTY) });
 }
 
 // What the server keeps, and how it comes back.
 export function write(photo) {
-  const { settings, hints, unseen, format } = photo;
+  const { settings, hints, unseen, regions, format, rating } = photo;
   let { past, future } = photo;
   for (;;) {
-    const text = JSON.stringify({ settings, hints, unseen, format, past, future });
+    const text = JSON.stringify({ settings, hints, unseen, regions, format, rating, past, future });
     if (text.length <= MOST_KEPT || !(past.length + future.length)) return text;
     past = past.slice(Math.ceil(past.length / 2));
     future = [];
@@ -136,5 +167,5 @@ export function write(photo) {
 
 export function read(photo, text) {
   const told = JSON.parse(text);
-  Object.assign(photo, told, { settings: { ...PLAIN, ...told.settings } });
+  Object.assign(photo, structuredClone(EMPTY), told, { settings: { ...PLAIN, ...told.settings } });
 }

@@ -1,12 +1,14 @@
 // Choosing a color: what is likely there, what its lightness can be, and what was used before.
 
 import * as color from "./color.js";
+import { names, read as readColor, THINGS } from "./names.js";
 
 const $ = (id) => document.getElementById(id);
 const RECENT = 18;
 
 let lightness = 50;
 let current = "#808080";
+let written = true; // what the field says is a color that was chosen
 let acts = {};
 let recent = read();
 let near = [0, 0]; // what the picker stands beside, in client coordinates
@@ -25,11 +27,22 @@ export function start(handlers) {
   $("as-it-is").onclick = () => acts.keep();
   $("neutral").onclick = () => take(color.hex(color.linear(lightness, 0, 0)), true);
   $("remove").onclick = () => acts.remove();
+  $("hex").addEventListener("input", () => (written = false));
   $("hex").addEventListener("change", () => {
-    const value = $("hex").value.trim().replace(/^#?/, "#").toLowerCase();
-    if (/^#[0-9a-f]{6}$/.test(value)) take(value, true);
-    else $("hex").value = current;
+    written = true;
+    const value = readColor($("hex").value);
+    $("hex").setAttribute("aria-invalid", !value);
+    $("hex-wrong").hidden = !!value;
+    if (value) take(value, true);
   });
+  $("pick").onclick = () => acts.pick();
+  $("far").addEventListener("input", () => acts.reach(reachAt(Number($("far").value)), false));
+  $("far").addEventListener("change", () => acts.reach(null, true));
+  for (const things of Object.values(THINGS)) $("color-names").append(...Object.keys(things).map((name) => new Option(name, name)));
+  $("things").replaceChildren(...Object.keys(THINGS).map((name) => new Option(name, name)));
+  $("things").addEventListener("change", showThings);
+  startDragging();
+  $("picker").addEventListener("keydown", stayInside);
   const canvas = $("gamut");
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
@@ -54,6 +67,48 @@ export function start(handlers) {
   });
 }
 
+// The slider's steps: shares of the short side, and at its end no limit.
+const STEPS = 24;
+const reachAt = (step) => (step >= STEPS ? null : 0.02 * 1.2 ** step);
+
+export function setReach(reach) {
+  $("far").value = reach ? Math.round(Math.log(reach / 0.02) / Math.log(1.2)) : STEPS;
+  const words = reach ? `${Math.round(100 * reach)} %` : "as far as it is alike";
+  document.querySelector("output[for=far]").value = words;
+  $("far").setAttribute("aria-valuetext", reach ? `${words} of the short side` : words);
+}
+
+function showThings() {
+  fill($("thing"), Object.entries(THINGS[$("things").value]).map(([name, value]) => [color.at(lightness, value), name]));
+}
+
+// It can be dragged away by its title, and opens there again.
+let put = null;
+function startDragging() {
+  const title = $("picker-title").parentElement;
+  title.addEventListener("pointerdown", (event) => {
+    if (event.target.closest("button") || event.button) return;
+    const box = $("picker").getBoundingClientRect();
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    title.setPointerCapture(event.pointerId);
+    title.onpointermove = (now) => {
+      put = [now.clientX - x, now.clientY - y];
+      place(...near);
+    };
+    title.onpointerup = title.onpointercancel = () => (title.onpointermove = null);
+  });
+}
+
+// Tab goes round in it.
+function stayInside(event) {
+  if (event.key !== "Tab") return;
+  const all = [...$("picker").querySelectorAll("button, input, select, summary, canvas")].filter((one) => one.offsetParent && one.tabIndex >= 0);
+  const [from, to] = event.shiftKey ? [all[0], all.at(-1)] : [all.at(-1), all[0]];
+  if (document.activeElement !== from) return;
+  event.preventDefault();
+  to.focus();
+}
+
 export const isOpen = () => !$("picker").hidden;
 
 export function open(L, chosen, [x, y], isNew) {
@@ -65,6 +120,8 @@ export function open(L, chosen, [x, y], isNew) {
   $("as-it-is").hidden = !isNew;
   fill($("recent"), recent.map((one) => color.at(L, one)));
   $("recent-row").hidden = !recent.length;
+  $("hex-wrong").hidden = true;
+  showThings();
   show();
   place(x, y);
 }
@@ -76,11 +133,12 @@ export function suggest(colors) {
 
 export function setLightness(L) {
   lightness = L;
+  showThings();
   show();
 }
 
 export function close() {
-  $("picker").hidden = true;
+  $("picker").hidden = written = true;
 }
 
 export function remember(chosen) {
@@ -90,18 +148,28 @@ export function remember(chosen) {
 
 function place(x, y) {
   const box = $("picker").getBoundingClientRect();
+  if (put) {
+    $("picker").style.left = `${Math.max(8, Math.min(put[0], innerWidth - box.width - 8))}px`;
+    $("picker").style.top = `${Math.max(8, Math.min(put[1], innerHeight - box.height - 8))}px`;
+    return;
+  }
   const beside = x + 28 + box.width < innerWidth ? x + 28 : x - 28 - box.width;
   $("picker").style.left = `${Math.max(8, beside)}px`;
-  $("picker").style.top = `${Math.max(8, Math.min(y - box.height / 3, innerHeight - box.height - 8))}px`;
+  const view = $("view").getBoundingClientRect(); // not over the tools, where there is room
+  const low = box.height < view.height ? view.bottom : innerHeight;
+  $("picker").style.top = `${Math.max(8, Math.min(y - box.height / 3, low - box.height - 8))}px`;
 }
 
+// `colors`: "#rrggbb", or that with a name.
 function fill(row, colors) {
   row.replaceChildren(
-    ...colors.map((one) => {
+    ...colors.map((entry) => {
+      const [one, name] = Array.isArray(entry) ? entry : [entry, names(entry)];
       const swatch = document.createElement("button");
       swatch.style.background = one;
       swatch.dataset.color = one;
-      swatch.setAttribute("aria-label", one);
+      swatch.title = name;
+      swatch.setAttribute("aria-label", name);
       swatch.setAttribute("aria-pressed", one === current);
       swatch.onclick = () => take(one, true);
       return swatch;
@@ -109,14 +177,16 @@ function fill(row, colors) {
   );
 }
 
-function take(chosen, final) {
+export function take(chosen, final = true) {
+  $("as-it-is").hidden = true; // it is no longer as it was
   current = chosen;
   show();
   acts.choose(chosen, final);
 }
 
 function show() {
-  $("hex").value = current;
+  if (document.activeElement !== $("hex") || written) $("hex").value = current; // not what is being typed
+  $("hex").removeAttribute("aria-invalid");
   for (const swatch of document.querySelectorAll("#picker .swatches button"))
     swatch.setAttribute("aria-pressed", swatch.dataset.color === current);
   draw();
@@ -163,7 +233,7 @@ function draw() {
   const pen = canvas.getContext("2d");
   const { middle, unit, picture } = shape();
   pen.putImageData(picture, 0, 0);
-  const [, a, b] = color.lab(current);
+  const [, a, b] = color.lab(color.at(lightness, current)); // as near as the lightness comes to it
   const x = ((a - middle[0]) / unit / SIZE[0] + 0.5) * canvas.width;
   const y = (0.5 - (b - middle[1]) / unit / SIZE[1]) * canvas.height;
   for (const [width, ink] of [[9, "#000"], [5, "#fff"]]) {

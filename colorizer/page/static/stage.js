@@ -26,7 +26,7 @@ export async function withPhoto(photo, task) {
         palettes.set(id, file);
         renewPalette(palette, id);
       } else if (photo.file && error.id === photo.id) {
-        photo.id = (await engine.upload(photo.file)).id;
+        photo.id = (await engine.upload(photo.file, "", photo.salvage)).id;
         keeping.changed(photo);
       } else throw error;
     }
@@ -159,8 +159,8 @@ export function hideOwn() {
 // Alternatives, kept for each photo --------------------------------------------------------
 
 const about = (photo) => {
-  const { vividness, boldness } = photo.settings;
-  return JSON.stringify([photo.id, vividness, boldness, paletteOf(photo), toldOf(photo).hints]);
+  const settings = { ...photo.settings, variant: 0, quality: "", palette: paletteOf(photo) };
+  return JSON.stringify([photo.id, settings, toldOf(photo).hints]);
 };
 
 export function showVariants(photo) {
@@ -173,6 +173,13 @@ export function showVariants(photo) {
     image.src = made[i];
     button.replaceChildren(image);
   });
+}
+
+// Shows an alternative on the stage, as it was drawn small; null is what was chosen.
+export function tryVariant(variant) {
+  const address = variant && variant !== page.now?.settings.variant && page.now?.variants?.at[variant - 1];
+  $("tried").hidden = !address;
+  if (address) $("tried").src = address;
 }
 
 export async function drawVariants() {

@@ -4,7 +4,7 @@ import * as engine from "./engine.js";
 import { Gone } from "./failures.js";
 import * as keeping from "./keeping.js";
 import { begin, say } from "./messages.js";
-import { create, hasHints, hintsOf, keep, page, readHints, settingsOf, stemOf, toldOf } from "./photo.js";
+import { create, hasHints, hintsOf, keep, page, readHints, settingsOf, stemOf, wantedOf } from "./photo.js";
 import { saveBlob } from "./saving.js";
 import { withPhoto } from "./stage.js";
 
@@ -38,8 +38,8 @@ export async function add(files) {
 }
 
 let number = 0;
-function enter(file, ended) {
-  queue.push({ file, place: ++number, ended });
+function enter(file, ended, salvage = false) {
+  queue.push({ file, place: ++number, ended, salvage });
   count += 1;
   work ||= begin("");
   pump();
@@ -59,15 +59,16 @@ function tell() {
   else work?.tell(`Reading photos: ${done} of ${count}…`, done / count);
 }
 
-async function send({ file, place, ended }) {
+async function send({ file, place, ended, salvage }) {
   sending += 1;
   try {
-    const photo = Object.assign(create(await engine.upload(file), file), { place });
+    const photo = Object.assign(create(await engine.upload(file, "", salvage), file), { place });
     const after = page.photos.findIndex((one) => one.place > place);
     page.photos.splice(after < 0 ? page.photos.length : after, 0, photo);
     acts.added(photo);
   } catch (error) {
-    say(error.message);
+    const salvaged = () => enter(file, () => {}, true);
+    say(error.message, "", !salvage && /what can be read/.test(error.message) ? ["Take what can be read", salvaged] : null);
   }
   sending -= 1;
   done += 1;
@@ -88,8 +89,8 @@ async function addHints(file) {
     keep(photo);
     Object.assign(photo, found);
     const more = found.unseen.length;
-    const told = more ? `; ${more} more (regions, or of other pages) are not shown, but count` : "";
-    say(`${file.name}: ${found.hints.length} hints for ${photo.name}${told}.`, "note");
+    const told = more ? `; ${more} more, of other pages, are not shown, but count` : "";
+    say(`${file.name}: ${found.hints.length + found.regions.length} hints for ${photo.name}${told}.`, "note");
     acts.changed(photo);
   } catch (error) {
     const reason = error instanceof SyntaxError ? "it is no valid JSON" : error.message;
@@ -107,19 +108,20 @@ export async function download(list) {
     stop.now = true;
     bar.tell("Stopping…", null);
   });
-  const wanted = () => list.map((photo) => ({ id: photo.id, ...toldOf(photo), format: photo.format }));
+  const wanted = () => list.map(wantedOf);
   const progress = (made, total) => {
     if (stop.now) return;
     const text = many ? `${Math.floor(made)} of ${total} at full size…` : made < 1 ? words : "Writing the file…";
     bar.tell(text, made && made < total ? made / total : null);
   };
   try {
-    const notes = await again(list, () => engine.download(wanted(), list[0].format, progress, stop));
+    const notes = await again(list, () => engine.download(wanted(), progress, stop));
     for (const note of new Set(notes)) say(note, "note");
   } catch (error) {
     say(error.message);
   }
   bar.end();
+  if (page.server.paces) acts.paced();
 }
 
 // As `withPhoto`, for whichever of them is gone.
@@ -130,7 +132,7 @@ async function again(list, task) {
     } catch (error) {
       const photo = list.find((one) => error instanceof Gone && one.id === error.id);
       if (!photo?.file || tries > list.length) throw error;
-      photo.id = (await engine.upload(photo.file)).id;
+      photo.id = (await engine.upload(photo.file, "", photo.salvage)).id;
       keeping.changed(photo);
     }
 }

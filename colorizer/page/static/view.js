@@ -14,7 +14,8 @@ let scale = 1;
 let [left, top] = [0, 0];
 let share = 0; // of the width that is shown gray
 let acts = {}; // what to do on: tap, stroke, erase, move, moved, open, remove
-let tool = "point";
+let chosen = "point"; // tool
+let spaced = false; // the space bar is held, and moves the photo
 const touches = new Map();
 let gesture = null;
 
@@ -24,8 +25,13 @@ export function start(handlers) {
 }
 
 export function setTool(name) {
-  tool = name;
-  view.dataset.tool = name;
+  chosen = name;
+  view.dataset.tool = tool();
+}
+
+export function setSpace(is) {
+  spaced = is;
+  view.dataset.tool = tool();
 }
 
 export function show({ shown, width, height }) {
@@ -153,8 +159,13 @@ export function hold(is) {
   compare(share);
 }
 
+export const sides = () => size;
+export const shortSide = () => Math.min(...size);
+export const isMoving = () => spaced || touches.size > 1;
+export const tool = () => (spaced ? "move" : chosen);
+
 // Client coordinates -> place in the photo, 0..1; may lie outside.
-function toPlace(x, y) {
+export function toPlace(x, y) {
   const box = view.getBoundingClientRect();
   return [(x - box.left - left) / (size[0] * scale), (y - box.top - top) / (size[1] * scale)];
 }
@@ -165,98 +176,12 @@ export function toClient([x, y]) {
 }
 
 const inside = ([x, y]) => x >= 0 && x < 1 && y >= 0 && y < 1;
-const within = ([x, y]) => [clamp(x, 0, 1), clamp(y, 0, 1)];
-
-// Marks ------------------------------------------------------------------------------------
-
-export function drawMarks(hints, chosen) {
-  const old = [...$("marks").children];
-  hints.forEach((hint, number) => {
-    const mark = old[number] || newMark();
-    const [x, y] = hint.at || hint.stroke[0];
-    mark.style.left = `${100 * x}%`;
-    mark.style.top = `${100 * y}%`;
-    mark.style.background = hint.color;
-    mark.dataset.number = number;
-    mark.setAttribute("aria-expanded", number === chosen);
-    const what = hint.at ? "Hint" : "Stroke";
-    mark.setAttribute(
-      "aria-label",
-      `${what} ${number + 1}: ${hint.color}. Enter changes it, arrow keys move it, Delete removes it.`,
-    );
-  });
-  old.slice(hints.length).forEach((mark) => mark.remove());
-  const strokes = $("strokes");
-  strokes.setAttribute("viewBox", `0 0 ${size[0]} ${size[1]}`);
-  strokes.replaceChildren(...hints.filter((hint) => hint.stroke).flatMap(drawStroke));
-}
-
-export const markOf = (number) => $("marks").children[number];
-
-function drawStroke(hint) {
-  return [
-    ["rgb(0 0 0 / .6)", 8],
-    ["#fff", 6],
-    [hint.color, 3.5],
-  ].map(([color, width]) => {
-    const line = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
-    line.setAttribute("points", hint.stroke.map(([x, y]) => `${x * size[0]},${y * size[1]}`).join(" "));
-    line.setAttribute("stroke", color);
-    line.setAttribute("stroke-width", width);
-    return line;
-  });
-}
-
-function newMark() {
-  const mark = document.createElement("button");
-  mark.className = "mark";
-  mark.setAttribute("aria-haspopup", "dialog");
-  const own = () => Number(mark.dataset.number);
-  mark.addEventListener("pointerdown", (event) => {
-    if (tool === "move" || event.button) return;
-    event.stopPropagation();
-    if (tool === "erase") return acts.remove(own());
-    mark.setPointerCapture(event.pointerId);
-    const begin = [event.clientX, event.clientY];
-    let moved = false;
-    const move = (now) => {
-      if (!moved && Math.hypot(now.clientX - begin[0], now.clientY - begin[1]) < 5) return;
-      const to = within(toPlace(now.clientX, now.clientY));
-      acts.move(own(), to, !moved);
-      moved = true;
-    };
-    const ended = () => {
-      mark.removeEventListener("pointermove", move);
-      mark.removeEventListener("pointerup", ended);
-      mark.removeEventListener("pointercancel", ended);
-      if (moved) acts.moved(own());
-      else acts.open(own());
-    };
-    mark.addEventListener("pointermove", move);
-    mark.addEventListener("pointerup", ended);
-    mark.addEventListener("pointercancel", ended);
-  });
-  mark.addEventListener("keydown", (event) => {
-    const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    if (way) {
-      const [x, y] = [parseFloat(mark.style.left) / 100, parseFloat(mark.style.top) / 100];
-      const step = event.shiftKey ? 0.05 : 0.005;
-      acts.move(own(), within([x + way[0] * step, y + way[1] * step]), true);
-      acts.moved(own());
-    } else if (event.key === "Enter" || event.key === " ") acts.open(own());
-    else if (event.key === "Delete" || event.key === "Backspace") acts.remove(own());
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-  });
-  $("marks").append(mark);
-  return mark;
-}
+export const within = ([x, y]) => [clamp(x, 0, 1), clamp(y, 0, 1)];
 
 // Pointers on the photo --------------------------------------------------------------------
 
 view.addEventListener("pointerdown", (event) => {
-  if (event.target.closest("#handle, .mark")) return;
+  if (event.target.closest("#handle, #reach, .mark, .area")) return;
   if (event.pointerType === "mouse" && event.button > 1) return;
   view.setPointerCapture(event.pointerId);
   touches.set(event.pointerId, [event.clientX, event.clientY]);
@@ -266,13 +191,14 @@ view.addEventListener("pointerdown", (event) => {
     return;
   }
   const at = toPlace(event.clientX, event.clientY);
-  const draws = tool === "stroke" && event.button === 0 && inside(at);
+  const draws = ["stroke", "lasso"].includes(tool()) && event.button === 0 && inside(at);
   gesture = {
     kind: draws ? "stroke" : "press",
     from: [event.clientX, event.clientY],
     path: [at],
     far: false,
-    middle: event.button === 1,
+    moves: event.button === 1 || tool() === "move",
+    draw: acts[tool()],
   };
   const pressed = gesture;
   if (!draws && inside(at))
@@ -301,7 +227,7 @@ view.addEventListener("pointermove", (event) => {
       const [x, y] = toClient(gesture.path.at(-1));
       if (Math.hypot(now[0] - x, now[1] - y) > 5) {
         gesture.path.push(within(toPlace(...now)));
-        acts.stroke(gesture.path, false);
+        gesture.draw(gesture.path, false);
       }
     } else if (gesture.kind === "press" && gesture.far) pan(now[0] - before[0], now[1] - before[1]);
   }
@@ -314,10 +240,8 @@ function end(event) {
   if (touches.size === 0) gesture = null;
   if (done.kind === "hold") return hold(false);
   if (done.kind === "pinch" || event.type === "pointercancel") return;
-  if (done.kind === "stroke" && done.path.length > 1) acts.stroke(done.path, true);
-  else if (!done.far && !done.middle && tool !== "move" && inside(done.path[0])) {
-    if (tool !== "erase") acts.tap(done.path[0]);
-  }
+  if (done.kind === "stroke" && done.path.length > 1) done.draw(done.path, true);
+  else if (!done.far && !done.moves && tool() !== "erase" && inside(done.path[0])) acts.tap(done.path[0]);
 }
 view.addEventListener("pointerup", end);
 view.addEventListener("pointercancel", end);
@@ -368,3 +292,4 @@ view.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 view.addEventListener("blur", () => ($("cross").hidden = true));
+export const hasCross = () => !$("cross").hidden;

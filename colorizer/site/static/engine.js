@@ -10,6 +10,7 @@ import { zip } from "./worker/zip.js";
 
 const BASE = new URL("../", import.meta.url);
 const CLAIMED = 30000; // milliseconds in which the service worker should be there
+const BALANCE = ["warmth", "tint", "shadows", "highlights"];
 const FULL = "There is no room to keep this page for when there is no network; it works as long as there is one.";
 
 let model = null; // model/about.json
@@ -86,6 +87,9 @@ async function keepForOffline() {
   }
 }
 
+// Whether what was said outlives the page that said it.
+export const OUTLIVES = false;
+
 export async function about() {
   try {
     return await begin();
@@ -123,6 +127,10 @@ async function readAbout() {
   const told = await answer.json();
   return { ...told, srgb: Uint8Array.from(atob(told.srgb), (c) => c.charCodeAt(0)) };
 }
+
+// A browser keeps nothing when the page is closed.
+export const takeLeft = async () => {};
+export const dropLeft = async () => {};
 
 export const photos = () => [...held.values()].filter(({ isRemoved }) => !isRemoved).map(({ told }) => told);
 
@@ -163,7 +171,7 @@ export const region = (id, told) => ask("region", [id, { settings: {}, ...told }
 export const suggest = (id, told) => ask("suggest", [id, told]);
 
 // Colors at full size, then hands the file to the browser; `stop.now` becomes true to end it.
-export async function download(wanted, format, progress, stop) {
+export async function download(wanted, progress, stop) {
   const [files, notes] = [[], []];
   for (const one of wanted) {
     const { told, xmp } = photo(one.id);
@@ -193,11 +201,13 @@ export async function download(wanted, format, progress, stop) {
 }
 
 // As `Options.noted` of colorizer/support/fields.py says it.
-function noted({ vividness, temperature, variant, quality, palette }) {
+function noted({ vividness, temperature, variant, quality, palette, natural, ...others }) {
   const told = [`vividness ${Number(vividness.toPrecision(6))}`];
   if (temperature) told.push(`temperature ${Number(temperature.toPrecision(6))}`);
   if (palette) told.push(`palette ${palettes.get(palette)}`);
   if (variant > 1) told.push(`variant ${variant}`);
   if (quality === "best") told.push("quality best");
+  for (const name of BALANCE) if (name in others) told.push(`${name} ${Number(others[name].toPrecision(6))}`);
+  if (natural) told.push("natural");
   return told;
 }

@@ -4,10 +4,10 @@ import { lightToLab, toLight } from "./lab.js";
 
 const VERSION = 1;
 const MOST_PLACES = 20000; // of all hints and regions together
-const FURTHEST = 10; // short sides, of a reach
+const SHARES = { reach: 10, width: 1 }; // of the short side, the most of each
 
-// {version, hints} -> {points: [{places, ab, reach}], regions: [{corners, keep}]}; null where nothing
-// is said. `reach` is a share of the short side, or Infinity.
+// {version, hints} -> {points: [{places, ab, reach, width}], regions: [{corners, keep}]}; null where
+// nothing is said. `reach` and `width` are shares of the short side; of no limit Infinity, and 0.
 export function readHints(found) {
   if (!found) return null;
   if (found.version !== VERSION) throw new Error(`version is ${shown(found.version)}; this page reads ${VERSION}`);
@@ -31,31 +31,30 @@ export function countOf(found) {
   if (!hints) return [];
   const { points, regions } = hints;
   const told = [];
-  if (points.length) told.push(`${points.length} hint${points.length > 1 ? "s" : ""}`);
-  if (regions.length) told.push(`${regions.length} region left alone`);
+  for (const [what, { length }] of [["hint", points], ["region", regions]]) if (length) told.push(`${length} ${what}${length > 1 ? "s" : ""}`);
   return [told.join(" and ")];
 }
 
 function point(entry, where) {
-  checkNames(entry, ["at", "stroke", "color", "page", "reach"], where);
+  checkNames(entry, ["at", "stroke", "color", "page", "reach", "width"], where);
   if ("at" in entry === "stroke" in entry || !("color" in entry)) throw new Error(`${where}: needs \`color\`, and either \`at\` or \`stroke\``);
   checkPage(entry, where);
   const found = "at" in entry ? [entry.at] : entry.stroke;
-  return { places: places(found, 1, where), ab: chroma(entry.color, where), reach: reach(entry, where) };
+  return { places: places(found, 1, where), ab: chroma(entry.color, where), reach: share(entry, "reach", where) ?? Infinity, width: share(entry, "width", where) ?? 0 };
 }
 
 function region(entry, where) {
   checkNames(entry, ["region", "keep", "page"], where);
   const { keep = "predicted" } = entry;
-  if (!["gray", "predicted"].includes(keep)) throw new Error(`${where}: keep is ${shown(keep)}; accepted are gray and predicted`);
+  if (!["gray", "predicted", "apart"].includes(keep)) throw new Error(`${where}: keep is ${shown(keep)}; accepted are gray, predicted and apart`);
   checkPage(entry, where);
   return { corners: places(entry.region, 3, where), keep };
 }
 
-function reach(entry, where) {
-  const found = entry.reach ?? Infinity;
-  if (found !== Infinity && !(typeof found === "number" && found > 0 && found <= FURTHEST))
-    throw new Error(`${where}: reach is ${shown(found)}; accepted are shares of the short side, above 0 and up to ${FURTHEST}, or null`);
+function share(entry, name, where) {
+  const found = entry[name] ?? null;
+  if (found !== null && !(typeof found === "number" && found > 0 && found <= SHARES[name]))
+    throw new Error(`${where}: ${name} is ${shown(found)}; accepted are shares of the short side, above 0 and up to ${SHARES[name]}, or null`);
   return found;
 }
 

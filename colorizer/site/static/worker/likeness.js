@@ -45,12 +45,15 @@ export class Likeness {
     const most = Float64Array.from(alike.none);
     for (const { score } of judged) for (let i = 0; i < count; i++) if (score[i] > most[i]) most[i] = score[i];
     const total = most.map((value, i) => Math.exp(alike.none[i] - value));
-    for (const { score } of judged) for (let i = 0; i < count; i++) total[i] += Math.exp(score[i] - most[i]);
+    const all = cells.map((cell) => within(marks, cell));
+    judged.forEach(({ score }, m) => {
+      for (let i = 0; i < count; i++) total[i] += Math.exp(score[i] - most[i]) * (all[m] ? all[m][i] : 1);
+    });
     judged.forEach(({ score, gate }, m) => {
-      const allowed = within(marks, cells[m]);
+      const allowed = all[m]; // a hint takes nothing from the others where it may change nothing
       const [a, b] = differences[m].map((value, k) => value + EVEN * ab[2 * cells[m] + k]);
       for (let i = 0; i < count; i++) {
-        const followed = (Math.exp(score[i] - most[i]) / total[i]) * gate[i] * (allowed ? allowed[i] : 1);
+        const followed = (Math.exp(score[i] - most[i]) / Math.max(total[i], 1e-30)) * gate[i] * (allowed ? allowed[i] ** 2 : 1);
         change[2 * i] += followed * (a - EVEN * ab[2 * i]);
         change[2 * i + 1] += followed * (b - EVEN * ab[2 * i + 1]);
       }

@@ -22,16 +22,22 @@ export function grid(h, w) {
 export function mark({ points, regions }, h, w) {
   const count = h * w;
   const marks = { h, w, hold: new Uint8Array(count), ab: new Float64Array(2 * count), reach: new Float64Array(count).fill(Infinity) };
-  for (const { places, ab, reach } of points)
-    for (const [x, y] of along(places.map((place) => [place[0] * w, place[1] * h]))) {
+  for (const hint of points)
+    for (const [x, y] of covered(hint, w, h)) {
+      const { ab, reach } = hint;
       const at = Math.min(Math.floor(y), h - 1) * w + Math.min(Math.floor(x), w - 1);
       marks.hold[at] = 1;
       marks.ab.set(ab, 2 * at);
       marks.reach[at] = reach * Math.min(h, w);
     }
   const keep = { gray: new Float64Array(count).fill(1), predicted: new Float64Array(count).fill(1) };
-  for (const region of regions) inside(region.corners, h, w).forEach((share, i) => (keep[region.keep][i] *= 1 - share));
-  return { ...marks, color: keep.gray, change: keep.predicted.map((value, i) => value * keep.gray[i]) };
+  const apart = [];
+  for (const region of regions) {
+    const shares = inside(region.corners, h, w);
+    if (region.keep === "apart") apart.push(shares);
+    else shares.forEach((share, i) => (keep[region.keep][i] *= 1 - share));
+  }
+  return { ...marks, apart, color: keep.gray, change: keep.predicted.map((value, i) => value * keep.gray[i]) };
 }
 
 // The cells that speak for all on which something is said: neighbors of about one color have one.
@@ -50,13 +56,14 @@ export function spokesmen({ hold, ab, w }) {
   return chosen;
 }
 
-// Whether each place lies within the reach of a cell, 0..1; null where there is no limit.
-export function within({ reach, h, w }, at) {
-  if (reach[at] === Infinity) return null;
+// Whether each place is one that a cell may change, 0..1; null where all are.
+export function within({ reach, apart, h, w }, at) {
+  if (reach[at] === Infinity && !apart.length) return null;
   const [row, column] = [Math.floor(at / w), at % w];
   return Float64Array.from({ length: h * w }, (_, i) => {
     const far = Math.hypot(Math.floor(i / w) - row, (i % w) - column);
-    return Math.max(0, Math.min(1, (1 - far / reach[at]) / RIM));
+    const near = reach[at] === Infinity ? 1 : Math.max(0, Math.min(1, (1 - far / reach[at]) / RIM));
+    return apart.reduce((share, own) => share * (own[at] >= 0.5 ? own[i] : 1 - own[i]), near);
   });
 }
 
@@ -93,6 +100,25 @@ function along(places) {
   return [...points, places.at(-1)];
 }
 
+// The places of a hint and what its brush covers, on a grid of cells.
+function covered({ places, width }, w, h) {
+  const line = along(places.map(([x, y]) => [x * w, y * h]));
+  const radius = (width / 2) * Math.min(w, h);
+  if (!(radius >= 1)) return line;
+  const cells = new Map();
+  for (const [x, y] of line) cells.set(`${Math.floor(x)} ${Math.floor(y)}`, [Math.floor(x), Math.floor(y)]);
+  const found = new Map();
+  const far = Math.floor(radius);
+  for (const [x, y] of cells.values())
+    for (let v = -far; v <= far; v++)
+      for (let u = -far; u <= far; u++) {
+        if (u * u + v * v > radius * radius || x + u < 0 || y + v < 0 || x + u >= w || y + v >= h) continue;
+        found.set((x + u) * 65536 + y + v, [x + u + 0.5, y + v + 0.5]);
+      }
+  const order = [...found.keys()].sort((one, other) => one - other);
+  return [...order.map((key) => found.get(key)), ...line];
+}
+
 // The share of each cell that lies in a polygon, by the even-odd rule on 4 x 4 samples.
 function inside(corners, h, w) {
   const samples = new Uint8Array(16 * h * w);
@@ -114,8 +140,9 @@ function inside(corners, h, w) {
 function exactly(L, h, w, out, points) {
   const last = new Map(); // of places that nearly coincide, what was said last
   let count = 0;
-  for (const { places, ab } of points)
-    for (const place of along(places.map(([x, y]) => [(x * w) / THIN, (y * h) / THIN]))) {
+  for (const hint of points)
+    for (const place of covered(hint, w / THIN, h / THIN)) {
+      const { ab } = hint;
       const [x, y] = [w, h].map((side, i) => Math.min(side - 1, Math.max(0, THIN * place[i] - 0.5)));
       last.set(`${Math.floor(y / THIN)} ${Math.floor(x / THIN)}`, { x, y, ab, order: count++ });
     }

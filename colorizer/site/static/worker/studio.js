@@ -1,6 +1,7 @@
 // The photos that were dropped, and what is made of them: previews, parts, files.
 // See colorizer/inference/preview.py and colorizer/page/studio.py.
 
+import { balanced } from "./balance.js";
 import { LARGEST, overPicture, pad, predictChroma, predictSteadily, round, workingSize } from "./chroma.js";
 import { painter } from "./compose.js";
 import { readHints } from "./hints.js";
@@ -193,8 +194,10 @@ export class Studio {
 
   // As it is asked for: {coloring, h, w, vividness, hasColor}, `vividness` being a factor that is left.
   async #colored(photo, settings, told) {
-    const seen = await this.#look(photo, settings);
-    const { vividness } = settings;
+    const looked = await this.#look(photo, settings);
+    const { vividness = 1, warmth, tint, shadows, highlights, natural } = settings;
+    const wanted = { warmth, tint, shadows, highlights, natural };
+    const seen = looked.balanced?.of === JSON.stringify(wanted) ? looked.balanced : balance(looked, wanted);
     const hints = readHints(told);
     if (!hints) return { ...seen, vividness };
     const key = JSON.stringify([vividness, told]);
@@ -237,7 +240,7 @@ export class Studio {
     return quality === "best" ? size.map((side) => Math.max(1, round(side * LARGEST))) : size;
   }
 
-  // What coloring it takes: {coloring, h, w, hasColor}, kept for the settings that count.
+  // What coloring it takes: {coloring, L, h, w, hasColor}, kept for the settings that count.
   async #look(photo, { temperature, variant, quality, palette }) {
     const key = JSON.stringify([temperature, variant, quality, palette]);
     if (!photo.seen.has(key)) photo.seen.set(key, await this.#see(photo, temperature, this.#prior(variant, palette), quality));
@@ -253,8 +256,9 @@ export class Studio {
     const predict = (padded) => look(padded, temperature, prior);
     const large = this.#lookSize(photo, quality);
     const { L, hasColor } = await this.#small(photo, large);
-    if (quality !== "best") return { coloring: await predictChroma(L, h, w, predict), h, w, hasColor };
-    return { coloring: await predictSteadily(L, large[1], large[0], size, predict), h, w, hasColor };
+    if (quality !== "best") return { coloring: await predictChroma(L, h, w, predict), L, h, w, hasColor };
+    const coloring = await predictSteadily(L, large[1], large[0], size, predict);
+    return { coloring, L: resize(L, [large[1], large[0], 1], h, w), h, w, hasColor };
   }
 
   #prior(variant, palette) {
@@ -264,6 +268,13 @@ export class Studio {
     if (!prior) throw Object.assign(new Error("the photo whose colors are used is no longer here; choose it again"), { gone: palette });
     return own ? prior.map((value, i) => value * own[i]) : prior;
   }
+}
+
+// What was seen, in the balance that is wanted; kept with it, and all that hints make of it.
+function balance(looked, wanted) {
+  const coloring = balanced(looked.L, looked.coloring, wanted);
+  const { L, h, w, hasColor } = looked;
+  return (looked.balanced = { of: JSON.stringify(wanted), coloring, L, h, w, hasColor });
 }
 
 function shownSize({ width, height }) {
