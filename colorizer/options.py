@@ -195,6 +195,24 @@ class FilmOptions(SteeringOptions):
         metavar="FILE",
         note="hints",
     )
+    reference: Any = option(
+        None,
+        "a folder of colored frames, named by their numbers from 0 on (000120.png), whose colors"
+        " hold there and are carried through their shots",
+        metavar="FRAMES",
+        note="references",
+    )
+    shots: Any = option(
+        None,
+        "cuts, and palette, vividness or `keep` of each shot: the list of a --report, edited",
+        metavar="FILE",
+        note="shots told",
+    )
+    keep_color: bool = option(
+        False,
+        "leave shots as they are that are in color already",
+        note="shots in color kept",
+    )
     codec: str | None = option(
         None, "h264 (default; vp9 in .webm), hevc, vp9, or lossless ffv1", metavar="NAME", note=None
     )

@@ -4,6 +4,7 @@ import inspect
 import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,14 @@ from colorizer.evaluation.protocol import FILM_METRICS
 from colorizer.evaluation.summary import described, versions
 from colorizer.extras import extra
 from colorizer.film.colorize import steered
+from colorizer.film.findings import Plan
 from colorizer.film.painter import Painter
-from colorizer.film.shots import Plan, look_through
+from colorizer.film.shots import look_through
 from colorizer.film.source import Film, frames, open_film, rgb_frames
-from colorizer.film.steadiness import ColorConsistency, WarpError
+from colorizer.film.steadiness import ColorConsistency, WarpError, Way, way_between
 from colorizer.film.steady import Steady
 from colorizer.film.tracking import Tracker
+from colorizer.film.watch import Watch
 from colorizer.inference.network import working_size
 from colorizer.metrics.base import ColorMetric, ImageMean, Number
 from colorizer.options import EvaluateOptions, FilmOptions
@@ -54,8 +57,10 @@ class _Row:
     warp: WarpError = field(default_factory=WarpError)
     consistency: ColorConsistency = field(default_factory=ColorConsistency)
 
-    def add(self, target: Target, L: np.ndarray, ab: np.ndarray, cut: bool) -> None:
-        self.warp.update(L, ab, cut)
+    def add(
+        self, target: Target, L: np.ndarray, ab: np.ndarray, cut: bool, way: Way | None
+    ) -> None:
+        self.warp.update(L, ab, cut, way)
         self.consistency.update(ab, cut)
         chroma = torch.from_numpy(np.ascontiguousarray(ab, np.float32)).permute(2, 0, 1)[None]
         prediction = LabBatch(target.L, chroma)
@@ -106,7 +111,7 @@ def evaluate_film(
     film = open_film(Path(data))
     rows: dict[str, _Row] = {name: _Row(made(), names) for name in ("original", "gray")}
     about: dict[str, dict[str, Any]] = {"original": {}, "gray": {}}
-    painters: dict[str, tuple[Painter, Plan, Steady]] = {}
+    painters: dict[str, tuple[Painter, Plan, Watch, Steady]] = {}
     for model in dict.fromkeys(models):
         title, painter = _painter(model, film, options)
         if title in painters:
@@ -114,7 +119,7 @@ def evaluate_film(
         found = itertools.islice(frames(film), options.limit)
         tracker = Tracker((), float(film.rate))
         plan = look_through(film, found, painter, tracker, palettes=True)
-        painters[title] = painter, plan, Steady()
+        painters[title] = painter, plan, Watch(painter, plan), Steady()
         for row in (f"{title}, each frame alone", title):
             rows[row] = _Row(made(), names)
             about[row] = {
@@ -124,21 +129,24 @@ def evaluate_film(
                 "runtime": "ONNX Runtime",
             }
     starts = {0} if not painters else {int(i) for i in next(iter(painters.values()))[1].starts}
-    count = 0
-    with torch.inference_mode():
+    count, last = 0, None
+    with torch.inference_mode(), _one_thread():
         for frame, rgb in tqdm(_pairs(film, options.limit), unit="frame", disable=None):
             target = _measured(rgb, film)
             L = target.L[0, 0].numpy()
             real = target.ab[0].permute(1, 2, 0).numpy()
             cut = frame.index in starts
-            rows["original"].add(target, L, real, cut)
-            rows["gray"].add(target, L, np.zeros_like(real), cut)
-            for title, (painter, plan, steady) in painters.items():
-                grid = painter.lightness(frame)[1]
-                alone = painter.answer(grid)
-                carried = steady.step(grid, painter.answer(grid, plan.prior(frame.index)), cut)
+            way = None if last is None or cut else way_between(L, last)
+            last = L
+            rows["original"].add(target, L, real, cut, way)
+            rows["gray"].add(target, L, np.zeros_like(real), cut, way)
+            for title, (painter, plan, watch, steady) in painters.items():
+                view = watch.look(frame)
+                alone = painter.answer(view.grid)
+                asked = None if view.known else painter.answer(view.calm, plan.prior(frame.index))
+                carried = steady.step(view.calm, asked, view.motion)
                 for row, ab in ((f"{title}, each frame alone", alone), (title, carried)):
-                    rows[row].add(target, L, _resized(ab, L.shape), cut)
+                    rows[row].add(target, L, _resized(ab, L.shape), cut, way)
             count += 1
     if count < 2:
         raise ColorizerError(f"{film} has {count} frame; a film has two at least")
@@ -147,6 +155,17 @@ def evaluate_film(
         text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
         (report / "report.json").write_text(text + "\n", encoding="utf-8")
     return result
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Frames are small: several threads of PyTorch only wait for each other, at full load."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _check_options(options: EvaluateOptions) -> None:

@@ -138,8 +138,10 @@ class VideoWriter:
         self._container = av.open(path, "w", format="nut")
         self._stream = add_video(self._container, film, target, rate)
 
-    def write(self, pts: int, planes: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
-        """Add a frame: Y, Cb and Cr, at a time in ticks of the film."""
+    def write(
+        self, pts: int, planes: tuple[np.ndarray, np.ndarray, np.ndarray], held: Any = None
+    ) -> None:
+        """Add a frame: Y, Cb and Cr, at a time in ticks of the film; `held` is of folders."""
         frame = make_frame(planes, self._target.format)
         frame.pts, frame.time_base = pts, self._film.time_base
         coding = self._film.coding

@@ -10,22 +10,29 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from colorizer.errors import ColorizerError, UsageError
+from colorizer.film.checks import check_options, check_places
 from colorizer.film.codecs import choose
 from colorizer.film.decoding import Heard
 from colorizer.film.excerpt import write_preview
 from colorizer.film.film_file import FilmFile
+from colorizer.film.findings import Plan
 from colorizer.film.frame_folder import FrameFolder
-from colorizer.film.painter import Look, Painter
+from colorizer.film.painter import Painter
 from colorizer.film.progress import progress
+from colorizer.film.references import Backward, Carried, read_references, spread
 from colorizer.film.segments import color_segments
-from colorizer.film.shots import Plan, look_through
+from colorizer.film.shot_list import Listed, listed, relisted
+from colorizer.film.shots import look_through
 from colorizer.film.source import Film, FilmFrame, frames, open_film
 from colorizer.film.steadiness import Meter
 from colorizer.film.steady import Steady
 from colorizer.film.timeline import read_timeline
 from colorizer.film.tracking import Said, Tracker, hints_at, read_film_hints
 from colorizer.film.unfinished import Unfinished, open_unfinished
+from colorizer.film.watch import View
 from colorizer.inference.steered import SteeredModel
 from colorizer.options import DEFAULT_MODEL, FilmOptions, SteeringOptions
 from colorizer.support.files import write_whole
@@ -96,8 +103,8 @@ def colorize_film(
     """
     chosen = FilmOptions.of(options)
     path = Path(destination)
-    _check_options(chosen, path)
-    _check_places(Path(source), path, chosen.overwrite)
+    check_options(chosen, path)
+    check_places(Path(source), path, chosen.overwrite)
     film = open_film(
         Path(source),
         rate=chosen.rate,
@@ -135,19 +142,24 @@ def _color(film: Film, path: Path, painter: Painter, options: FilmOptions) -> Re
     with _writing(path):
         notes = [*film.notes, *sink.check()]
     said = () if options.hints is None else read_film_hints(options.hints)
+    shots = None if options.shots is None else listed(options.shots, painter.model)
     identity = {
         "film": [str(film.path.resolve()), _stamp(film.path)],
         "weights": painter.model.weights_sha256,
         "options": vars(options) | _ANY,
         "palette": _stamp_of(options.palette),
         "hints": repr(said),
+        "reference": _named(options.reference),
+        "shots": []
+        if shots is None
+        else [[repr(one), _stamp_of(one.palette)] for one in shots.shots],
         "versions": _versions(),
     }
     with _writing(path), open_unfinished(path, identity) as parts:
-        _check_places(film.path, path, options.overwrite)  # another run may just have ended
+        check_places(film.path, path, options.overwrite)  # another run may just have ended
         if parts.renewed:
             notes.append("an unfinished result of other settings was thrown away")
-        return _work(film, path, painter, options, sink, parts, said, notes)
+        return _work(film, path, painter, options, sink, parts, said, shots, notes)
 
 
 def _work(
@@ -158,6 +170,7 @@ def _work(
     sink: FilmFile | FrameFolder,
     parts: Unfinished,
     said: tuple[Said, ...],
+    shots: Listed | None,
     notes: list[str],
 ) -> Result:
     begun = perf_counter()
@@ -165,10 +178,18 @@ def _work(
         film = _timed(film, path)
         sink.film = film
         notes += film.timeline.notes if film.timeline else ()
-    plan = parts.plan()
+    plan, references = parts.plan(), None
+    if options.reference is not None and plan is not None:
+        references = read_references(Path(options.reference), film, len(plan.pts))
     if plan is None:
         try:
-            plan = _look_through(film, painter, options, said)
+            if options.reference is not None:
+                count = len(_seconds(film))
+                references = read_references(Path(options.reference), film, count)
+            backward = (
+                None if references is None else Backward(references, parts.references, painter)
+            )
+            plan = _look_through(film, painter, options, said, shots, backward)
             sink.check_times(plan)
         except ColorizerError:
             parts.clear()  # the same would be found again
@@ -176,20 +197,35 @@ def _work(
         parts.keep_plan(plan)
     notes += plan.notes
     if plan.colored:
-        notes.append(f"{film} has colors of its own; they are replaced")
+        notes.append(f"{film} has colors of its own; they are replaced (--keep-color leaves them)")
     looked = perf_counter()
 
-    def see(frame: FilmFrame) -> Look:
-        index = frame.index
+    def see(view: View) -> tuple[np.ndarray, np.ndarray | None]:
+        index = view.frame.index
         hints = hints_at(said, plan.hints, index)
-        return painter.see(frame, plan.prior(index), hints, plan.hints_begin(index))
+        if view.told is not None and painter.model.can_hint:
+            likened = spread(view.told, painter)
+            hints = replace(hints, points=likened.points + hints.points)
+        model = None if shots is None else shots.models[plan.shot(index)]
+        return painter.see(view.calm, plan.prior(index), hints, plan.hints_begin(index), model)
 
     meter = Meter(options.report is not None)
     steady = Steady(options.steady)
     workers = workers_of(options)
-    color_segments(film, plan, see, parts, sink, steady=steady, workers=workers, meter=meter)
+    color_segments(
+        film,
+        plan,
+        painter,
+        see,
+        parts,
+        sink,
+        steady=steady,
+        workers=workers,
+        meter=meter,
+        references=None if references is None else Carried(references, parts.references, painter),
+    )
     colored = perf_counter()
-    _check_places(film.path, path, options.overwrite)
+    check_places(film.path, path, options.overwrite)
     mark = _mark(painter.model, options)
     notes += sink.join(parts.segments(len(plan.pts)), plan, mark, parts.result)
     parts.clear()
@@ -208,7 +244,7 @@ def _work(
         steadiness=meter.numbers(),
     )
     if options.report is not None:
-        _write_report(Path(options.report), film, result)
+        _write_report(Path(options.report), film, result, relisted(plan, film, shots))
     return result
 
 
@@ -228,13 +264,29 @@ def _timed(film: Film, path: Path) -> Film:
 
 
 def _look_through(
-    film: Film, painter: Painter, options: FilmOptions, said: tuple[Said, ...]
+    film: Film,
+    painter: Painter,
+    options: FilmOptions,
+    said: tuple[Said, ...],
+    shots: Listed | None,
+    backward: Backward | None,
 ) -> Plan:
+    starts = None if shots is None else shots.places(_seconds(film))
     heard = Heard()
     tracker = Tracker(said, float(film.rate))
     with progress(film.count or None, "looking") as bar:
         found = _counted(frames(film, heard), bar)
-        plan = look_through(film, found, painter, tracker, palettes=options.steady > 0)
+        plan = look_through(
+            film,
+            found,
+            painter,
+            tracker,
+            palettes=options.steady > 0,
+            shots=shots,
+            starts=starts,
+            keep_color=options.keep_color,
+            backward=backward,
+        )
     notes = plan.notes
     if film.deinterlace and not heard.interlaced:
         notes += (
@@ -242,6 +294,15 @@ def _look_through(
             " of two fields all the same, mark them first (ffmpeg -vf setfield=tff)",
         )
     return replace(plan, damage=tuple(heard.damage), notes=notes)
+
+
+def _seconds(film: Film) -> np.ndarray:
+    """When the frames are shown, as the container says before any is decoded."""
+    if film.timeline is None:
+        return np.arange(film.count) / float(film.rate)
+    track = film.timeline.tracks[film.stream]
+    times = [start + track.offset(number) for number, start in enumerate(track.starts)]
+    return np.sort(np.array(times) - min(times)) * float(track.time_base)
 
 
 def _counted(found: Iterator[FilmFrame], bar: Any) -> Iterator[FilmFrame]:
@@ -259,46 +320,6 @@ def _sink(film: Film, path: Path, options: FilmOptions) -> FilmFile | FrameFolde
     return FrameFolder(film, path)
 
 
-def _check_options(options: FilmOptions, path: Path) -> None:
-    """Refuse what would be dropped, and a report that could not be written after the work."""
-    if str(path) == "-":
-        raise UsageError("a film cannot be written into a pipe; give a file")
-    if options.preview:
-        given = [n for n in ("report", "hints", "drop") if getattr(options, n) is not None]
-        if given:
-            flags = " and ".join(f"--{name}" for name in given)
-            raise UsageError(f"{flags}: not of a preview; leave out --preview, or {flags}")
-        if not path.suffix:
-            raise UsageError(f"a preview is a film; give {path} an extension, such as .mp4")
-    if options.report is not None:
-        report = Path(options.report)
-        if report.is_dir() or not report.parent.is_dir():
-            what = "is a folder" if report.is_dir() else "is in no folder that exists"
-            raise UsageError(f"the report {report} {what}; give the name of a JSON file")
-        if not os.access(report if report.exists() else report.parent, os.W_OK):
-            raise UsageError(f"the report {report} cannot be written there; give another place")
-        if report.resolve() == path.resolve():
-            raise UsageError(f"{path} cannot be the film and its report; give two names")
-
-
-def _check_places(source: Path, path: Path, overwrite: bool) -> None:
-    if not path.parent.is_dir():
-        raise UsageError(f"{path.parent} is no folder; make it first")
-    if not path.exists():
-        return
-    if source.exists() and path.samefile(source):
-        raise UsageError(f"{path} is the film itself; give the output another name")
-    if path.is_dir():
-        if path.suffix:
-            raise UsageError(f"{path} is a folder; give the output the name of a file")
-        if any(path.iterdir()):
-            raise UsageError(f"{path} is a folder with files in it; give one that is new or empty")
-    elif not path.suffix:
-        raise UsageError(f"{path} is a file; give a folder that is new, or an extension")
-    elif not overwrite:
-        raise UsageError(f"{path} exists; give another name, or add --overwrite to replace it")
-
-
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
     try:
@@ -314,7 +335,18 @@ def _stamp(path: Path) -> list[int]:
     """Size and time of a file, or of all files of a folder."""
     found = [path] if path.is_file() else sorted(path.iterdir())
     stats = [entry.stat() for entry in found]
-    return [len(found), sum(s.st_size for s in stats), max(s.st_mtime_ns for s in stats)]
+    return [
+        len(found),
+        sum(s.st_size for s in stats),
+        max((s.st_mtime_ns for s in stats), default=0),
+    ]
+
+
+def _named(folder: Any) -> list[list[Any]] | None:
+    """The files of a folder, by name."""
+    if folder is None or not Path(folder).is_dir():
+        return None
+    return [[path.name, _stamp(path)] for path in sorted(Path(folder).iterdir()) if path.is_file()]
 
 
 def _stamp_of(palette: Any) -> list[int] | None:
@@ -343,12 +375,12 @@ def _mark(model: SteeredModel, options: FilmOptions) -> str:
     )
 
 
-def _write_report(path: Path, film: Film, result: Result) -> None:
+def _write_report(path: Path, film: Film, result: Result, shots: list[dict[str, Any]]) -> None:
     report = {
         "film": film.path.name,
         "frames": result.frames,
         "frames_per_second": float(film.rate),
-        "shots": [round(time, 3) for time in result.shots],
+        "shots": shots,
         "seconds": result.seconds,
         "steadiness": result.steadiness,
         "notes": result.notes,

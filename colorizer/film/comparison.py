@@ -8,8 +8,8 @@ import numpy as np
 
 from colorizer.errors import ColorizerError
 from colorizer.extras import extra
+from colorizer.film.findings import Plan
 from colorizer.film.orientation import Orientation, orientation_of
-from colorizer.film.shots import Plan
 from colorizer.film.source import Film, is_cover
 from colorizer.film.timeline import Track, read_timeline
 

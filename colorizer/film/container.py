@@ -7,7 +7,7 @@ from typing import Any
 
 from colorizer.extras import extra
 from colorizer.film.codecs import Target, add_video, describe
-from colorizer.film.shots import Plan
+from colorizer.film.findings import Plan
 from colorizer.film.source import Film, is_cover
 
 __all__ = ["Container", "is_written_anew", "packets_in"]

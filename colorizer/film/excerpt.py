@@ -11,14 +11,16 @@ from colorizer.errors import ColorizerError
 from colorizer.extras import extra
 from colorizer.film.codecs import Target, add_video, choose, make_frame
 from colorizer.film.decoding import sentence
-from colorizer.film.painter import Look, Painter
-from colorizer.film.segments import color_frames
-from colorizer.film.shots import is_cut
+from colorizer.film.findings import Plan
+from colorizer.film.painter import Painter
+from colorizer.film.segments import ColoredFrame, color_frames
+from colorizer.film.shots import NothingError, look_through
 from colorizer.film.source import Film, clip
 from colorizer.film.steady import Steady
+from colorizer.film.tracking import Tracker
+from colorizer.film.watch import View, Watch
 from colorizer.options import FilmOptions
 from colorizer.support.files import whole
-from colorizer.support.pool import in_order
 
 __all__ = ["CLIPS", "SECONDS", "write_preview"]
 
@@ -40,7 +42,7 @@ def write_preview(
 ) -> int:
     """Write the preview; returns how many frames it has.
 
-    It has no sound, and its shots no palette of their own, which takes reading all of the film.
+    It has no sound, and shots have the palettes of what is shown of them.
 
     Args:
         film: to be shown.
@@ -65,8 +67,9 @@ def write_preview(
                 stream = add_video(container, both, target, film.rate)
                 if film.orientation.matrix is not None:
                     stream.set_display_matrix(film.orientation.matrix)
-                for one, planes in _colored(film, painter, options, workers, target):
-                    halves = _halves(one.frame.luma, planes, film, target.across, target.down, axis)
+                for one in _colored(film, painter, options, workers, target):
+                    luma, planes = one.view.frame.luma, one.planes
+                    halves = _halves(luma, planes, film, target.across, target.down, axis)
                     frame = make_frame(halves, target.format)
                     frame.pts, frame.time_base = count, tick
                     for packet in stream.encode(frame):
@@ -82,27 +85,26 @@ def write_preview(
 
 
 def _colored(
-    film: Film,
-    painter: Painter,
-    options: FilmOptions,
-    workers: int,
-    target: Target,
-) -> Iterator[tuple[Look, tuple[np.ndarray, np.ndarray]]]:
+    film: Film, painter: Painter, options: FilmOptions, workers: int, target: Target
+) -> Iterator[ColoredFrame]:
     count = max(1, round(min(SECONDS * film.rate, (film.count or 1e9) / CLIPS)))
     for number in range(CLIPS):
-        place = clip(film, (number + 0.5) / CLIPS, count)
-        shown = in_order(painter.see, place, workers)
-        last: list[np.ndarray] = []
-
-        def begins(one: Look, last: list[np.ndarray] = last) -> bool:
-            before = last.pop() if last else None
-            last.append(one.grid)
-            return before is not None and is_cut(one.grid, before)
-
-        chroma = target.across, target.down
+        place = (number + 0.5) / CLIPS
         steady = Steady(options.steady)
-        for one, _, planes in color_frames(shown, film, steady, begins, chroma):
-            yield one, planes
+        tracker = Tracker((), float(film.rate))
+        looked = clip(film, place, count)
+        try:
+            plan = look_through(film, looked, painter, tracker, palettes=options.steady > 0)
+        except NothingError:
+            continue
+
+        def see(view: View, plan: Plan = plan) -> tuple[np.ndarray, np.ndarray | None]:
+            return painter.see(view.calm, plan.prior(view.frame.index))
+
+        watch = Watch(painter, plan, options.steady > 0)
+        chroma = target.across, target.down
+        found = clip(film, place, count)
+        yield from color_frames(found, film, plan, see, watch, steady, workers, chroma)
 
 
 def _halves(

@@ -16,7 +16,7 @@ from colorizer.film.codecs import Target, VideoWriter, make_frame
 from colorizer.film.comparison import compare, lost_marks, shown
 from colorizer.film.container import Container, is_written_anew, packets_in
 from colorizer.film.decoding import listening, sentence
-from colorizer.film.shots import Plan
+from colorizer.film.findings import Plan
 from colorizer.film.source import Film, is_cover
 from colorizer.support.files import temporary, whole
 

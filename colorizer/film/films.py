@@ -103,7 +103,7 @@ def color_films(
 _ALL = tuple(
     field.name
     for field in fields(FilmOptions)
-    if field.name not in ("hints", "rate", "preview", "report")
+    if field.name not in ("hints", "reference", "shots", "rate", "preview", "report")
 )
 
 

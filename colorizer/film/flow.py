@@ -41,7 +41,7 @@ def carry(values: np.ndarray, flow: np.ndarray) -> np.ndarray:
 
 
 def agreement(
-    now: np.ndarray, before: np.ndarray, flow: np.ndarray, back: np.ndarray
+    now: np.ndarray, before: np.ndarray, flow: np.ndarray, back: np.ndarray, grain: float = 0.0
 ) -> np.ndarray:
     """How far the flow can be trusted at each place: (H, W) float32, 0..1.
 
@@ -52,6 +52,7 @@ def agreement(
         now, before: (H, W) lightness.
         flow: from `now` to `before`.
         back: from `before` to `now`.
+        grain: its standard deviation in `now`, Lab units of lightness, which counts as no change.
     """
     height, width = now.shape
     parted = flow + carry(back, flow)
@@ -59,6 +60,7 @@ def agreement(
     difference = now - carry(before, flow)
     lamp = cv2.blur(difference, (LIGHTING, LIGHTING), borderType=cv2.BORDER_REFLECT)
     unlike = cv2.blur(np.abs(difference - lamp), (SMOOTH, SMOOTH), borderType=cv2.BORDER_REFLECT)
+    unlike = np.maximum(unlike - 0.8 * grain, 0)  # the mean of what is normal is 0.8 deviations
     trust = np.exp2(-parted2 - (unlike / UNLIKE) ** 2)
     x = flow[..., 0] + np.arange(width)
     y = flow[..., 1] + np.arange(height)[:, None]

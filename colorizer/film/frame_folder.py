@@ -13,7 +13,7 @@ from colorizer.film.decoding import sentence
 from colorizer.film.planes import Coding
 
 if TYPE_CHECKING:
-    from colorizer.film.shots import Plan
+    from colorizer.film.findings import Plan
     from colorizer.film.source import Film
 
 __all__ = ["FrameFolder", "is_picture", "picture", "pictures_in", "rgb_of"]
@@ -131,11 +131,16 @@ class _PictureWriter:
         work.mkdir()
         self._work, self._film, self._held, self._next = work, film, held, first
 
-    def write(self, pts: int, planes: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
-        """Add a frame: Y, Cb and Cr."""
-        rgb = np.ascontiguousarray(
-            self._film.orientation.upright(rgb_of(planes, self._film.coding))
-        )
+    def write(
+        self, pts: int, planes: tuple[np.ndarray, np.ndarray, np.ndarray], held: Any = None
+    ) -> None:
+        """Add a frame: Y, Cb and Cr; or as it was decoded, where its own colors go through."""
+        coding = self._film.coding
+        if held is not None and not coding.has_luma:  # no way there and back
+            rgb = held.to_ndarray(format="rgb24" if coding.bits == 8 else "rgb48le")
+        else:
+            rgb = rgb_of(planes, coding)
+        rgb = np.ascontiguousarray(self._film.orientation.upright(rgb))
         index = self._next
         name = self._held[index].stem if self._held else f"{index + 1:06d}"
         _save(rgb, self._work / f"{name}.png")

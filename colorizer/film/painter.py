@@ -13,31 +13,12 @@ from colorizer.inference.hints import Hints
 from colorizer.inference.network import working_size
 from colorizer.inference.steered import SteeredModel
 
-__all__ = ["GRID", "Look", "Painter"]
+__all__ = ["GRID", "Painter"]
 
 cv2: Any = extra("cv2", "video")
 
 GRID = 192
 """The least short side at which colors are carried, in pixels: flow sees little below."""
-
-
-@dataclass(frozen=True)
-class Look:
-    """A frame with what is seen in it.
-
-    Attributes:
-        frame: itself.
-        L: (H, W), its lightness.
-        grid: (h, w), the same on the grid.
-        ab: (h, w, 2), the network's answer there, as hints change it.
-        jump: (h, w, 2), by how much they do, where some of them begin in the middle of a shot.
-    """
-
-    frame: FilmFrame
-    L: np.ndarray
-    grid: np.ndarray
-    ab: np.ndarray
-    jump: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -72,44 +53,62 @@ class Painter:
 
     def see(
         self,
-        frame: FilmFrame,
+        grid: np.ndarray,
         lean: np.ndarray | None = None,
         hints: Hints | None = None,
         begins: bool = False,
-    ) -> Look:
-        """Look at a frame; safe in several threads.
+        model: SteeredModel | None = None,
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Look at a lightness on the grid; safe in several threads.
 
         Args:
-            frame: of the film.
+            grid: (h, w), 0..100.
             lean: (Q,), a factor on each color bin, of its shot; or None.
             hints: what is said of it.
             begins: whether some of them begin here, in the middle of a shot.
+            model: steered for its shot; None is as the whole film is.
+
+        Returns:
+            (h, w, 2), the network's answer as hints change it, Lab units; and by how much they do,
+            where some begin here.
         """
-        L, grid = self.lightness(frame)
-        ab = self.answer(grid, lean, hints)
-        jump = ab - self.answer(grid, lean) if begins else None
-        return Look(frame, L, grid, ab, jump)
+        ab = self.answer(grid, lean, hints, model)
+        return ab, ab - self.answer(grid, lean, model=model) if begins else None
 
     def lightness(self, frame: FilmFrame) -> tuple[np.ndarray, np.ndarray]:
         """L of a frame: at full size, and on the grid."""
         L = lightness_at(frame.luma, self._coding)
         return L, cv2.resize(L, self.grid, interpolation=cv2.INTER_AREA)
 
+    @property
+    def upright_grid(self) -> tuple[int, int]:
+        """Width and height of the grid as a viewer sees it."""
+        return self.grid[::-1] if self._orientation.upended else self.grid
+
+    def coded(self, upright: np.ndarray) -> np.ndarray:
+        """What lies on the upright grid, turned as the frames are coded."""
+        return np.ascontiguousarray(self._orientation.coded(upright))
+
     def upright(self, grid: np.ndarray) -> np.ndarray:
         """What lies on the grid, turned as a viewer sees it."""
         return self._orientation.upright(grid)
 
     def answer(
-        self, grid: np.ndarray, lean: np.ndarray | None = None, hints: Hints | None = None
+        self,
+        grid: np.ndarray,
+        lean: np.ndarray | None = None,
+        hints: Hints | None = None,
+        model: SteeredModel | None = None,
     ) -> np.ndarray:
         """The network's colors for a lightness on the grid: (h, w, 2) float32."""
+        model = model or self.model
         upright = np.ascontiguousarray(self.upright(grid))
         size = upright.shape[1], upright.shape[0]
-        wanted = self.model.look_size(self._shown)
+        wanted = model.look_size(self._shown)
         how = cv2.INTER_AREA if wanted[0] < size[0] else cv2.INTER_LINEAR
         small = cv2.resize(upright, wanted, interpolation=how)
-        seen = self.model.see(small, self._shown, with_features=bool(hints), lean=lean)
-        both = np.concatenate(self.model.steer(seen, hints or Hints()), -1).astype(np.float32)
+        seen = model.see(small, self._shown, with_features=bool(hints), lean=lean)
+        both = np.concatenate(model.steer(seen, hints or Hints()), -1).astype(np.float32)
         both = cv2.resize(both, size, interpolation=cv2.INTER_LINEAR)
         ab = both[..., :2] * upright[..., None] + both[..., 2:]
         return self._orientation.coded(ab)

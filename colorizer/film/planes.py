@@ -12,10 +12,19 @@ from typing import Any
 import numpy as np
 
 from colorizer.color import lab
+from colorizer.color.has_color import lies_in_one_hue
 from colorizer.errors import ColorizerError
 from colorizer.extras import extra
 
-__all__ = ["Coding", "chroma_of", "chroma_planes", "coding_of", "lightness_at", "luma"]
+__all__ = [
+    "Coding",
+    "chroma_planes",
+    "coding_of",
+    "colors_of",
+    "lightness_at",
+    "luma",
+    "own_chroma",
+]
 
 cv2: Any = extra("cv2", "video")
 
@@ -52,6 +61,11 @@ class Coding:
     down: int
     has_luma: bool
     has_alpha: bool
+
+    @property
+    def is_gray(self) -> bool:
+        """Whether it has no chroma at all."""
+        return self.source.startswith(("gray", "mono", "ya"))
 
     @property
     def weights(self) -> tuple[float, float]:
@@ -109,22 +123,49 @@ def luma(frame: Any, coding: Coding) -> np.ndarray:
         mixed = rgb @ np.array([red, 1 - red - blue, blue])
         scale = (2**coding.bits - 1) / (255 if coding.bits == 8 else 65535)
         return np.rint(mixed * scale).astype(_dtype(coding.bits))
-    plane = frame.planes[0]
-    kind = np.dtype("u1" if coding.bits == 8 else ">u2" if name.endswith("be") else "<u2")
-    rows = np.frombuffer(plane, kind).reshape(-1, plane.line_size // kind.itemsize)
-    values = rows[: frame.height, : frame.width]
+    values = _plane(frame.planes[0], frame.width, frame.height, coding.bits, name.endswith("be"))
     if re.match(r"p[024]1", name):  # left-aligned in 16 bits
-        values = values >> (16 - coding.bits)  # ty: ignore[unsupported-operator]
-    return values.astype(_dtype(coding.bits))
+        values = values >> (16 - coding.bits)
+    return values.astype(_dtype(coding.bits), copy=False)
 
 
-def chroma_of(frame: Any, coding: Coding) -> float:
-    """How far a decoded frame is from gray, on average: in steps of 8 bits."""
-    if coding.across == coding.down == 1 and coding.has_luma and len(frame.planes) < 3:
-        return 0.0
+def colors_of(frame: Any, coding: Coding) -> tuple[float, bool]:
+    """How far a decoded frame is from gray, on average, in steps of 8 bits; and if in one hue."""
+    if coding.is_gray:
+        return 0.0, False
     small = frame.reformat(width=32, height=32, format="yuv444p")
-    planes = [np.frombuffer(plane, np.uint8).astype(float) for plane in small.planes[1:]]
-    return float(np.mean([np.abs(plane - 128).mean() for plane in planes]))
+    apart = np.stack([np.frombuffer(p, np.uint8).astype(float) - 128 for p in small.planes[1:]], 1)
+    return float(np.abs(apart).mean()), lies_in_one_hue(apart)
+
+
+def own_chroma(frame: Any, coding: Coding, across: int, down: int) -> tuple[np.ndarray, np.ndarray]:
+    """The planes Cb and Cr that a decoded frame has: as they are, where it has them at that size.
+
+    Args:
+        frame: as decoded.
+        coding: of the film.
+        across, down: pixels of luma for one of chroma that are wanted, as for `chroma_planes`.
+    """
+    height, width = frame.height, frame.width
+    size = -(-width // across), -(-height // down)
+    middle, top = 2 ** (coding.bits - 1), 2**coding.bits - 1
+    if coding.is_gray:
+        gray = np.full(size[::-1], middle, _dtype(coding.bits))
+        return gray, gray
+    if coding.has_luma:
+        found = _own_planes(frame, coding)
+        if (coding.across, coding.down) == (across, down):
+            return found[0], found[1]
+        full = [_level(p.astype(np.float32), (width, height), coding) for p in found]
+    else:
+        rgb = frame.to_ndarray(format="rgb24" if coding.bits == 8 else "rgb48le")
+        rgb = rgb.astype(np.float32) * (top / (255 if coding.bits == 8 else 65535))
+        red, blue = coding.weights
+        Y = rgb @ np.array([red, 1 - red - blue, blue], np.float32)
+        full = [(rgb[..., i] - Y) / (2 * (1 - w)) + middle for i, w in ((2, blue), (0, red))]
+    shrunk = [_shrink(p, size, across, down) for p in full]
+    Cb, Cr = (np.rint(p).clip(0, top).astype(_dtype(coding.bits)) for p in shrunk)
+    return Cb, Cr
 
 
 def lightness_at(luma: np.ndarray, coding: Coding) -> np.ndarray:
@@ -218,6 +259,37 @@ def _lightness_table(bits: int, full: bool) -> np.ndarray:
     black, span, _ = _range(bits, full)
     gray = ((np.arange(2**bits) - black) / span).clip(0, 1)
     return lab.lightness_of(lab.srgb_to_light(gray)).astype(np.float32)
+
+
+def _own_planes(frame: Any, coding: Coding) -> list[np.ndarray]:
+    name = frame.format.name
+    if name in _PACKED:
+        frame = frame.reformat(format=_PACKED[name])
+        name = frame.format.name
+    width, height = -(-frame.width // coding.across), -(-frame.height // coding.down)
+    swapped = name.endswith("be")
+    if len(frame.planes) > 2:
+        return [_plane(p, width, height, coding.bits, swapped) for p in frame.planes[1:3]]
+    pairs = _plane(frame.planes[1], 2 * width, height, coding.bits, swapped)
+    if re.match(r"p[024]1", name):
+        pairs >>= 16 - coding.bits
+    order = (1, 0) if name in ("nv21", "nv42") else (0, 1)
+    return [np.ascontiguousarray(pairs[:, i::2]) for i in order]
+
+
+def _plane(plane: Any, width: int, height: int, bits: int, swapped: bool = False) -> np.ndarray:
+    """A copy of what a plane holds: (height, width)."""
+    kind = np.dtype("u1" if bits == 8 else ">u2" if swapped else "<u2")
+    rows = np.frombuffer(plane, kind).reshape(-1, plane.line_size // kind.itemsize)
+    return rows[:height, :width].astype(_dtype(bits))
+
+
+def _level(values: np.ndarray, of: tuple[int, int], coding: Coding) -> np.ndarray:
+    """Chroma at every pixel of luma: (h, w) -> (of[1], of[0]), from where players take it to be."""
+    across, down = coding.across, coding.down
+    where = np.array([[1 / across, 0, 0], [0, 1 / down, 0.5 / down - 0.5]], np.float32)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(values, where, of, flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _range(bits: int, full: bool) -> tuple[float, float, int]:

@@ -1,69 +1,121 @@
 """The second reading of a film: its colors, frame by frame, a segment at a time."""
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from colorizer.errors import ColorizerError
-from colorizer.film.painter import Look, Painter
-from colorizer.film.planes import chroma_planes
+from colorizer.film.findings import Plan
+from colorizer.film.painter import Painter
+from colorizer.film.planes import chroma_planes, own_chroma
 from colorizer.film.progress import progress
-from colorizer.film.shots import Plan
+from colorizer.film.references import Carried
 from colorizer.film.source import Film, FilmFrame, frames
 from colorizer.film.steadiness import Meter
-from colorizer.film.steady import Steady
+from colorizer.film.steady import Recalled, Steady
 from colorizer.film.unfinished import SEGMENT, Unfinished
+from colorizer.film.watch import View, Watch
 from colorizer.support.pool import in_order
 
-__all__ = ["color_frames", "color_segments"]
+__all__ = ["FADING", "ColoredFrame", "See", "color_frames", "color_segments"]
+
+
+FADING = 2.0
+"""How much faster what is carried is forgotten, as much as another shot is seen in a frame."""
+
+See = Callable[[View], tuple[np.ndarray, np.ndarray | None]]
+"""The network's look, as `Painter.see` gives it, called in several threads."""
+
+
+@dataclass(frozen=True)
+class ColoredFrame:
+    """A frame in color.
+
+    Attributes:
+        view: what was looked at.
+        ab: (h, w, 2), its colors on the grid, Lab units; empty if its own went through.
+        planes: Cb and Cr.
+    """
+
+    view: View
+    ab: np.ndarray
+    planes: tuple[np.ndarray, np.ndarray]
 
 
 def color_frames(
-    seen: Iterable[Look],
+    found: Iterable[FilmFrame],
     film: Film,
+    plan: Plan,
+    see: See,
+    watch: Watch,
     steady: Steady,
-    begins: Callable[[Look], bool],
+    workers: int,
     chroma: tuple[int, int],
-    aside: Container[int] = (),
-) -> Iterator[tuple[Look, np.ndarray, tuple[np.ndarray, np.ndarray]]]:
-    """For each frame its colors on the grid, and the planes Cb and Cr.
+) -> Iterator[ColoredFrame]:
+    """Color frames in order.
 
     Args:
-        seen: frames in order.
-        film: whose they are.
+        found: themselves.
+        film, plan: whose they are, and what the first reading found.
+        see: the network's look at a frame.
+        watch: looks ahead of it.
         steady: what is carried from the frame before the first.
-        begins: whether a frame begins a shot, asked of each in order.
+        workers: frames that the network looks at, at a time.
         chroma: pixels of luma for one of chroma, across and down.
-        aside: numbers of frames that interrupt a shot.
     """
-    for one in seen:
-        ab = steady.step(one.grid, one.ab, begins(one), one.jump, one.frame.index in aside)
-        slope, offset = Painter.fit(one.grid, ab)
-        yield one, ab, chroma_planes(one.frame.luma, one.L, slope, offset, film.coding, *chroma)
+    aside = set(plan.aside.tolist())
+
+    def looked(view: View) -> tuple[View, np.ndarray | None, np.ndarray | None]:
+        ab, jump = (None, None) if view.known or view.is_held else see(view)
+        return view, ab, jump
+
+    seen = in_order(looked, watch(found), workers)
+    try:
+        for view, answer, jump in seen:
+            frame = view.frame
+            if view.is_held:
+                own = own_chroma(frame.held, film.coding, *chroma)
+                yield ColoredFrame(view, np.zeros((0, 0, 2), np.float32), own)
+                continue
+            hold = steady.hold ** (1 + FADING * plan.fading(frame.index)[0])
+            apart = frame.index in aside
+            ab = steady.step(view.calm, answer, view.motion, jump, apart, hold, view.told)
+            if not apart:
+                steady.told = view.carried
+            slope, offset = Painter.fit(view.grid, ab)
+            planes = chroma_planes(frame.luma, view.L, slope, offset, film.coding, *chroma)
+            yield ColoredFrame(view, ab, planes)
+    finally:
+        seen.close()  # ty: ignore[missing-attribute] - a generator
 
 
 def color_segments(
     film: Film,
     plan: Plan,
-    see: Callable[[FilmFrame], Look],
+    painter: Painter,
+    see: See,
     parts: Unfinished,
     sink: Any,
     *,
     steady: Steady,
     workers: int,
     meter: Meter,
+    references: Carried | None = None,
 ) -> None:
     """Color what is missing of a film, a segment at a time.
 
     Args:
         film, plan: what is colored, and what the first reading found.
-        see: the network's look at a frame, called in several threads.
+        painter: of the film.
+        see: the network's look at a frame.
         parts: where whole segments are, and go.
         sink: what makes writers of segments: a `FilmFile` or a `FrameFolder`.
         steady: how colors are carried.
         workers: frames that are looked at, at a time.
         meter: looks at the colors.
+        references: colored frames, if there are any.
 
     Raises: ColorizerError where the film does not read as it did before.
     """
@@ -71,31 +123,37 @@ def color_segments(
     first = done * SEGMENT
     if done:
         memory = parts.memory(done - 1)
-        steady.L, steady.ab = memory["L"], memory["ab"]
+        steady.L, steady.ab = memory.get("L"), memory.get("ab")
+        steady.owed = int(memory["owed"])
+        if "told" in memory:
+            steady.told = Recalled(memory["told"], memory["weight"])
         meter.resume(memory, min(first, count))
     if first >= count:
         return
-    starts, aside = set(plan.starts.tolist()), set(plan.aside.tolist())
-    seen = in_order(see, _missing(film, plan, first), workers)
-    colored = color_frames(
-        seen, film, steady, lambda one: one.frame.index in starts, sink.chroma, aside
+    starts = set(plan.starts.tolist())
+    watch = Watch(
+        painter, plan, steady.hold > 0, steady.L, not steady.owed, references, steady.told
     )
+    found = _missing(film, plan, first)
+    colored = color_frames(found, film, plan, see, watch, steady, workers, sink.chroma)
     writer = None
     try:
         with progress(count, "coloring", initial=first) as bar:
-            for one, ab, planes in colored:
-                index = one.frame.index
+            for one in colored:
+                frame = one.view.frame
+                index = frame.index
                 if writer is None:
                     writer = sink.writer(parts.work(index // SEGMENT), index, plan)
-                writer.write(one.frame.pts, (one.frame.luma, *planes))
-                meter.add(one.grid, ab, index in starts)
+                writer.write(frame.pts, (frame.luma, *one.planes), frame.held)
+                if not one.view.is_held:
+                    meter.add(one.view.calm, one.ab, index in starts)
                 if (index + 1) % SEGMENT == 0 or index + 1 == count:
                     writer.close()
                     writer = None
                     parts.finish(index // SEGMENT, steady, meter.state())
                 bar.update()
     finally:
-        seen.close()  # ty: ignore[missing-attribute] - a generator
+        colored.close()  # ty: ignore[missing-attribute] - a generator
         if writer is not None:
             writer.abandon()
 
@@ -103,7 +161,7 @@ def color_segments(
 def _missing(film: Film, plan: Plan, first: int) -> Iterator[FilmFrame]:
     """The frames from one on; the film must read as it did the first time."""
     count, index = len(plan.pts), -1
-    for frame in frames(film):
+    for frame in frames(film, kept=plan.is_kept):
         index = frame.index
         if index >= count or frame.pts != plan.pts[index]:
             break

@@ -1,129 +1,54 @@
 """The first reading of a film: its times, its shots, and the palette of each."""
 
-import json
-from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from fractions import Fraction
-from itertools import islice
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from colorizer.color import gamut
 from colorizer.color.has_color import FRAME_CHROMA
-from colorizer.errors import ColorizerError
+from colorizer.errors import ColorizerError, UsageError
 from colorizer.extras import extra
-from colorizer.film import flow
+from colorizer.film.cuts import placed, told
+from colorizer.film.dissolves import Dissolve, Dissolves
+from colorizer.film.findings import Plan
 from colorizer.film.painter import Painter
-from colorizer.film.rates import constant_rate
+from colorizer.film.references import Backward
+from colorizer.film.shot_list import Listed, Shot
 from colorizer.film.source import Film, FilmFrame
 from colorizer.film.tracking import Tracker
 
-__all__ = ["Plan", "is_cut", "look_through"]
+__all__ = ["NothingError", "look_through"]
 
 cv2: Any = extra("cv2", "video")
 
 SAMPLES = 8
 """Frames of a shot, at most, whose colors make its palette; evenly spread."""
 
-FLASH = 5
-"""Frames, at most, after which a shot goes on behind what interrupts it."""
-
 BLUR = 10.0  # Lab units, of a palette
 EVEN = 0.3  # share of the even distribution in both palettes that are compared
-FORCE = 0.5  # power of their ratio
+FORCE = 0.25  # power of their ratio
 BALANCE = 0.5, 2.0  # bounds of the factor that keeps the chroma
-ALIKE = 0.65  # correlation of two frames, moved onto each other, below which they are two shots
-APART = 3.0  # Lab units, by which those differ on average at least
-BLANK = 12.0  # Lab units, likewise, where one of them shows nothing
-_CUT_SIDE = 96  # pixels
+BLOCK = 16  # pixels, in which grain is measured
+CALMEST = 20  # percent of the blocks
 GRAY = 12.0  # Lab units of chroma, up to which a color counts as gray
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What the first reading found.
-
-    Attributes:
-        pts: (N,) int64, the presentation time of each frame, in ticks of the film.
-        end: when the last frame is no longer shown, in ticks.
-        starts: (S,) int64, the first frame of each shot; the first is 0.
-        priors: (S, Q) float32, a factor on each color bin, for each shot; (S, 0) for none.
-        aside: (A,) int64, frames that do not belong to their shot: a flash, a lost frame.
-        damage: a sentence for each place that could not be read.
-        colored: whether the film has colors of its own.
-        hints: number of a frame -> index and places of what is said there.
-        notes: sentences on the hints.
-    """
-
-    pts: np.ndarray
-    end: int
-    starts: np.ndarray
-    priors: np.ndarray
-    aside: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    damage: tuple[str, ...] = ()
-    colored: bool = False
-    hints: dict[int, list[tuple[int, np.ndarray]]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-    def rate(self, film: Film) -> Fraction | None:
-        """Frames in a second; None where they are shown for different times."""
-        return constant_rate(self.pts, film.time_base, film.rate)
-
-    def seconds(self, film: Film) -> list[float]:
-        """When the shots begin, from the first frame on."""
-        return ((self.pts[self.starts] - self.pts[0]) * float(film.time_base)).tolist()
-
-    def hints_begin(self, index: int) -> bool:
-        """Whether something is said of a frame that is not said of the one before, of one shot."""
-        here, before = ({i for i, _ in self.hints.get(number, ())} for number in (index, index - 1))
-        return bool(here - before) and index not in self.starts
-
-    def prior(self, index: int) -> np.ndarray | None:
-        """Of the shot that a frame belongs to."""
-        shot = int(np.searchsorted(self.starts, index, "right")) - 1
-        return self.priors[shot] if self.priors.shape[1] else None
-
-    def save(self, path: Path) -> None:
-        """Write it whole, or not at all."""
-        work = path.with_suffix(".tmp")
-        with work.open("wb") as file:
-            np.savez(
-                file,
-                pts=self.pts,
-                end=self.end,
-                starts=self.starts,
-                priors=self.priors,
-                aside=self.aside,
-                damage=np.array(self.damage, dtype=np.str_),
-                colored=self.colored,
-                hints=json.dumps(
-                    {
-                        index: [(i, places.tolist()) for i, places in found]
-                        for index, found in self.hints.items()
-                    }
-                ),
-                notes=np.array(self.notes, dtype=np.str_),
-            )
-        work.replace(path)
-
-    @classmethod
-    def load(cls, path: Path) -> "Plan":
-        """Read what `save` wrote."""
-        with np.load(path) as held:
-            hints = {
-                int(index): [(i, np.array(places)) for i, places in found]
-                for index, found in json.loads(str(held["hints"])).items()
-            }
-            damage, notes = (tuple(map(str, held[name])) for name in ("damage", "notes"))
-            arrays = held["pts"], int(held["end"]), held["starts"], held["priors"], held["aside"]
-            return cls(*arrays, damage, bool(held["colored"]), hints, notes)
+class NothingError(ColorizerError):
+    """There is no frame that can be decoded."""
 
 
 def look_through(
-    film: Film, frames: Iterable[FilmFrame], painter: Painter, tracker: Tracker, palettes: bool
+    film: Film,
+    frames: Iterable[FilmFrame],
+    painter: Painter,
+    tracker: Tracker,
+    palettes: bool,
+    *,
+    shots: Listed | None = None,
+    starts: Sequence[int] | None = None,
+    keep_color: bool = False,
+    backward: Backward | None = None,
 ) -> Plan:
     """Read a film once: find its cuts, from some frames of each shot its palette, follow hints.
 
@@ -133,119 +58,161 @@ def look_through(
         painter: of the film.
         tracker: follows the hints.
         palettes: whether shots get palettes, where the model can.
+        shots: as a person wants them; None finds them.
+        starts: the first frame of each of those.
+        keep_color: whether shots in color are kept as they are.
+        backward: carries references back; a shot that has some has their palette.
+
+    Raises: ColorizerError: there is no frame, or a shot that is listed begins behind the last.
     """
     typical = painter.model.typical() if palettes else None
     tick = float(film.time_base)
     pts: list[int] = []
-    starts: list[int] = []
+    levels: list[tuple[float, float]] = []
+    found: list[_Shot] = []
     priors: list[np.ndarray] = []
-    shot = _Samples()
+    grains: list[float] = []
     aside: list[int] = []
-    chroma, length = 0.0, 0
+    length = 0
 
     def close() -> None:
-        if typical is not None and shot.kept:
-            priors.append(_palette([painter.answer(grid) for grid in shot.kept], typical))
+        """Make the palette of the last shot, measure its grain, and forget its frames."""
+        if not found:
+            return
+        grids = [grid for _, grid in found[-1].samples]
+        found[-1].samples.clear()
+        grains.append(float(np.median([_grain(grid) for grid in grids])))
+        if typical is not None:
+            model = painter.model if shots is None else shots.models[len(found) - 1]
+            answers = found[-1].told or [painter.answer(grid, model=model) for grid in grids]
+            priors.append(_palette(answers, typical))
+            found[-1].told.clear()
+
+    dissolves = Dissolves()
+
+    def part(dissolve: Dissolve | None) -> None:
+        """Make two shots of the last one, where it has turned out to be."""
+        if dissolve is None or dissolve.start <= found[-1].start:
+            return
+        second = found[-1].parted(dissolve)
+        if second.samples and found[-1].samples:
+            close()
+            found.append(second)
 
     looked = ((frame, painter.lightness(frame)[1]) for frame in frames)
-    for frame, grid, place in _places(looked):
+    for frame, grid, place in placed(looked) if starts is None else told(looked, set(starts)):
         if place == "cut":
+            part(dissolves.cut())
             close()
-            shot = _Samples()
-            starts.append(frame.index)
+            fade = 0 if shots is None else shots.shots[len(found)].dissolve
+            found.append(_Shot(frame.index, fade))
+        shot = found[-1]
         if place == "aside":
             aside.append(frame.index)
         else:
-            shot.add(grid)
-        chroma, length = max(chroma, frame.chroma), frame.duration
+            shot.add(frame, grid)
+            if starts is None:
+                part(dissolves.add(frame.index, grid))
+        length = frame.duration
         pts.append(frame.pts)
+        levels.append((float(grid.mean()), float(grid.std())))
         if place != "aside":
             time = (frame.pts - pts[0]) * tick
+            own = None if backward is None else backward.add(frame.index, grid, place == "cut")
+            if own is not None:
+                found[-1].told.append(own[:: len(own) // 64 + 1, :: len(own) // 64 + 1])
             tracker.add(frame.index, time, painter.upright(grid), place == "cut")
+    part(dissolves.cut())
     close()
     if not pts:
-        raise ColorizerError(f"{film} has no frame that can be decoded")
+        raise NothingError(f"{film} has no frame that can be decoded")
+    if shots is not None and len(found) < len(shots.shots):
+        raise UsageError(
+            f"{shots.name}: shot {len(found) + 1} begins behind the last frame of the film, which"
+            f" is {len(pts) - 1}"
+        )
+    wanted = shots.shots if shots is not None else (Shot(),) * len(found)
+    kept = [
+        keep_color and shot.in_color if one.keep is None else one.keep
+        for shot, one in zip(found, wanted, strict=True)
+    ]
     return Plan(
         np.array(pts, np.int64),
         pts[-1] + (length or max(1, round(1 / (film.rate * film.time_base)))),
-        np.array(starts, np.int64),
-        np.array(priors, np.float32) if priors else np.zeros((len(starts), 0), np.float32),
+        np.array([shot.start for shot in found], np.int64),
+        np.array(priors, np.float32) if priors else np.zeros((len(found), 0), np.float32),
+        np.array([shot.fade for shot in found], np.int64),
+        np.array(kept, bool),
+        np.array(levels, np.float32),
+        np.array(grains, np.float32),
         np.array(aside, np.int64),
-        colored=chroma > FRAME_CHROMA,
+        colored=any(s.chroma > FRAME_CHROMA and not k for s, k in zip(found, kept, strict=True)),
         hints=tracker.found,
         notes=tuple(tracker.lost()),
     )
 
 
-def _places(
-    looked: Iterator[tuple[FilmFrame, np.ndarray]],
-) -> Iterator[tuple[FilmFrame, np.ndarray, str]]:
-    """Where each frame stands: "cut", if it begins a shot, "within" it, or "aside".
+class _Shot:
+    """What is gathered of a shot.
 
-    Aside is what is unlike the frame before it, where one of the next is like that one again.
+    Its frames are of unknown number, and some are kept, evenly spread: half of those are dropped
+    when there are too many.
     """
-    ahead: deque[tuple[FilmFrame, np.ndarray]] = deque()
-    last: np.ndarray | None = None
-    away = 0
-    while True:
-        ahead.extend(islice(looked, FLASH + 1 - len(ahead)))
-        if not ahead:
-            return
-        frame, grid = ahead.popleft()
-        if away:
-            away -= 1
-            yield frame, grid, "aside"
-            continue
-        place = "within"
-        if last is None:
-            place = "cut"
-        elif is_cut(grid, last):
-            before = last
-            back = (n for n, (_, later) in enumerate(ahead) if not is_cut(later, before))
-            away = next(back, -1)
-            place = "cut" if away < 0 else "aside"
-            away = max(0, away)
-        if place != "aside":
-            last = grid
-        yield frame, grid, place
 
-
-def is_cut(now: np.ndarray, before: np.ndarray) -> bool:
-    """Whether two frames that follow each other are of two shots.
-
-    They are where no motion makes the one out of the other: a small copy of the frame before is
-    moved onto this one, and both are compared by their correlation, which no lamp changes.
-
-    Args:
-        now, before: (H, W) lightness, 0..100.
-    """
-    height, width = now.shape
-    scale = min(1.0, _CUT_SIDE / max(height, width))
-    size = max(8, round(width * scale)), max(8, round(height * scale))
-    now, before = (cv2.resize(L, size, interpolation=cv2.INTER_AREA) for L in (now, before))
-    moved = flow.carry(before, flow.find(now, before, "fast"))
-    apart = float(np.abs(now - moved).mean())
-    if min(now.std(), moved.std()) < 1:
-        return apart > BLANK
-    return apart > APART and float(np.corrcoef(now.ravel(), moved.ravel())[0, 1]) < ALIKE
-
-
-class _Samples:
-    """Some frames of a shot of unknown length, evenly spread: half are dropped when it is full."""
-
-    def __init__(self) -> None:
-        self.kept: list[np.ndarray] = []
+    def __init__(self, start: int, fade: int = 0) -> None:
+        self.start, self.fade = start, fade
+        self.samples: list[tuple[int, np.ndarray]] = []
+        self.told: list[np.ndarray] = []
+        self.chroma = 0.0
         self._every = 1
-        self._seen = 0
+        self._seen = self._in_color = 0
 
-    def add(self, grid: np.ndarray) -> None:
+    def add(self, frame: FilmFrame, grid: np.ndarray) -> None:
         if self._seen % self._every == 0:
-            if len(self.kept) == SAMPLES:
-                self.kept = self.kept[::2]
+            if len(self.samples) == SAMPLES:
+                self.samples = self.samples[::2]
                 self._every *= 2
             if self._seen % self._every == 0:
-                self.kept.append(grid)
+                self.samples.append((frame.index, grid))
         self._seen += 1
+        self.chroma = max(self.chroma, frame.chroma)
+        self._in_color += frame.chroma > FRAME_CHROMA and not frame.toned
+
+    def parted(self, dissolve: Dissolve) -> "_Shot":
+        """What belongs to the shot that comes in; the rest stays here."""
+        second = _Shot(dissolve.start, dissolve.length)
+        second.__dict__ |= {k: v for k, v in vars(self).items() if k.startswith("_")}
+        second.chroma = self.chroma
+        second.samples = [one for one in self.samples if one[0] >= dissolve.start]
+        self.samples = [one for one in self.samples if one[0] < dissolve.start]
+        return second
+
+    @property
+    def in_color(self) -> bool:
+        """Whether most of its frames have colors of their own, of several hues."""
+        return self._in_color > self._seen / 2
+
+
+def _grain(L: np.ndarray) -> float:
+    """Standard deviation of what has no structure in a lightness: of its calmest places.
+
+    By the mask of Immerkaer, "Fast Noise Variance Estimation" (1996), which edges and slopes leave
+    out, in blocks; what is black or white has lost its grain, and does not count.
+    """
+    height, width = (side // BLOCK * BLOCK for side in L.shape)
+    if not height or not width:
+        return 0.0
+    mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    rough = np.abs(cv2.filter2D(L, -1, mask, borderType=cv2.BORDER_REFLECT))[:height, :width]
+    size = width // BLOCK, height // BLOCK
+    rough, light = (
+        cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+        for values in (rough, L[:height, :width])
+    )
+    seen = rough[(light > 4) & (light < 96)]
+    if not seen.size:
+        return 0.0
+    return float(np.percentile(seen, CALMEST)) * np.sqrt(np.pi / 2) / 6
 
 
 def _palette(answers: list[np.ndarray], typical: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """A film as it is read: what is known before, and its frames with the times that it gives them."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +14,7 @@ from colorizer.extras import extra
 from colorizer.film.decoding import Heard, decoded, deinterlaced, is_interlaced, sentence
 from colorizer.film.frame_folder import picture, pictures_in
 from colorizer.film.orientation import Orientation, orientation_of
-from colorizer.film.planes import Coding, chroma_of, coding_of, luma
+from colorizer.film.planes import Coding, coding_of, colors_of, luma
 from colorizer.film.rates import read_rate
 from colorizer.film.timeline import Timeline
 
@@ -22,7 +22,6 @@ __all__ = ["Film", "FilmFrame", "clip", "frames", "is_cover", "open_film", "rgb_
 
 av: Any = extra("av", "video")
 
-_OFTEN = 12  # one frame in so many is looked at for colors of its own
 _HDR = {16: "PQ", 18: "HLG"}
 
 
@@ -86,6 +85,8 @@ class FilmFrame:
         luma: (H, W).
         duration: of the frame, in ticks; 0 for unknown.
         chroma: mean distance of its own colors from gray, in steps of 8 bits; 0 where not looked.
+        toned: whether they are of one hue, such as sepia.
+        held: itself as decoded, where its own colors go through.
     """
 
     index: int
@@ -93,6 +94,8 @@ class FilmFrame:
     luma: np.ndarray
     duration: int = 0
     chroma: float = 0.0
+    toned: bool = False
+    held: Any = None
 
 
 def open_film(
@@ -130,12 +133,15 @@ def open_film(
         raise ColorizerError(f"{path} cannot be read as a film: {sentence(error)}") from error
 
 
-def frames(film: Film, heard: Heard | None = None) -> Iterator[FilmFrame]:
+def frames(
+    film: Film, heard: Heard | None = None, kept: Callable[[int], bool] | None = None
+) -> Iterator[FilmFrame]:
     """The frames in order; what cannot be decoded is left out.
 
     Args:
         film: from `open_film`.
         heard: filled by the first reading; None is the second, which is quicker.
+        kept: whether the own colors of a frame, by its number, go through.
 
     Raises: ColorizerError when frames change their size or kind, or become interlaced.
     """
@@ -144,9 +150,9 @@ def frames(film: Film, heard: Heard | None = None) -> Iterator[FilmFrame]:
         if last is not None and pts <= last:  # as damaged files have it
             pts = last + 1
         last = pts
-        looked_at = heard is not None and index % _OFTEN == 0
-        chroma = chroma_of(frame, film.coding) if looked_at else 0.0
-        yield FilmFrame(index, pts, luma(frame, film.coding), frame.duration or 0, chroma)
+        own = (0.0, False) if heard is None else colors_of(frame, film.coding)
+        held = frame if kept is not None and kept(index) else None
+        yield FilmFrame(index, pts, luma(frame, film.coding), frame.duration or 0, *own, held)
 
 
 def rgb_frames(film: Film) -> Iterator[np.ndarray]:
@@ -189,9 +195,12 @@ def _describe(container: Any, path: Path, deinterlace: bool, progressive: bool) 
         notes.append(f"{path} has {len(pictured)} video streams; the first is colored")
     if stream.metadata.get("alpha_mode") == "1":  # FFmpeg's own decoder does not see it
         notes.append(f"{path} has transparency, which is left out")
-    first = next(decoded(container, stream, None), None)
+    shown = decoded(container, stream, None)
+    first = next(shown, None)
     if first is None:
         raise ColorizerError(f"{path} has no frame that can be decoded")
+    if _holds_pictures(container, path) and next(shown, None) is None:
+        raise UsageError(f"{path} is a single picture, no film: colorizer colorize {path}")
     _check_kind(first, stream, path, "")
     film = Film(
         path=path,
@@ -210,6 +219,13 @@ def _describe(container: Any, path: Path, deinterlace: bool, progressive: bool) 
     )
     _check(film, stream, first, 0, None)
     return film
+
+
+def _holds_pictures(container: Any, path: Path) -> bool:
+    """Whether a file is of a kind that holds pictures, of which some can move."""
+    name = container.format.name
+    moving = name in ("gif", "apng", "webp", "ico") or path.suffix.lower() in (".avif", ".heic")
+    return moving or name == "image2" or name.endswith("_pipe")
 
 
 def _check_kind(frame: Any, stream: Any, path: Path, when: str) -> None:

@@ -10,12 +10,22 @@ import numpy as np
 
 from colorizer.film import flow
 
-__all__ = ["ColorConsistency", "Meter", "WarpError", "consistency_between"]
+__all__ = ["ColorConsistency", "Meter", "WarpError", "Way", "consistency_between", "way_between"]
 
 STEPS = (1, 2, 4)
 """Frames between those that color consistency compares."""
 
 _EDGES = np.arange(-110, 111, 2.0)  # Lab units, of the histograms
+
+
+Way = tuple[np.ndarray, np.ndarray]
+"""Flow, (H, W, 2), and which places are visible in both frames, (H, W)."""
+
+
+def way_between(now: np.ndarray, before: np.ndarray) -> Way:
+    """How one frame came out of another: (H, W) lightness both."""
+    way = flow.find(now, before, "medium")
+    return way, _visible(way, flow.find(before, now, "medium"))
 
 
 @dataclass
@@ -35,23 +45,25 @@ class WarpError:
     frames: int = 0
     _last: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
 
-    def update(self, L: np.ndarray, ab: np.ndarray, cut: bool = False) -> float | None:
+    def update(
+        self, L: np.ndarray, ab: np.ndarray, cut: bool = False, way: Way | None = None
+    ) -> float | None:
         """Add the next frame; what it adds, or None for the first of a shot.
 
         Args:
             L: (H, W) lightness of the film, 0..100.
             ab: (H, W, 2) colors, Lab units.
             cut: whether a shot begins.
+            way: of `way_between` this lightness and the last, where it is known.
         """
         ab = np.asarray(ab, np.float32)
         last, self._last = self._last, (L, ab)
         if last is None or cut:
             return None
-        way, back = flow.find(L, last[0], "medium"), flow.find(last[0], L, "medium")
-        seen = _visible(way, back)
+        flowed, seen = way_between(L, last[0]) if way is None else way
         if not seen.any():
             return None
-        apart = np.linalg.norm(ab - flow.carry(last[1], way), axis=-1)
+        apart = np.linalg.norm(ab - flow.carry(last[1], flowed), axis=-1)
         value = float(apart[seen].mean())
         self.total += value
         self.frames += 1
@@ -145,7 +157,8 @@ class Meter:
         warp, consistency = self._warp, self._consistency
         warp.total, frames, self._chroma, count, missed = state["meter"].tolist()
         warp.frames, self._frames, self._missed = int(frames), int(count), int(missed)
-        warp._last = state["L"], state["ab"]
+        if "L" in state:
+            warp._last = state["L"], state["ab"]
         consistency.totals, consistency.counts = state["consistency"]
         consistency._past.extend(list(shares) for shares in state["past"])
 

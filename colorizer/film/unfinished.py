@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from colorizer.errors import UsageError
-from colorizer.film.shots import Plan
+from colorizer.film.findings import Plan
 from colorizer.film.steady import Steady
 from colorizer.support.files import write_whole
 
@@ -87,6 +87,11 @@ class Unfinished:
         """Where a folder of frames comes together, before it takes its name."""
         return self.folder / "result"
 
+    @property
+    def references(self) -> Path:
+        """Where what references tell of earlier frames is kept."""
+        return self.folder / "references"
+
     def segment(self, index: int) -> Path:
         """Where a whole segment lies."""
         return self.folder / f"segment-{index:06d}"
@@ -111,7 +116,10 @@ class Unfinished:
         """
         work = self.folder / "state.tmp"
         with work.open("wb") as file:
-            np.savez(file, L=steady.L, ab=steady.ab, **numbers)  # ty: ignore[invalid-argument-type]
+            memory = {} if steady.L is None else {"L": steady.L, "ab": steady.ab}
+            if steady.told is not None:
+                memory |= {"told": steady.told.ab, "weight": steady.told.weight}
+            np.savez(file, owed=steady.owed, **memory, **numbers)  # ty: ignore[invalid-argument-type]
         work.replace(self._state(index))
         _remove(self.segment(index))
         self._work(index).replace(self.segment(index))  # only now it counts
@@ -119,7 +127,7 @@ class Unfinished:
             self._state(index - 1).write_bytes(b"")  # the film needs only the last
 
     def memory(self, index: int) -> dict[str, np.ndarray]:
-        """What was told of the last whole segment: L, ab, and the numbers."""
+        """What was told of the last whole segment: L and ab, if any, and the numbers."""
         with np.load(self._state(index)) as held:
             return dict(held)
 

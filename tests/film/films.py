@@ -7,6 +7,8 @@ import av
 import numpy as np
 from skimage import data
 
+from colorizer.film.steady import Steady, motion_between
+
 WIDTH, HEIGHT = 160, 90
 
 
@@ -158,3 +160,18 @@ def packets_of(path: Path, kind: str) -> list[tuple[bytes, Fraction]]:
         return [
             (bytes(p), p.pts * Fraction(p.time_base)) for p in container.demux(stream) if p.size
         ]
+
+
+class Carried:
+    """Colors carried along the flow, each frame from the one before it."""
+
+    def __init__(self, **options: float) -> None:
+        self._steady = Steady(**options)
+
+    def step(
+        self, L: np.ndarray, ab: np.ndarray | None, cut: bool = False, aside: bool = False
+    ) -> np.ndarray:
+        """The colors of the next frame; `ab` is the network's answer."""
+        before = self._steady.L
+        motion = None if cut or before is None else motion_between(L, before)
+        return self._steady.step(L, ab, motion, aside=aside)

@@ -373,3 +373,22 @@ def test_a_cover_is_kept_or_told(tmp_path, model):
             assert int(cover.disposition) == 1 << 10
             data = bytes(next(p for p in container.demux(cover) if p.size))
         assert data == picture.read_bytes()
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "gif", "webp", "avif"])
+def test_a_single_picture_is_no_film(tmp_path, model, suffix):
+    Image = pytest.importorskip("PIL.Image")
+    pictures = [Image.fromarray(values) for values in pan(3)]
+    still = tmp_path / f"photo.{suffix}"
+    try:
+        pictures[0].save(still)
+    except (KeyError, ValueError):
+        pytest.skip(f"Pillow here writes no {suffix}")
+    with pytest.raises(
+        UsageError, match=rf"is a single picture, no film: colorizer colorize .*{suffix}"
+    ):
+        colorize_film(still, tmp_path / "out.mp4", model)
+    assert [path.name for path in tmp_path.iterdir()] == [still.name]
+    if suffix == "gif":
+        pictures[0].save(still, save_all=True, append_images=pictures[1:], duration=40)
+        assert colorize_film(still, tmp_path / "out.mp4", model).frames == 3

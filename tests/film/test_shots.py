@@ -8,10 +8,12 @@ cv2 = pytest.importorskip("cv2")
 
 from skimage import data  # noqa: E402
 
+from colorizer.film import flow  # noqa: E402
 from colorizer.film.colorize import colorize_film  # noqa: E402
-from colorizer.film.shots import is_cut  # noqa: E402
-from colorizer.film.steady import Steady  # noqa: E402
-from tests.film.films import pan, write_film  # noqa: E402
+from colorizer.film.cuts import is_cut, small  # noqa: E402
+from colorizer.film.dissolves import Dissolves  # noqa: E402
+from colorizer.film.findings import Plan  # noqa: E402
+from tests.film.films import Carried, pan, write_film  # noqa: E402
 from tests.model_folder import write_model_folder  # noqa: E402
 
 
@@ -40,7 +42,7 @@ def test_two_long_shots_in_turn_are_cuts(tmp_path, model):
 def test_memory_outlasts_a_flash():
     L = pan(1)[0].astype(np.float32) / 2.55
     ab = np.ones((*L.shape, 2), np.float32)
-    steady = Steady()
+    steady = Carried()
     steady.step(L, 20 * ab)
     steady.step(100 - L, -20 * ab, aside=True)
     assert np.abs(steady.step(L, 18 * ab) - 20 * ab).max() < 0.5
@@ -68,3 +70,71 @@ def test_other_pictures_are_cuts():
     for i, one in enumerate(pictures):
         for other in pictures[:i]:
             assert is_cut(one, other)
+
+
+def test_what_turns_too_fast_for_flow_is_no_cut():
+    gray = cv2.resize(data.camera(), (640, 400), interpolation=cv2.INTER_AREA) / np.float32(2.55)
+    before, now = small(gray[100:280, 10:330]), small(gray[100:280, 130:450])
+    moved = flow.carry(before, flow.find(now, before, "fast"))
+    assert np.corrcoef(now.ravel(), moved.ravel())[0, 1] < 0.65
+    assert not is_cut(now, before)
+
+
+@pytest.mark.parametrize("length", [8, 16, 24, 40])
+def test_a_dissolve_is_two_shots(length):
+    found = Dissolves()
+    told = [found.add(i, L) for i, L in enumerate(dissolve(length, 20, length + 45))]
+    (one,) = [d for d in told if d is not None]
+    assert abs(one.start - (20 + length / 2)) <= max(3, length / 8)
+    assert abs(one.length - length) <= max(3, length / 4)
+
+
+def test_a_dissolve_that_a_cut_ends_is_told_at_the_cut():
+    found = Dissolves()
+    assert not any(found.add(i, L) for i, L in enumerate(dissolve(16, 12, 30)))
+    assert abs(found.cut().start - 20) <= 3
+    assert found.cut() is None
+
+
+@pytest.mark.parametrize("step", [1, 4, 10])
+def test_pans_zooms_and_fades_are_no_dissolves(step):
+    gray = cv2.resize(data.coffee()[..., 1], (900, 600)) / np.float32(2.55)
+    pans, zooms, fades = Dissolves(), Dissolves(), Dissolves()
+    for i in range(60):
+        x = min(step * i, 580)
+        assert pans.add(i, gray[200:380, x : x + 320]) is None
+        side = 160 - step * i // 8
+        assert zooms.add(i, gray[300 - side : 300 + side, 450 - side : 450 + side]) is None
+        assert fades.add(i, gray[200:380, 100:420] * max(0, 1 - step * i / 80)) is None
+
+
+def test_palettes_and_memory_fade_over_a_dissolve():
+    plan = Plan(
+        np.arange(40), 40, np.array([0, 20]), np.array([[1, 1], [4, 16]]), np.array([0, 10])
+    )
+    assert plan.fading(14)[0] == 0
+    assert plan.fading(15) == (pytest.approx(0.05), 1)
+    assert plan.fading(20) == (pytest.approx(0.45), 0)
+    assert np.array_equal(plan.prior(3), [1, 1])
+    assert np.array_equal(plan.prior(25), [4, 16])
+    middle = (plan.prior(19), plan.prior(20))
+    assert middle[0] == pytest.approx([4**0.45, 16**0.45])
+    assert middle[1] == pytest.approx([4**0.55, 16**0.55])
+
+
+def dissolve(length, first, count):
+    """Two windows that move, one fading into the other."""
+    one = data.camera() / np.float32(2.55)
+    other = cv2.resize(data.coffee()[..., 1], (700, 500)) / np.float32(2.55)
+    for i in range(count):
+        share = min(1.0, max(0.0, (i + 0.5 - first) / length))
+        L = (1 - share) * one[150:330, i : i + 320] + share * other[200:380, 250 - i : 570 - i]
+        yield L.astype(np.float32)
+
+
+def test_a_cut_out_of_the_dark_is_one():
+    rng = np.random.default_rng(0)
+    dark = (2 + rng.normal(0, 1.6, (180, 320))).clip(0).astype(np.float32)
+    night = dark + 12 + cv2.resize(data.rocket()[..., 1], (320, 180)) / np.float32(5)
+    assert is_cut(small(night), small(dark))
+    assert is_cut(small(dark), small(night))

@@ -1,0 +1,105 @@
+"""Cuts: frames that no motion makes out of the one before, and no flash interrupts."""
+
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from colorizer.extras import extra
+from colorizer.film import flow
+from colorizer.film.source import FilmFrame
+
+__all__ = ["is_cut", "placed", "small", "told"]
+
+cv2: Any = extra("cv2", "video")
+
+FLASH = 5
+"""Frames, at most, after which a shot goes on behind what interrupts it."""
+
+ALIKE = 0.65  # correlation of two frames, moved onto each other, below which they are two shots
+APART = 3.0  # Lab units, by which those differ on average at least
+BLANK = 12.0  # Lab units, likewise, where one of them shows nothing
+CONTRAST = 3.0  # ratio, to which no turn of a camera takes it
+TURNED = 0.3  # height of the peak of their phase correlation; of other pictures below 0.15
+SIDE = 96  # pixels
+
+
+def placed(
+    looked: Iterator[tuple[FilmFrame, np.ndarray]],
+) -> Iterator[tuple[FilmFrame, np.ndarray, str]]:
+    """Where each frame stands: "cut", if it begins a shot, "within" it, or "aside".
+
+    Aside is what is unlike the frame before it, where one of the next is like that one again.
+    """
+    ahead: deque[tuple[FilmFrame, np.ndarray]] = deque()
+    last: np.ndarray | None = None
+    away = 0
+    while True:
+        ahead.extend(islice(looked, FLASH + 1 - len(ahead)))
+        if not ahead:
+            return
+        frame, grid = ahead.popleft()
+        if away:
+            away -= 1
+            yield frame, grid, "aside"
+            continue
+        place = "within"
+        if last is None:
+            place = "cut"
+        elif is_cut(grid, last):
+            before = last
+            back = (n for n, (_, later) in enumerate(ahead) if not is_cut(later, before))
+            away = next(back, -1)
+            place = "cut" if away < 0 else "aside"
+            away = max(0, away)
+        if place != "aside":
+            last = grid
+        yield frame, grid, place
+
+
+def told(
+    looked: Iterator[tuple[FilmFrame, np.ndarray]], starts: set[int]
+) -> Iterator[tuple[FilmFrame, np.ndarray, str]]:
+    """As `placed`, where a person has said where shots begin."""
+    for frame, grid in looked:
+        yield frame, grid, "cut" if frame.index in starts else "within"
+
+
+def is_cut(now: np.ndarray, before: np.ndarray) -> bool:
+    """Whether two frames that follow each other are of two shots.
+
+    They are where no motion makes the one out of the other: a small copy of the frame before is
+    moved onto this one, and both are compared by their correlation, which no lamp changes. Before
+    a cut is believed, they are shifted as a whole, for a camera that turns faster than flow sees.
+
+    Args:
+        now, before: (H, W) lightness, 0..100.
+    """
+    now, before = small(now), small(before)
+    moved = flow.carry(before, flow.find(now, before, "fast"))
+    apart = float(np.abs(now - moved).mean())
+    if min(now.std(), moved.std()) < 1:
+        return apart > BLANK
+    if apart <= APART or np.corrcoef(now.ravel(), moved.ravel())[0, 1] >= ALIKE:
+        return False
+    return not _is_turned(now, before)
+
+
+def small(L: np.ndarray) -> np.ndarray:
+    """The copy of a lightness that is compared."""
+    height, width = L.shape
+    scale = min(1.0, SIDE / max(height, width))
+    size = max(8, round(width * scale)), max(8, round(height * scale))
+    return cv2.resize(L, size, interpolation=cv2.INTER_AREA)
+
+
+def _is_turned(now: np.ndarray, before: np.ndarray) -> bool:
+    """Whether one is the other, shifted as a whole; by phase correlation."""
+    height, width = now.shape
+    if max(now.std(), before.std()) > CONTRAST * min(now.std(), before.std()):
+        return False
+    window = cv2.createHanningWindow((width, height), cv2.CV_32F)
+    # without their means, or the window itself would be alike; of copies, which it changes
+    return cv2.phaseCorrelate(before - before.mean(), now - now.mean(), window)[1] > TURNED

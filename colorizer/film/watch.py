@@ -1,0 +1,124 @@
+"""What is looked at: frames without their flicker and grain, and how each came out of the last.
+
+The film itself keeps both; only the network and the flow are spared them.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from colorizer.film import flow
+from colorizer.film.findings import Plan
+from colorizer.film.painter import Painter
+from colorizer.film.references import Carried
+from colorizer.film.source import FilmFrame
+from colorizer.film.steady import Motion, Recalled, motion_between
+
+__all__ = ["View", "Watch"]
+
+CALM = 0.75
+"""Share of lightness that comes from the frame before, where grain is strong."""
+
+KNOWN = 0.85  # mean trust from which on a frame has nothing new
+NEW = 0.02  # share of places without trust, up to which it has nothing new
+DOUBT = 0.3  # trust below which a place is new
+
+
+@dataclass(frozen=True)
+class View:
+    """A frame before the network looks.
+
+    Attributes:
+        frame: itself.
+        L: (H, W), its lightness.
+        grid: (h, w), the same on the grid.
+        calm: (h, w), the same without flicker and grain.
+        motion: from the frame before it; None if nothing is carried into it.
+        known: whether there is nothing new in it, so that the network need not look.
+        told: what references tell of it.
+        carried: what earlier ones do, to be carried on.
+    """
+
+    frame: FilmFrame
+    L: np.ndarray
+    grid: np.ndarray
+    calm: np.ndarray
+    motion: Motion | None = None
+    known: bool = False
+    told: Recalled | None = None
+    carried: Recalled | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether its own colors go through."""
+        return self.frame.held is not None
+
+
+class Watch:
+    """Looks at frames in order, ahead of the network.
+
+    Args:
+        painter: of the film.
+        plan: of its shots.
+        carried: whether colors are carried at all.
+        before: (h, w), the last frame of a run that was stopped, as it was looked at.
+        asked: whether the network looked at that one.
+        references: colored frames, if there are any.
+        told: what they tell of the last frame.
+    """
+
+    def __init__(
+        self,
+        painter: Painter,
+        plan: Plan,
+        carried: bool = True,
+        before: np.ndarray | None = None,
+        asked: bool = True,
+        references: Carried | None = None,
+        told: Recalled | None = None,
+    ) -> None:
+        self._painter, self._plan, self._carried = painter, plan, carried
+        self._before, self._asked = before, asked
+        self._references, self._told = references, told
+        self._starts, self._aside = set(plan.starts.tolist()), set(plan.aside.tolist())
+
+    def __call__(self, frames: Iterable[FilmFrame]) -> Iterator[View]:
+        """What is looked at of each frame."""
+        return map(self.look, frames)
+
+    def look(self, frame: FilmFrame) -> View:
+        """What is looked at of the next frame."""
+        index, plan = frame.index, self._plan
+        if frame.held is not None:
+            self._before = self._told = None
+            empty = np.zeros((0, 0), np.float32)
+            return View(frame, empty, empty, empty)
+        L, grid = self._painter.lightness(frame)
+        calm = plan.leveled(index, grid)
+        motion, known = None, False
+        wanted = self._carried or self._references is not None
+        if wanted and self._before is not None and index not in self._starts:
+            grain = plan.grain_at(index)
+            motion = motion_between(calm, self._before, grain)
+            share = CALM * plan.graininess(index) * motion.trust
+            if plan.graininess(index):
+                calm = calm + share * (flow.carry(self._before, motion.way) - calm)
+            known = self._asked and self._is_known(index, motion)
+        if index not in self._aside:
+            self._before, self._asked = calm, not known
+        if self._references is None:
+            return View(frame, L, grid, calm, motion, known)
+        told, carried = self._references.at(index, self._told, motion)
+        if index not in self._aside:
+            self._told = carried
+        return View(frame, L, grid, calm, motion, known, told, carried)
+
+    def _is_known(self, index: int, motion: Motion) -> bool:
+        plan = self._plan
+        if not self._carried or index in self._aside:
+            return False
+        if plan.fading(index)[0] or plan.hints_begin(index):
+            return False
+        trust = motion.trust
+        return bool(trust.mean() > KNOWN and (trust < DOUBT).mean() < NEW)
