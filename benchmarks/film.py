@@ -26,7 +26,7 @@ from skimage import color, data
 
 from colorizer.film import colorize_film
 from colorizer.film.codecs import VideoWriter, choose
-from colorizer.film.findings import Plan
+from colorizer.film.findings import Findings
 from colorizer.film.painter import Painter
 from colorizer.film.planes import chroma_planes
 from colorizer.film.segments import FADING
@@ -96,7 +96,7 @@ def measure_steadiness(args: argparse.Namespace, folder: Path) -> None:
             print(f"change over the flash, its own and carried: {changes}", file=sys.stderr)
 
 
-def colored(film: Film, painter: Painter, count: int) -> tuple[list, list, Plan, int]:
+def colored(film: Film, painter: Painter, count: int) -> tuple[list, list, Findings, int]:
     """Each frame alone, as `colorizer video` has them, its plan, and frames looked at."""
     found = islice(frames(film), count)
     plan = look_through(film, found, painter, Tracker((), RATE), palettes=True)

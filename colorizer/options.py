@@ -1,6 +1,7 @@
 """What can be set when coloring, preparing and evaluating: one field is one option.
 
-See docs/extending.md for how to add one.
+See docs/extending.md for how to add one. All of them are here, so that this file is longer than
+others.
 """
 
 import os

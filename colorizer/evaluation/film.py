@@ -20,7 +20,7 @@ from colorizer.evaluation.protocol import FILM_METRICS
 from colorizer.evaluation.summary import described, versions
 from colorizer.extras import extra
 from colorizer.film.colorize import steered
-from colorizer.film.findings import Plan
+from colorizer.film.findings import Findings
 from colorizer.film.painter import Painter
 from colorizer.film.shots import look_through
 from colorizer.film.source import Film, frames, open_film, rgb_frames
@@ -111,7 +111,7 @@ def evaluate_film(
     film = open_film(Path(data))
     rows: dict[str, _Row] = {name: _Row(made(), names) for name in ("original", "gray")}
     about: dict[str, dict[str, Any]] = {"original": {}, "gray": {}}
-    painters: dict[str, tuple[Painter, Plan, Watch, Steady]] = {}
+    painters: dict[str, tuple[Painter, Findings, Watch, Steady]] = {}
     for model in dict.fromkeys(models):
         title, painter = _painter(model, film, options)
         if title in painters:

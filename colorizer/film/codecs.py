@@ -12,7 +12,7 @@ from colorizer.errors import UsageError
 from colorizer.extras import extra
 from colorizer.film.source import Film
 
-__all__ = ["CODECS", "Target", "VideoWriter", "add_video", "choose", "describe"]
+__all__ = ["CODECS", "Encoding", "VideoWriter", "add_video", "choose", "describe"]
 
 av: Any = extra("av", "video")
 
@@ -68,7 +68,7 @@ CODECS = MappingProxyType(
 
 
 @dataclass(frozen=True)
-class Target:
+class Encoding:
     """What is written: codec, quality, pixel format, and pixels of luma for one of chroma."""
 
     codec: str
@@ -78,7 +78,7 @@ class Target:
     down: int
 
 
-def choose(film: Film, destination: Path, codec: str | None, crf: int | None) -> Target:
+def choose(film: Film, destination: Path, codec: str | None, crf: int | None) -> Encoding:
     """The coding for a film and a file name.
 
     Args:
@@ -108,7 +108,7 @@ def choose(film: Film, destination: Path, codec: str | None, crf: int | None) ->
     suffix = "" if film.coding.bits == 8 else f"{film.coding.bits}le"
     kind = {(1, 1): "444", (2, 1): "422", (2, 2): "420"}[across, down]
     quality = chosen.crf if crf is None else crf
-    return Target(name, quality, f"yuv{kind}p{suffix}", across, down)
+    return Encoding(name, quality, f"yuv{kind}p{suffix}", across, down)
 
 
 def _subsampling(film: Film, codec: str) -> tuple[int, int]:
@@ -132,7 +132,7 @@ class VideoWriter:
     Raises: ColorizerError, OSError as the encoder and the disk have it.
     """
 
-    def __init__(self, path: Path, film: Film, target: Target, rate: Fraction | None) -> None:
+    def __init__(self, path: Path, film: Film, target: Encoding, rate: Fraction | None) -> None:
         self._target = target
         self._film = film
         self._container = av.open(path, "w", format="nut")
@@ -162,7 +162,7 @@ class VideoWriter:
         self._container.close()
 
 
-def add_video(container: Any, film: Film, target: Target, rate: Fraction | None) -> Any:
+def add_video(container: Any, film: Film, target: Encoding, rate: Fraction | None) -> Any:
     """The stream of the colored frames in a container, ready to encode."""
     codec = CODECS[target.codec]
     options = dict(codec.options)

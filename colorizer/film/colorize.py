@@ -18,7 +18,7 @@ from colorizer.film.codecs import choose
 from colorizer.film.decoding import Heard
 from colorizer.film.excerpt import write_preview
 from colorizer.film.film_file import FilmFile
-from colorizer.film.findings import Plan
+from colorizer.film.findings import Findings
 from colorizer.film.frame_folder import FrameFolder
 from colorizer.film.painter import Painter
 from colorizer.film.progress import progress
@@ -270,7 +270,7 @@ def _look_through(
     said: tuple[Said, ...],
     shots: Listed | None,
     backward: Backward | None,
-) -> Plan:
+) -> Findings:
     starts = None if shots is None else shots.places(_seconds(film))
     heard = Heard()
     tracker = Tracker(said, float(film.rate))

@@ -8,7 +8,7 @@ import numpy as np
 
 from colorizer.errors import ColorizerError
 from colorizer.extras import extra
-from colorizer.film.findings import Plan
+from colorizer.film.findings import Findings
 from colorizer.film.orientation import Orientation, orientation_of
 from colorizer.film.source import Film, is_cover
 from colorizer.film.timeline import Track, read_timeline
@@ -23,7 +23,7 @@ _TECHNICAL = {"handler_name", "vendor_id", "encoder", "duration", "language", "a
 _OF_A_SIDE = ("bps", "number_of_", "_statistics", "duration", "encoder", "variant_bitrate")
 
 
-def compare(film: Film, kept: Sequence[int], path: Path, plan: Plan) -> list[str]:
+def compare(film: Film, kept: Sequence[int], path: Path, plan: Findings) -> list[str]:
     """Read a colored film again: times, lengths, packets of other streams, tags, chapters.
 
     Args:
@@ -108,7 +108,7 @@ def lost_marks(film: Film, kept: Sequence[int], path: Path) -> list[str]:
     return notes + ([f"these tags are not kept by {suffix}: {', '.join(lost)}"] if lost else [])
 
 
-def _check_times(film: Film, pictures: Track, plan: Plan, suffix: str) -> None:
+def _check_times(film: Film, pictures: Track, plan: Findings, suffix: str) -> None:
     times, pts = pictures.starts, plan.pts
     if len(times) != len(pts):
         raise ColorizerError(f"{suffix} holds {len(times)} of {len(pts)} frames of {film}")

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from colorizer.extras import extra
-from colorizer.film.codecs import Target, add_video, describe
-from colorizer.film.findings import Plan
+from colorizer.film.codecs import Encoding, add_video, describe
+from colorizer.film.findings import Findings
 from colorizer.film.source import Film, is_cover
 
 __all__ = ["Container", "is_written_anew", "packets_in"]
@@ -34,7 +34,7 @@ class Container:
         own_tags: whether tags of any name are written, as QuickTime's own.
     """
 
-    def __init__(self, film: Film, path: Path, target: Target) -> None:
+    def __init__(self, film: Film, path: Path, target: Encoding) -> None:
         self.film, self.path, self.target = film, path, target
         self.kept: list[int] = []
         self.quicktime = path.suffix.lower() in _QUICKTIME
@@ -59,7 +59,7 @@ class Container:
         container: Any,
         held: Any,
         kept: Sequence[int],
-        coded: tuple[Any, Plan] | None,
+        coded: tuple[Any, Findings] | None,
     ) -> tuple[dict[int, Any], Any]:
         """Make the streams of the result, in the film's order, with its tags and chapters.
 
@@ -124,7 +124,7 @@ class Container:
         """Whether a picture on the cover becomes an attachment, as Matroska has it."""
         return self.path.suffix.lower() == ".mkv" and is_cover(stream)
 
-    def _pictures(self, container: Any, coded: tuple[Any, Plan] | None) -> Any:
+    def _pictures(self, container: Any, coded: tuple[Any, Findings] | None) -> Any:
         film = self.film
         if coded is None:
             new = add_video(container, film, self.target, film.rate)

@@ -9,9 +9,9 @@ import numpy as np
 
 from colorizer.errors import ColorizerError
 from colorizer.extras import extra
-from colorizer.film.codecs import Target, add_video, choose, make_frame
+from colorizer.film.codecs import Encoding, add_video, choose, make_frame
 from colorizer.film.decoding import sentence
-from colorizer.film.findings import Plan
+from colorizer.film.findings import Findings
 from colorizer.film.painter import Painter
 from colorizer.film.segments import ColoredFrame, color_frames
 from colorizer.film.shots import NothingError, look_through
@@ -85,7 +85,7 @@ def write_preview(
 
 
 def _colored(
-    film: Film, painter: Painter, options: FilmOptions, workers: int, target: Target
+    film: Film, painter: Painter, options: FilmOptions, workers: int, target: Encoding
 ) -> Iterator[ColoredFrame]:
     count = max(1, round(min(SECONDS * film.rate, (film.count or 1e9) / CLIPS)))
     for number in range(CLIPS):
@@ -98,7 +98,7 @@ def _colored(
         except NothingError:
             continue
 
-        def see(view: View, plan: Plan = plan) -> tuple[np.ndarray, np.ndarray | None]:
+        def see(view: View, plan: Findings = plan) -> tuple[np.ndarray, np.ndarray | None]:
             return painter.see(view.calm, plan.prior(view.frame.index))
 
         watch = Watch(painter, plan, options.steady > 0)

@@ -12,11 +12,11 @@ import numpy as np
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.extras import extra
-from colorizer.film.codecs import Target, VideoWriter, make_frame
+from colorizer.film.codecs import Encoding, VideoWriter, make_frame
 from colorizer.film.comparison import compare, lost_marks, shown
 from colorizer.film.container import Container, is_written_anew, packets_in
 from colorizer.film.decoding import listening, sentence
-from colorizer.film.findings import Plan
+from colorizer.film.findings import Findings
 from colorizer.film.source import Film, is_cover
 from colorizer.support.files import temporary, whole
 
@@ -54,7 +54,7 @@ class FilmFile(Container):
         chroma: pixels of luma for one of chroma, across and down.
     """
 
-    def __init__(self, film: Film, path: Path, target: Target, drop: Sequence[str] = ()) -> None:
+    def __init__(self, film: Film, path: Path, target: Encoding, drop: Sequence[str] = ()) -> None:
         super().__init__(film, path, target)
         self._dropped = {DROPS[kind] for kind in drop}
         self.chroma = target.across, target.down
@@ -111,7 +111,7 @@ class FilmFile(Container):
                 lost = now if self.own_tags else lost
         return notes + lost
 
-    def check_times(self, plan: Plan) -> None:
+    def check_times(self, plan: Findings) -> None:
         """Raise UsageError where the container knows one rate only, and the film has many."""
         place = (plan.pts - plan.pts[0]) * float(self.film.time_base * self.film.rate)
         apart = np.abs(place - np.rint(place)).max()  # AVI may leave out whole frames
@@ -121,11 +121,11 @@ class FilmFile(Container):
                 " output the extension .mkv"
             )
 
-    def writer(self, work: Path, first: int, plan: Plan) -> VideoWriter:
+    def writer(self, work: Path, first: int, plan: Findings) -> VideoWriter:
         """What writes a segment into the file `work`."""
         return VideoWriter(work, self.film, self.target, plan.rate(self.film))
 
-    def join(self, segments: Sequence[Path], plan: Plan, mark: str, work: Path) -> list[str]:
+    def join(self, segments: Sequence[Path], plan: Findings, mark: str, work: Path) -> list[str]:
         """Write the film from its whole segments, and compare it with the original.
 
         Args:
@@ -248,7 +248,7 @@ class FilmFile(Container):
             self._try(held, self.kept, trial)
             return lost_marks(self.film, self.kept, trial)
 
-    def _write(self, segments: Sequence[Path], path: Path, mark: str, plan: Plan) -> None:
+    def _write(self, segments: Sequence[Path], path: Path, mark: str, plan: Findings) -> None:
         film = self.film
         with self.held() as held, self.create(path) as container:
             with av.open(segments[0], format="nut") as first:
@@ -274,7 +274,7 @@ class FilmFile(Container):
         container.metadata[key] = f"{own}; {mark}" if own else mark
 
 
-def _colored(segments: Sequence[Path], plan: Plan, film: Film) -> Iterator[Any]:
+def _colored(segments: Sequence[Path], plan: Findings, film: Film) -> Iterator[Any]:
     """The packets of all segments, each as long as its frame is shown."""
     ends = [*plan.pts[1:].tolist(), plan.end]
     number = 0

@@ -13,7 +13,7 @@ import numpy as np
 from colorizer.film.rates import constant_rate
 from colorizer.film.source import Film
 
-__all__ = ["Plan"]
+__all__ = ["Findings"]
 
 _NONE = np.zeros(0, np.int64)
 
@@ -28,7 +28,7 @@ AROUND = 4  # frames, standard deviation of the window over which brightness is 
 
 
 @dataclass(frozen=True)
-class Plan:
+class Findings:
     """What the first reading found.
 
     Attributes:
@@ -142,7 +142,7 @@ class Plan:
         work.replace(path)
 
     @classmethod
-    def load(cls, path: Path) -> "Plan":
+    def load(cls, path: Path) -> "Findings":
         """Read what `save` wrote."""
         with np.load(path) as found:
             held: dict[str, Any] = dict(found)

@@ -13,7 +13,7 @@ from colorizer.film.decoding import sentence
 from colorizer.film.planes import Coding
 
 if TYPE_CHECKING:
-    from colorizer.film.findings import Plan
+    from colorizer.film.findings import Findings
     from colorizer.film.source import Film
 
 __all__ = ["FrameFolder", "is_picture", "picture", "pictures_in", "rgb_of"]
@@ -90,14 +90,14 @@ class FrameFolder:
                 )
         return []
 
-    def check_times(self, plan: "Plan") -> None:
+    def check_times(self, plan: "Findings") -> None:
         """A folder has no times that it could lose."""
 
-    def writer(self, work: Path, first: int, plan: "Plan") -> "_PictureWriter":
+    def writer(self, work: Path, first: int, plan: "Findings") -> "_PictureWriter":
         """What writes a segment into the folder `work`, from the frame of this number on."""
         return _PictureWriter(work, self.film, self._held, first)
 
-    def join(self, segments: Sequence[Path], plan: "Plan", mark: str, work: Path) -> list[str]:
+    def join(self, segments: Sequence[Path], plan: "Findings", mark: str, work: Path) -> list[str]:
         """Make the folder out of whole segments.
 
         A run that was killed here goes on here: frames move into one folder, which takes its name

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from colorizer.errors import ColorizerError
-from colorizer.film.findings import Plan
+from colorizer.film.findings import Findings
 from colorizer.film.painter import Painter
 from colorizer.film.planes import chroma_planes, own_chroma
 from colorizer.film.progress import progress
@@ -47,7 +47,7 @@ class ColoredFrame:
 def color_frames(
     found: Iterable[FilmFrame],
     film: Film,
-    plan: Plan,
+    plan: Findings,
     see: See,
     watch: Watch,
     steady: Steady,
@@ -93,7 +93,7 @@ def color_frames(
 
 def color_segments(
     film: Film,
-    plan: Plan,
+    plan: Findings,
     painter: Painter,
     see: See,
     parts: Unfinished,
@@ -158,7 +158,7 @@ def color_segments(
             writer.abandon()
 
 
-def _missing(film: Film, plan: Plan, first: int) -> Iterator[FilmFrame]:
+def _missing(film: Film, plan: Findings, first: int) -> Iterator[FilmFrame]:
     """The frames from one on; the film must read as it did the first time."""
     count, index = len(plan.pts), -1
     for frame in frames(film, kept=plan.is_kept):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from colorizer.errors import ColorizerError, UsageError
-from colorizer.film.findings import Plan
+from colorizer.film.findings import Findings
 from colorizer.film.source import Film
 from colorizer.inference.steered import SteeredModel
 from colorizer.support.nearest import did_you_mean
@@ -153,7 +153,7 @@ def listed(source: Any, model: SteeredModel) -> Listed:
     return Listed(shots, tuple(_steered_by_shot(model, shots, name)), name)
 
 
-def relisted(plan: Plan, film: Film, shots: Listed | None) -> list[dict[str, Any]]:
+def relisted(plan: Findings, film: Film, shots: Listed | None) -> list[dict[str, Any]]:
     """The shots as a report has them, and as `--shots` takes them again."""
     told = []
     for number, (start, time) in enumerate(

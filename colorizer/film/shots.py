@@ -11,7 +11,7 @@ from colorizer.errors import ColorizerError, UsageError
 from colorizer.extras import extra
 from colorizer.film.cuts import placed, told
 from colorizer.film.dissolves import Dissolve, Dissolves
-from colorizer.film.findings import Plan
+from colorizer.film.findings import Findings
 from colorizer.film.painter import Painter
 from colorizer.film.references import Backward
 from colorizer.film.shot_list import Listed, Shot
@@ -49,7 +49,7 @@ def look_through(
     starts: Sequence[int] | None = None,
     keep_color: bool = False,
     backward: Backward | None = None,
-) -> Plan:
+) -> Findings:
     """Read a film once: find its cuts, from some frames of each shot its palette, follow hints.
 
     Args:
@@ -136,7 +136,7 @@ def look_through(
         keep_color and shot.in_color if one.keep is None else one.keep
         for shot, one in zip(found, wanted, strict=True)
     ]
-    return Plan(
+    return Findings(
         np.array(pts, np.int64),
         pts[-1] + (length or max(1, round(1 / (film.rate * film.time_base)))),
         np.array([shot.start for shot in found], np.int64),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from colorizer.errors import UsageError
-from colorizer.film.findings import Plan
+from colorizer.film.findings import Findings
 from colorizer.film.steady import Steady
 from colorizer.support.files import write_whole
 
@@ -131,12 +131,12 @@ class Unfinished:
         with np.load(self._state(index)) as held:
             return dict(held)
 
-    def plan(self) -> Plan | None:
+    def plan(self) -> Findings | None:
         """What the first reading found, if it is done."""
         path = self.folder / "plan.npz"
-        return Plan.load(path) if path.is_file() else None
+        return Findings.load(path) if path.is_file() else None
 
-    def keep_plan(self, plan: Plan) -> None:
+    def keep_plan(self, plan: Findings) -> None:
         """Keep what the first reading found."""
         plan.save(self.folder / "plan.npz")
 

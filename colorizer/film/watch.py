@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from colorizer.film import flow
-from colorizer.film.findings import Plan
+from colorizer.film.findings import Findings
 from colorizer.film.painter import Painter
 from colorizer.film.references import Carried
 from colorizer.film.source import FilmFrame
@@ -71,7 +71,7 @@ class Watch:
     def __init__(
         self,
         painter: Painter,
-        plan: Plan,
+        plan: Findings,
         carried: bool = True,
         before: np.ndarray | None = None,
         asked: bool = True,

@@ -12,7 +12,7 @@ from colorizer.film import flow  # noqa: E402
 from colorizer.film.colorize import colorize_film  # noqa: E402
 from colorizer.film.cuts import is_cut, small  # noqa: E402
 from colorizer.film.dissolves import Dissolves  # noqa: E402
-from colorizer.film.findings import Plan  # noqa: E402
+from colorizer.film.findings import Findings  # noqa: E402
 from tests.film.films import Carried, pan, write_film  # noqa: E402
 from tests.model_folder import write_model_folder  # noqa: E402
 
@@ -109,7 +109,7 @@ def test_pans_zooms_and_fades_are_no_dissolves(step):
 
 
 def test_palettes_and_memory_fade_over_a_dissolve():
-    plan = Plan(
+    plan = Findings(
         np.arange(40), 40, np.array([0, 20]), np.array([[1, 1], [4, 16]]), np.array([0, 10])
     )
     assert plan.fading(14)[0] == 0
