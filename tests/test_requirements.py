@@ -31,7 +31,8 @@ def declared(requirements: list[str]) -> set[str]:
 
 ALWAYS = declared(PROJECT["dependencies"])
 EXTRAS = {name: declared(those) for name, those in PROJECT["optional-dependencies"].items()}
-OPTIONAL = set().union(*(those for name, those in EXTRAS.items() if name != "dev"))
+TOOLS = {"dev", "docs"}  # extras of programs that are run, not imported
+OPTIONAL = set().union(*(those for name, those in EXTRAS.items() if name not in TOOLS))
 
 
 def imported(nodes: Iterable[ast.AST]) -> set[str]:

@@ -202,8 +202,9 @@ def color_by_command(*arguments: object) -> int:
 def test_the_command_line_has_it_all(folder, tmp_path, capsys):
     Image.fromarray(CAMERA).save(tmp_path / "in.png")
     Image.fromarray(painted((200, 60, 40))).save(tmp_path / "ref.png")
-    options = ["--variants", 2, "--palette", tmp_path / "ref.png", "--chroma-only", "--vividness"]
+    options = ["--variants", 2, "--palette", tmp_path / "ref.png", "--result", "layer"]
     options += [
+        "--vividness",
         0.5,
         "--uncertainty",
         tmp_path / "map.png",
@@ -217,8 +218,11 @@ def test_the_command_line_has_it_all(folder, tmp_path, capsys):
     assert "2 colored, 0 done before, 0 failed" in capsys.readouterr().out
     found = [opened(tmp_path / name) for name in ("out-1.png", "out-2.png", "map.png")]
     assert [array.shape[:2] for array in found] == [(151, 200)] * 3
-    layer = color.rgb2lab(found[1])
-    np.testing.assert_allclose(layer[..., 0], 60, atol=0.4)
+    rgb, alpha = found[1][..., :3], found[1][..., 3:] / 255
+    over = alpha * rgb + (1 - alpha) * CAMERA[..., None]
+    lightness = color.rgb2lab(over / 255)[..., 0]
+    expected = color.rgb2lab(np.stack([CAMERA] * 3, -1))[..., 0]
+    np.testing.assert_allclose(lightness, expected, atol=1)
 
 
 def test_a_folder_by_command(plain, tmp_path, capsys):
