@@ -83,6 +83,15 @@ def settled(page):
     page.evaluate("document.getElementById('after').decode()")
 
 
+def until(page, expression):
+    """Until it is true; `wait_for_function` would need what the page's own policy forbids."""
+    for _ in range(600):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never: {expression}")
+
+
 def click_on(page, x, y):
     box = page.locator("#paper").bounding_box()
     page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])

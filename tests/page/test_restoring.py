@@ -17,6 +17,7 @@ from tests.page.browsing import (
     saved,
     settled,
     sync_api,
+    until,
     violations,
 )
 
@@ -82,12 +83,12 @@ def test_at_100_percent_one_sees_what_one_downloads(wide, large):
     wide.keyboard.press("+")
     expect(wide.locator("#percent")).to_have_text("196 %")
     asked = "JSON.parse(document.getElementById('own').dataset.wanted)[1].box[2]"
-    wide.wait_for_function(f"(width) => {asked} < width", arg=width)
+    until(wide, f"{asked} < {width}")
     closer = own(wide)
     assert closer[0][2] < width
     wide.locator("#vividness").fill("0")  # the colors that are seen are the new ones
     settled(wide)
-    wide.wait_for_function("document.getElementById('own').dataset.told.includes('vividness\":0')")
+    until(wide, "document.getElementById('own').dataset.told.includes('vividness\":0')")
     paler = own(wide)
     assert paler[0] == closer[0]
     assert np.ptp(paler[2], -1).mean() < 0.8 * np.ptp(closer[2], -1).mean()

@@ -69,6 +69,7 @@ def test_two_processes_learn_what_one_learns(
     assert same(first, second)
 
 
+@pytest.mark.slow
 def test_the_validation_loss_of_two_processes_is_that_of_all_photos(
     squares: Path, tmp_path: Path
 ) -> None:

@@ -40,6 +40,7 @@ def spoil(monkeypatch: pytest.MonkeyPatch, *batches: int) -> None:
     monkeypatch.setitem(LOSSES._constructors, "spoilt", lambda: Spoilt(*batches))
 
 
+@pytest.mark.usefixtures("no_export")
 def test_a_loss_that_is_no_number_ends_the_run(photos: Path, tmp_path: Path) -> None:
     settings = quick(photos, tmp_path, head="ab")
     settings.loss = {"mse": 1.0}
