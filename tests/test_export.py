@@ -200,6 +200,7 @@ def test_full_precision_and_extra_files(tmp_path):
     assert [p.name for p in folder.parent.iterdir()] == ["folder"]  # nothing left behind
 
 
+@pytest.mark.slow
 def test_what_looks_alike_is_traced_once_and_what_is_not_alike_again(tmp_path, monkeypatch):
     traced = []
     plain = exporting._trace

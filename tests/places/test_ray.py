@@ -155,6 +155,7 @@ def test_a_model_that_workers_do_not_find(cluster, photos, tmp_path):
         list(on_ray(plan([str(photos)], out).todo, colorizer=own, workers=1))
 
 
+@pytest.mark.slow
 def test_from_the_command_line_over_s3(cluster, photos, colorizer, bucket, tmp_path, capsys):
     for name, data in files(photos).items():
         Store(f"{bucket}/in").write(name, data)
