@@ -13,7 +13,7 @@ from colorizer.film.findings import Findings
 from colorizer.film.source import Film
 from colorizer.inference.steered import SteeredModel
 from colorizer.support.nearest import did_you_mean
-from colorizer.support.told import read_json, shown
+from colorizer.support.told import read_json_file, shown
 
 __all__ = ["REPORTED", "STEERED", "Listed", "Shot", "listed", "read_shots", "relisted"]
 
@@ -76,12 +76,7 @@ def read_shots(source: Any) -> tuple[Shot, ...]:
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         name, folder = str(source), path.parent
-        try:
-            source = read_json(path.read_text(encoding="utf-8-sig"))
-        except OSError as error:
-            raise ColorizerError(f"{path} cannot be read: {error.strerror}") from error
-        except ValueError as error:
-            raise UsageError(f"{path} is no valid JSON: {error}") from error
+        source = read_json_file(path)
     if isinstance(source, dict):
         _check_names(source, REPORTED, name)
         source = source.get("shots")
@@ -138,8 +133,40 @@ class Listed:
     name: str
 
     def places(self, seconds: np.ndarray) -> list[int]:
-        """The first frame of each, in a film whose frames are shown at these seconds; see below."""
-        return _places_of(self.shots, seconds, self.name)
+        """The first frame of each.
+
+        Args:
+            seconds: (N,), when the frames are shown, from the first one on.
+
+        Raises:
+            UsageError: a shot is beyond the film, or not behind the one before it; its time and its
+                frame are of two places.
+        """
+        step = float(np.median(np.diff(seconds))) if len(seconds) > 1 else 1.0
+        last = f"{len(seconds) - 1} at {seconds[-1]:.3f} s"
+        places: list[int] = []
+        for number, shot in enumerate(self.shots, 1):
+            where = f"{self.name}: shot {number}"
+            frame = shot.frame
+            if frame is None:
+                frame = int(np.searchsorted(seconds, (shot.time or 0.0) - step / 2))
+            if frame >= len(seconds):
+                at = f"frame {frame}" if shot.frame is not None else f"{shot.time} s"
+                raise UsageError(f"{where} begins at {at}; the last frame of the film is {last}")
+            if shot.frame is not None and shot.time is not None:
+                true = float(seconds[frame])
+                if abs(true - shot.time) > max(step, 0.002):
+                    raise UsageError(
+                        f"{where}: frame {frame} is shown at {true:.3f} s, not at {shot.time} s;"
+                        " leave one of the two out"
+                    )
+            if places and frame <= places[-1]:
+                raise UsageError(
+                    f"{where} begins at frame {frame}, the one before it at {places[-1]}; list them"
+                    " in order"
+                )
+            places.append(frame)
+        return places
 
 
 def listed(source: Any, model: SteeredModel) -> Listed:
@@ -165,45 +192,6 @@ def relisted(plan: Findings, film: Film, shots: Listed | None) -> list[dict[str,
         one = replace(one, dissolve=int(plan.fades[number]))
         told.append(one.told(start, time))
     return told
-
-
-def _places_of(shots: Sequence[Shot], seconds: np.ndarray, name: str) -> list[int]:
-    """The first frames of shots.
-
-    Args:
-        shots: from `read_shots`.
-        seconds: (N,), when the frames are shown, from the first one on.
-        name: of the list, for messages.
-
-    Raises:
-        UsageError: a shot is beyond the film, or not behind the one before it; its time and its
-            frame are of two places.
-    """
-    step = float(np.median(np.diff(seconds))) if len(seconds) > 1 else 1.0
-    last = f"{len(seconds) - 1} at {seconds[-1]:.3f} s"
-    places: list[int] = []
-    for number, shot in enumerate(shots, 1):
-        where = f"{name}: shot {number}"
-        frame = shot.frame
-        if frame is None:
-            frame = int(np.searchsorted(seconds, (shot.time or 0.0) - step / 2))
-        if frame >= len(seconds):
-            at = f"frame {frame}" if shot.frame is not None else f"{shot.time} s"
-            raise UsageError(f"{where} begins at {at}; the last frame of the film is {last}")
-        if shot.frame is not None and shot.time is not None:
-            true = float(seconds[frame])
-            if abs(true - shot.time) > max(step, 0.002):
-                raise UsageError(
-                    f"{where}: frame {frame} is shown at {true:.3f} s, not at {shot.time} s; leave"
-                    " one of the two out"
-                )
-        if places and frame <= places[-1]:
-            raise UsageError(
-                f"{where} begins at frame {frame}, the one before it at {places[-1]}; list them in"
-                " order"
-            )
-        places.append(frame)
-    return places
 
 
 def _steered_by_shot(model: SteeredModel, shots: Sequence[Shot], name: str) -> list[SteeredModel]:

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from colorizer.errors import ColorizerError, UsageError
+from colorizer.errors import UsageError
 from colorizer.film import flow
 from colorizer.inference.hints import Hint, Hints, Region, read_hints
-from colorizer.support.told import read_json, shown
+from colorizer.support.told import read_json_file, shown
 
 __all__ = ["REACH", "Said", "Tracker", "hints_at", "read_film_hints"]
 
@@ -66,7 +66,7 @@ def read_film_hints(source: Any) -> tuple[Said, ...]:
     """
     name = "hints"
     if isinstance(source, str | os.PathLike):
-        name, source = str(source), _load(Path(source))
+        name, source = str(source), read_json_file(Path(source))
     entries = source.get("hints") if isinstance(source, dict) else source
     if not isinstance(entries, list | tuple) or not all(isinstance(one, dict) for one in entries):
         raise UsageError(f"{name}: accepted is a list of hints, or a JSON file that holds one")
@@ -189,12 +189,3 @@ def _is_time(value: Any, whole: bool) -> bool:
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
         return False
     return 0 <= value <= LATEST  # also not: nan
-
-
-def _load(path: Path) -> Any:
-    try:
-        return read_json(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise ColorizerError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise UsageError(f"{path} is no valid JSON: {error}") from error

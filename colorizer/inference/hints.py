@@ -20,7 +20,7 @@ from colorizer.pictures.lightness import linear_light, split_alpha
 from colorizer.pictures.picture import Picture
 from colorizer.pictures.resize import enlarge
 from colorizer.support.nearest import did_you_mean
-from colorizer.support.told import read_json, shown
+from colorizer.support.told import read_json_file, shown
 
 __all__ = ["VERSION", "Hint", "Hints", "Layer", "Region", "read_hints"]
 
@@ -154,19 +154,9 @@ def read_hints(source: Any) -> Hints:
         path = Path(source)
         head = _read_head(path)
         if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
-            return _of_json(path)
+            return _of_mapping(read_json_file(path), str(path))
         return Hints(layer=_read_layer(path))
     return _of_mapping(source, "hints")
-
-
-def _of_json(path: Path) -> Hints:
-    try:
-        found = read_json(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise ColorizerError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise UsageError(f"{path} is no valid JSON: {error}") from error
-    return _of_mapping(found, str(path))
 
 
 def _of_mapping(found: Any, name: str) -> Hints:

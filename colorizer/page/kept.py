@@ -53,7 +53,10 @@ def expire(parent: Path) -> None:
 def left_in(parent: Path) -> "Left | None":
     """The newest work that was left, if there is some."""
     folders = [folder for folder in _idle(parent) if any(folder.glob("*.json"))]
-    return Left(min(folders, key=_age)) if folders else None
+    for folder in sorted(folders, key=_age):
+        with suppress(Timeout):  # another start has taken it just now
+            return Left(folder)
+    return None
 
 
 class Left:

@@ -2,9 +2,12 @@
 
 import json
 import reprlib
+from pathlib import Path
 from typing import Any, NoReturn
 
-__all__ = ["read_json", "shown"]
+from colorizer.errors import ColorizerError, UsageError
+
+__all__ = ["read_json", "read_json_file", "shown"]
 
 DEEPEST = 32
 """Levels of lists and objects; nothing here has more than six."""
@@ -36,6 +39,19 @@ def read_json(text: str | bytes) -> Any:
             raise ValueError(_DEEP)
         waiting, depth = [part for one in waiting for part in _parts(one)], depth + 1
     return found
+
+
+def read_json_file(path: Path) -> Any:
+    """What a JSON file of the user's says.
+
+    Raises: ColorizerError where it cannot be read, UsageError where `read_json` refuses it.
+    """
+    try:
+        return read_json(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ColorizerError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageError(f"{path} is no valid JSON: {error}") from error
 
 
 _DEEP = f"it is nested more than {DEEPEST} levels deep"
