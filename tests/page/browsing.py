@@ -83,6 +83,11 @@ def settled(page):
     page.evaluate("document.getElementById('after').decode()")
 
 
+def kept(page):
+    """Until the server has all that was said."""
+    sync_api.expect(page.locator("body[data-unsaved]")).to_have_count(0)
+
+
 def until(page, expression):
     """Until it is true; `wait_for_function` would need what the page's own policy forbids."""
     for _ in range(600):

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from colorizer.page import downloads
-from tests.page.browsing import CAMERA, drop, needs_chromium, saved, settled, sync_api
+from tests.page.browsing import CAMERA, drop, kept, needs_chromium, saved, settled, sync_api, until
 
 pytestmark = needs_chromium
 expect = sync_api.expect
@@ -55,7 +55,7 @@ def test_the_grid_rates_sifts_and_makes_alike(wide, several):
     wide.locator("[aria-label='Open 0.png']").click()
     expect(wide.locator("#grid")).to_be_hidden()
     expect(wide.locator("#vividness")).to_have_value("0.6")
-    wide.wait_for_timeout(600)
+    kept(wide)
     photos = wide.evaluate("fetch('api/photos').then((answer) => answer.json())")
     ratings = {one["name"]: json.loads(one["state"]).get("rating", 0) for one in photos}
     assert ratings == {"0.png": 0, "1.png": 4, "2.png": 3}
@@ -73,8 +73,8 @@ def test_formats_tell_their_time_beforehand(wide, tmp_path):
     assert ("about" in slow) == (about["paces"][".avif"] * 3 > 8)
     # a render tells the next one
     saved(wide, "#download")
-    wide.wait_for_timeout(300)
-    later = wide.evaluate("fetch('api/about').then((answer) => answer.json())")
-    assert later["paces"][".png"] != about["paces"][".png"]
+    was = about["paces"][".png"]
+    pace = "fetch('api/about').then((told) => told.json()).then((told) => told.paces['.png'])"
+    until(wide, f"{pace}.then((now) => now !== {was})")
     pair = next(word for word in words if word.startswith("Side by side, AVIF"))
     assert "about" in pair

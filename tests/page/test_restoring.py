@@ -12,6 +12,7 @@ from colorizer.cli import main
 from tests.page.browsing import (
     click_on,
     drop,
+    kept,
     needs_chromium,
     ready,
     saved,
@@ -46,7 +47,9 @@ def hint(page, x, y, color=1):
 def own(page, selector="#own"):
     """The file's own pixels that are shown: where they begin, and themselves."""
     expect(page.locator(selector)).to_be_visible(timeout=10000)
-    page.wait_for_timeout(600)
+    last = None
+    while last != (last := page.locator(selector).get_attribute("data-wanted")):
+        page.wait_for_timeout(600)
     told = page.locator(selector).evaluate(
         """async (image) => {
             await image.decode();
@@ -126,7 +129,7 @@ def test_everything_comes_back_after_a_reload_and_in_another_tab(wide, scan, lar
     wide.locator("#vividness").fill("1.3")
     wide.locator("#format").select_option(".png")
     settled(wide)
-    wide.wait_for_timeout(600)
+    kept(wide)
     wide.reload()
     ready(wide)
     settled(wide)
@@ -137,7 +140,7 @@ def test_everything_comes_back_after_a_reload_and_in_another_tab(wide, scan, lar
     wide.keyboard.press("Control+z")
     sync_api.expect(wide.locator("#vividness")).to_have_value("1")
     settled(wide)
-    wide.wait_for_timeout(600)
+    kept(wide)
     other = wide.context.new_page()
     other.goto(wide.url)
     ready(other)
@@ -146,7 +149,7 @@ def test_everything_comes_back_after_a_reload_and_in_another_tab(wide, scan, lar
     sync_api.expect(other.locator("#vividness")).to_have_value("1")
     other.keyboard.press("Control+y")
     sync_api.expect(other.locator("#vividness")).to_have_value("1.3")
-    other.wait_for_timeout(600)
+    kept(other)
     wide.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # back in the first
     expect(wide.locator("output[for=vividness]")).to_have_text("130 %")
 

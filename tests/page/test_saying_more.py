@@ -8,7 +8,16 @@ import pytest
 from PIL import Image
 
 from colorizer.cli import main
-from tests.page.browsing import click_on, drop, needs_chromium, saved, settled, shown, sync_api
+from tests.page.browsing import (
+    click_on,
+    drop,
+    kept,
+    needs_chromium,
+    saved,
+    settled,
+    shown,
+    sync_api,
+)
 
 pytestmark = needs_chromium
 expect = sync_api.expect
@@ -26,10 +35,10 @@ def draw(page, *places, steps=3):
 
 
 def told(page):
-    """The hints of the first photo, as the server keeps them."""
-    page.wait_for_timeout(500)
+    """The hints of the scan, as the server keeps them (its photos stand as they arrived)."""
+    kept(page)
     photos = page.evaluate("fetch('api/photos').then((answer) => answer.json())")
-    state = json.loads(photos[0]["state"])
+    state = next(json.loads(one["state"]) for one in photos if one["name"] == "scan.tif")
     return [*state["hints"], *state["regions"]]
 
 

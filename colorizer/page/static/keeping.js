@@ -11,6 +11,7 @@ let under = 0; // how many are on their way
 export function changed(photo) {
   clearTimeout(due.get(photo));
   due.set(photo, setTimeout(() => send(photo), WAIT));
+  tell();
 }
 
 async function send(photo, last = false) {
@@ -25,10 +26,13 @@ async function send(photo, last = false) {
     if (error instanceof Silent && !due.has(photo)) due.set(photo, setTimeout(() => send(photo), 5000));
   } finally {
     under -= 1;
+    tell();
   }
 }
 
 export const isUnsaved = () => due.size + under > 0;
+
+const tell = () => document.body.toggleAttribute("data-unsaved", isUnsaved());
 
 export const isDue = (photo) => due.has(photo);
 
