@@ -78,8 +78,8 @@ def measure_steadiness(args: argparse.Namespace, folder: Path) -> None:
         film = open_film(path)
         painter = Painter(film, model)
         grids, real = originals(film, painter, args.frames)
-        alone, ours, plan, asked = colored(film, painter, args.frames)
-        starts = set(plan.starts.tolist())
+        alone, ours, findings, asked = colored(film, painter, args.frames)
+        starts = set(findings.starts.tolist())
         for name, abs_ in (
             ("the film's own", real),
             ("each frame alone", alone),
@@ -88,7 +88,7 @@ def measure_steadiness(args: argparse.Namespace, folder: Path) -> None:
             told = " | ".join(numbers(grids, abs_, real, starts))
             print(f"| {path.stem} | {name} | {told} |", flush=True)
         cuts = ", ".join(
-            f"{s}{f' ({n})' * bool(n)}" for s, n in zip(starts, plan.fades, strict=True)
+            f"{s}{f' ({n})' * bool(n)}" for s, n in zip(starts, findings.fades, strict=True)
         )
         print(f"{path.stem}: looked at {asked} of {len(grids)}; shots {cuts}", file=sys.stderr)
         if path.stem == "flash":
@@ -97,20 +97,20 @@ def measure_steadiness(args: argparse.Namespace, folder: Path) -> None:
 
 
 def colored(film: Film, painter: Painter, count: int) -> tuple[list, list, Findings, int]:
-    """Each frame alone, as `colorizer video` has them, its plan, and frames looked at."""
+    """Each frame alone, as `colorizer video` has them, its findings, and frames looked at."""
     found = islice(frames(film), count)
-    plan = look_through(film, found, painter, Tracker((), RATE), palettes=True)
-    watch, steady = Watch(painter, plan), Steady()
-    aside = set(plan.aside.tolist())
+    findings = look_through(film, found, painter, Tracker((), RATE), palettes=True)
+    watch, steady = Watch(painter, findings), Steady()
+    aside = set(findings.aside.tolist())
     alone, ours, asked = [], [], 0
     for view in watch(islice(frames(film), count)):
         index = view.frame.index
-        answer = None if view.known else painter.answer(view.calm, plan.prior(index))
-        hold = steady.hold ** (1 + FADING * plan.fading(index)[0])
+        answer = None if view.known else painter.answer(view.calm, findings.prior(index))
+        hold = steady.hold ** (1 + FADING * findings.fading(index)[0])
         ours.append(steady.step(view.calm, answer, view.motion, None, index in aside, hold))
         alone.append(painter.answer(view.grid))
         asked += not view.known
-    return alone, ours, plan, asked
+    return alone, ours, findings, asked
 
 
 def originals(film: Film, painter: Painter, count: int) -> tuple[list, list]:

@@ -118,8 +118,8 @@ def evaluate_film(
             raise UsageError(f"two models are called {title!r}: tell them apart by NAME=FOLDER")
         found = itertools.islice(frames(film), options.limit)
         tracker = Tracker((), float(film.rate))
-        plan = look_through(film, found, painter, tracker, palettes=True)
-        painters[title] = painter, plan, Watch(painter, plan), Steady()
+        findings = look_through(film, found, painter, tracker, palettes=True)
+        painters[title] = painter, findings, Watch(painter, findings), Steady()
         for row in (f"{title}, each frame alone", title):
             rows[row] = _Row(made(), names)
             about[row] = {
@@ -140,10 +140,12 @@ def evaluate_film(
             last = L
             rows["original"].add(target, L, real, cut, way)
             rows["gray"].add(target, L, np.zeros_like(real), cut, way)
-            for title, (painter, plan, watch, steady) in painters.items():
+            for title, (painter, findings, watch, steady) in painters.items():
                 view = watch.look(frame)
                 alone = painter.answer(view.grid)
-                asked = None if view.known else painter.answer(view.calm, plan.prior(frame.index))
+                asked = (
+                    None if view.known else painter.answer(view.calm, findings.prior(frame.index))
+                )
                 carried = steady.step(view.calm, asked, view.motion)
                 for row, ab in ((f"{title}, each frame alone", alone), (title, carried)):
                     rows[row].add(target, L, _resized(ab, L.shape), cut, way)

@@ -178,10 +178,10 @@ def _work(
         film = _timed(film, path)
         sink.film = film
         notes += film.timeline.notes if film.timeline else ()
-    plan, references = parts.plan(), None
-    if options.reference is not None and plan is not None:
-        references = read_references(Path(options.reference), film, len(plan.pts))
-    if plan is None:
+    findings, references = parts.findings(), None
+    if options.reference is not None and findings is not None:
+        references = read_references(Path(options.reference), film, len(findings.pts))
+    if findings is None:
         try:
             if options.reference is not None:
                 count = len(_seconds(film))
@@ -189,32 +189,34 @@ def _work(
             backward = (
                 None if references is None else Backward(references, parts.references, painter)
             )
-            plan = _look_through(film, painter, options, said, shots, backward)
-            sink.check_times(plan)
+            findings = _look_through(film, painter, options, said, shots, backward)
+            sink.check_times(findings)
         except ColorizerError:
             parts.clear()  # the same would be found again
             raise
-        parts.keep_plan(plan)
-    notes += plan.notes
-    if plan.colored:
+        parts.keep_findings(findings)
+    notes += findings.notes
+    if findings.colored:
         notes.append(f"{film} has colors of its own; they are replaced (--keep-color leaves them)")
     looked = perf_counter()
 
     def see(view: View) -> tuple[np.ndarray, np.ndarray | None]:
         index = view.frame.index
-        hints = hints_at(said, plan.hints, index)
+        hints = hints_at(said, findings.hints, index)
         if view.told is not None and painter.model.can_hint:
             likened = spread(view.told, painter)
             hints = replace(hints, points=likened.points + hints.points)
-        model = None if shots is None else shots.models[plan.shot(index)]
-        return painter.see(view.calm, plan.prior(index), hints, plan.hints_begin(index), model)
+        model = None if shots is None else shots.models[findings.shot(index)]
+        return painter.see(
+            view.calm, findings.prior(index), hints, findings.hints_begin(index), model
+        )
 
     meter = Meter(options.report is not None)
     steady = Steady(options.steady)
     workers = workers_of(options)
     color_segments(
         film,
-        plan,
+        findings,
         painter,
         see,
         parts,
@@ -227,7 +229,7 @@ def _work(
     colored = perf_counter()
     check_places(film.path, path, options.overwrite)
     mark = _mark(painter.model, options)
-    notes += sink.join(parts.segments(len(plan.pts)), plan, mark, parts.result)
+    notes += sink.join(parts.segments(len(findings.pts)), findings, mark, parts.result)
     parts.clear()
     seconds = {
         "looking": looked - begun,
@@ -236,15 +238,15 @@ def _work(
     }
     result = Result(
         path=path,
-        frames=len(plan.pts),
-        shots=tuple(plan.seconds(film)),
+        frames=len(findings.pts),
+        shots=tuple(findings.seconds(film)),
         seconds={stage: round(value, 3) for stage, value in seconds.items()},
         notes=tuple(dict.fromkeys(notes)),
-        damage=plan.damage,
+        damage=findings.damage,
         steadiness=meter.numbers(),
     )
     if options.report is not None:
-        _write_report(Path(options.report), film, result, relisted(plan, film, shots))
+        _write_report(Path(options.report), film, result, relisted(findings, film, shots))
     return result
 
 
@@ -276,7 +278,7 @@ def _look_through(
     tracker = Tracker(said, float(film.rate))
     with progress(film.count or None, "looking") as bar:
         found = _counted(frames(film, heard), bar)
-        plan = look_through(
+        findings = look_through(
             film,
             found,
             painter,
@@ -287,13 +289,13 @@ def _look_through(
             keep_color=options.keep_color,
             backward=backward,
         )
-    notes = plan.notes
+    notes = findings.notes
     if film.deinterlace and not heard.interlaced:
         notes += (
             f"no frame of {film} is marked as interlaced, so none was changed; if its frames are"
             " of two fields all the same, mark them first (ffmpeg -vf setfield=tff)",
         )
-    return replace(plan, damage=tuple(heard.damage), notes=notes)
+    return replace(findings, damage=tuple(heard.damage), notes=notes)
 
 
 def _seconds(film: Film) -> np.ndarray:

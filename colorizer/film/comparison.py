@@ -23,14 +23,14 @@ _TECHNICAL = {"handler_name", "vendor_id", "encoder", "duration", "language", "a
 _OF_A_SIDE = ("bps", "number_of_", "_statistics", "duration", "encoder", "variant_bitrate")
 
 
-def compare(film: Film, kept: Sequence[int], path: Path, plan: Findings) -> list[str]:
+def compare(film: Film, kept: Sequence[int], path: Path, findings: Findings) -> list[str]:
     """Read a colored film again: times, lengths, packets of other streams, tags, chapters.
 
     Args:
         film: the original.
         kept: its streams that should be there, beside the pictures.
         path: of the result.
-        plan: the times.
+        findings: the times.
 
     Returns:
         Sentences on what differs.
@@ -44,10 +44,10 @@ def compare(film: Film, kept: Sequence[int], path: Path, plan: Findings) -> list
         raise ColorizerError(f"{path.suffix} holds no picture of {film}")
     found = read_timeline(path, main).tracks
     pictures = found.pop(main)
-    _check_times(film, pictures, plan, path.suffix)
+    _check_times(film, pictures, findings, path.suffix)
     notes = []
-    ends = plan.end * float(film.time_base)
-    begins = float(plan.pts[0]) * float(film.time_base)
+    ends = findings.end * float(film.time_base)
+    begins = float(findings.pts[0]) * float(film.time_base)
     length, kept_length = ends - begins, pictures.end - pictures.begin
     told = pictures.lengths[-1] > 0  # Matroska leaves out how long the last one is shown
     if told and abs(length - kept_length) > max(_APART, 1.1 * float(1 / film.rate)):
@@ -108,8 +108,8 @@ def lost_marks(film: Film, kept: Sequence[int], path: Path) -> list[str]:
     return notes + ([f"these tags are not kept by {suffix}: {', '.join(lost)}"] if lost else [])
 
 
-def _check_times(film: Film, pictures: Track, plan: Findings, suffix: str) -> None:
-    times, pts = pictures.starts, plan.pts
+def _check_times(film: Film, pictures: Track, findings: Findings, suffix: str) -> None:
+    times, pts = pictures.starts, findings.pts
     if len(times) != len(pts):
         raise ColorizerError(f"{suffix} holds {len(times)} of {len(pts)} frames of {film}")
     found, expected = np.sort(times) * float(pictures.time_base), pts * float(film.time_base)

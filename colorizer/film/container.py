@@ -129,8 +129,8 @@ class Container:
         if coded is None:
             new = add_video(container, film, self.target, film.rate)
         else:
-            template, plan = coded
-            rate = plan.rate(film)
+            template, findings = coded
+            rate = findings.rate(film)
             if rate is None and self.quicktime:  # where it is of the timecode only
                 rate = film.rate
             new = container.add_stream_from_template(template)

@@ -94,17 +94,17 @@ def _colored(
         tracker = Tracker((), float(film.rate))
         looked = clip(film, place, count)
         try:
-            plan = look_through(film, looked, painter, tracker, palettes=options.steady > 0)
+            findings = look_through(film, looked, painter, tracker, palettes=options.steady > 0)
         except NothingError:
             continue
 
-        def see(view: View, plan: Findings = plan) -> tuple[np.ndarray, np.ndarray | None]:
-            return painter.see(view.calm, plan.prior(view.frame.index))
+        def see(view: View, findings: Findings = findings) -> tuple[np.ndarray, np.ndarray | None]:
+            return painter.see(view.calm, findings.prior(view.frame.index))
 
-        watch = Watch(painter, plan, options.steady > 0)
+        watch = Watch(painter, findings, options.steady > 0)
         chroma = target.across, target.down
         found = clip(film, place, count)
-        yield from color_frames(found, film, plan, see, watch, steady, workers, chroma)
+        yield from color_frames(found, film, findings, see, watch, steady, workers, chroma)
 
 
 def _halves(

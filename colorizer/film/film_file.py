@@ -111,9 +111,9 @@ class FilmFile(Container):
                 lost = now if self.own_tags else lost
         return notes + lost
 
-    def check_times(self, plan: Findings) -> None:
+    def check_times(self, findings: Findings) -> None:
         """Raise UsageError where the container knows one rate only, and the film has many."""
-        place = (plan.pts - plan.pts[0]) * float(self.film.time_base * self.film.rate)
+        place = (findings.pts - findings.pts[0]) * float(self.film.time_base * self.film.rate)
         apart = np.abs(place - np.rint(place)).max()  # AVI may leave out whole frames
         if self.path.suffix.lower() == ".avi" and apart > _EVEN:
             raise UsageError(
@@ -121,16 +121,18 @@ class FilmFile(Container):
                 " output the extension .mkv"
             )
 
-    def writer(self, work: Path, first: int, plan: Findings) -> VideoWriter:
+    def writer(self, work: Path, first: int, findings: Findings) -> VideoWriter:
         """What writes a segment into the file `work`."""
-        return VideoWriter(work, self.film, self.target, plan.rate(self.film))
+        return VideoWriter(work, self.film, self.target, findings.rate(self.film))
 
-    def join(self, segments: Sequence[Path], plan: Findings, mark: str, work: Path) -> list[str]:
+    def join(
+        self, segments: Sequence[Path], findings: Findings, mark: str, work: Path
+    ) -> list[str]:
         """Write the film from its whole segments, and compare it with the original.
 
         Args:
             segments: in order.
-            plan: the times.
+            findings: the times.
             mark: a sentence for the tag `comment`.
             work: unused; a file is written beside the destination.
 
@@ -145,11 +147,11 @@ class FilmFile(Container):
             said: list[str] = []
             try:
                 with listening(said):
-                    self._write(segments, path, mark, plan)
+                    self._write(segments, path, mark, findings)
             except ValueError as error:  # of FFmpeg's own errors, those that are no OSError
                 words = said[-1] if said else sentence(error)
                 raise ColorizerError(f"{self.path} cannot be written: {words}") from error
-            return compare(self.film, self.kept, path, plan)
+            return compare(self.film, self.kept, path, findings)
 
     def _problem(self, held: Any, kept: Sequence[int]) -> str | None:
         """Why a short film with these streams cannot be written, or read again; None if it can."""
@@ -248,18 +250,18 @@ class FilmFile(Container):
             self._try(held, self.kept, trial)
             return lost_marks(self.film, self.kept, trial)
 
-    def _write(self, segments: Sequence[Path], path: Path, mark: str, plan: Findings) -> None:
+    def _write(self, segments: Sequence[Path], path: Path, mark: str, findings: Findings) -> None:
         film = self.film
         with self.held() as held, self.create(path) as container:
             with av.open(segments[0], format="nut") as first:
                 template = first.streams.video[0]
-                streams, video = self.streams(container, held, self.kept, (template, plan))
+                streams, video = self.streams(container, held, self.kept, (template, findings))
             self._mark(container, mark)
             others = self.others(held)
             for _, index, packet in heapq.merge(
                 (
                     (_seconds(packet), film.stream, packet)
-                    for packet in _colored(segments, plan, film)
+                    for packet in _colored(segments, findings, film)
                 ),
                 ((_seconds(packet), packet.stream_index, packet) for packet in others),
                 key=lambda item: item[0],
@@ -274,9 +276,9 @@ class FilmFile(Container):
         container.metadata[key] = f"{own}; {mark}" if own else mark
 
 
-def _colored(segments: Sequence[Path], plan: Findings, film: Film) -> Iterator[Any]:
+def _colored(segments: Sequence[Path], findings: Findings, film: Film) -> Iterator[Any]:
     """The packets of all segments, each as long as its frame is shown."""
-    ends = [*plan.pts[1:].tolist(), plan.end]
+    ends = [*findings.pts[1:].tolist(), findings.end]
     number = 0
     for segment in segments:
         with av.open(segment, format="nut") as container:
@@ -284,7 +286,7 @@ def _colored(segments: Sequence[Path], plan: Findings, film: Film) -> Iterator[A
                 if packet.size:
                     packet.time_base = film.time_base
                     # no frame is coded before one that is shown earlier
-                    packet.dts = packet.pts = int(plan.pts[number])
+                    packet.dts = packet.pts = int(findings.pts[number])
                     packet.duration = ends[number] - packet.pts
                     number += 1
                     yield packet

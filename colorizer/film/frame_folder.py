@@ -90,14 +90,16 @@ class FrameFolder:
                 )
         return []
 
-    def check_times(self, plan: "Findings") -> None:
+    def check_times(self, findings: "Findings") -> None:
         """A folder has no times that it could lose."""
 
-    def writer(self, work: Path, first: int, plan: "Findings") -> "_PictureWriter":
+    def writer(self, work: Path, first: int, findings: "Findings") -> "_PictureWriter":
         """What writes a segment into the folder `work`, from the frame of this number on."""
         return _PictureWriter(work, self.film, self._held, first)
 
-    def join(self, segments: Sequence[Path], plan: "Findings", mark: str, work: Path) -> list[str]:
+    def join(
+        self, segments: Sequence[Path], findings: "Findings", mark: str, work: Path
+    ) -> list[str]:
         """Make the folder out of whole segments.
 
         A run that was killed here goes on here: frames move into one folder, which takes its name
@@ -105,7 +107,7 @@ class FrameFolder:
 
         Args:
             segments: in order.
-            plan: how many frames there are.
+            findings: how many frames there are.
             mark: unused; PNG files hold no sentence.
             work: a folder beside the destination, which may be left from such a run.
 
@@ -116,9 +118,10 @@ class FrameFolder:
             for held in sorted(segment.iterdir()):
                 held.replace(work / held.name)
         count = sum(1 for _ in work.iterdir())
-        if count != len(plan.pts):
+        if count != len(findings.pts):
             raise ColorizerError(
-                f"{count} of {len(plan.pts)} frames are there; remove {work.parent} and begin anew"
+                f"{count} of {len(findings.pts)} frames are there; remove {work.parent} and begin"
+                " anew"
             )
         if self._path.exists():
             self._path.rmdir()  # empty, or an error

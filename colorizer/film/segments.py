@@ -47,7 +47,7 @@ class ColoredFrame:
 def color_frames(
     found: Iterable[FilmFrame],
     film: Film,
-    plan: Findings,
+    findings: Findings,
     see: See,
     watch: Watch,
     steady: Steady,
@@ -58,14 +58,14 @@ def color_frames(
 
     Args:
         found: themselves.
-        film, plan: whose they are, and what the first reading found.
+        film, findings: whose they are, and what the first reading found.
         see: the network's look at a frame.
         watch: looks ahead of it.
         steady: what is carried from the frame before the first.
         workers: frames that the network looks at, at a time.
         chroma: pixels of luma for one of chroma, across and down.
     """
-    aside = set(plan.aside.tolist())
+    aside = set(findings.aside.tolist())
 
     def looked(view: View) -> tuple[View, np.ndarray | None, np.ndarray | None]:
         ab, jump = (None, None) if view.known or view.is_held else see(view)
@@ -79,7 +79,7 @@ def color_frames(
                 own = own_chroma(frame.held, film.coding, *chroma)
                 yield ColoredFrame(view, np.zeros((0, 0, 2), np.float32), own)
                 continue
-            hold = steady.hold ** (1 + FADING * plan.fading(frame.index)[0])
+            hold = steady.hold ** (1 + FADING * findings.fading(frame.index)[0])
             apart = frame.index in aside
             ab = steady.step(view.calm, answer, view.motion, jump, apart, hold, view.told)
             if not apart:
@@ -93,7 +93,7 @@ def color_frames(
 
 def color_segments(
     film: Film,
-    plan: Findings,
+    findings: Findings,
     painter: Painter,
     see: See,
     parts: Unfinished,
@@ -107,7 +107,7 @@ def color_segments(
     """Color what is missing of a film, a segment at a time.
 
     Args:
-        film, plan: what is colored, and what the first reading found.
+        film, findings: what is colored, and what the first reading found.
         painter: of the film.
         see: the network's look at a frame.
         parts: where whole segments are, and go.
@@ -119,7 +119,7 @@ def color_segments(
 
     Raises: ColorizerError where the film does not read as it did before.
     """
-    count, done = len(plan.pts), parts.done
+    count, done = len(findings.pts), parts.done
     first = done * SEGMENT
     if done:
         memory = parts.memory(done - 1)
@@ -130,12 +130,12 @@ def color_segments(
         meter.resume(memory, min(first, count))
     if first >= count:
         return
-    starts = set(plan.starts.tolist())
+    starts = set(findings.starts.tolist())
     watch = Watch(
-        painter, plan, steady.hold > 0, steady.L, not steady.owed, references, steady.told
+        painter, findings, steady.hold > 0, steady.L, not steady.owed, references, steady.told
     )
-    found = _missing(film, plan, first)
-    colored = color_frames(found, film, plan, see, watch, steady, workers, sink.chroma)
+    found = _missing(film, findings, first)
+    colored = color_frames(found, film, findings, see, watch, steady, workers, sink.chroma)
     writer = None
     try:
         with progress(count, "coloring", initial=first) as bar:
@@ -143,7 +143,7 @@ def color_segments(
                 frame = one.view.frame
                 index = frame.index
                 if writer is None:
-                    writer = sink.writer(parts.work(index // SEGMENT), index, plan)
+                    writer = sink.writer(parts.work(index // SEGMENT), index, findings)
                 writer.write(frame.pts, (frame.luma, *one.planes), frame.held)
                 if not one.view.is_held:
                     meter.add(one.view.calm, one.ab, index in starts)
@@ -158,12 +158,12 @@ def color_segments(
             writer.abandon()
 
 
-def _missing(film: Film, plan: Findings, first: int) -> Iterator[FilmFrame]:
+def _missing(film: Film, findings: Findings, first: int) -> Iterator[FilmFrame]:
     """The frames from one on; the film must read as it did the first time."""
-    count, index = len(plan.pts), -1
-    for frame in frames(film, kept=plan.is_kept):
+    count, index = len(findings.pts), -1
+    for frame in frames(film, kept=findings.is_kept):
         index = frame.index
-        if index >= count or frame.pts != plan.pts[index]:
+        if index >= count or frame.pts != findings.pts[index]:
             break
         if index >= first:
             yield frame

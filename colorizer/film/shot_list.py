@@ -17,7 +17,10 @@ from colorizer.support.told import read_json_file, shown
 
 __all__ = ["REPORTED", "STEERED", "Listed", "Shot", "listed", "read_shots", "relisted"]
 
-STEERED = ("palette", "vividness", "temperature", "variant")
+STEERED = (
+    *("palette", "vividness", "temperature", "variant"),
+    *("natural", "warmth", "tint", "shadows", "highlights"),
+)
 """What may be told of one shot, as of the whole film."""
 
 REPORTED = (
@@ -180,16 +183,16 @@ def listed(source: Any, model: SteeredModel) -> Listed:
     return Listed(shots, tuple(_steered_by_shot(model, shots, name)), name)
 
 
-def relisted(plan: Findings, film: Film, shots: Listed | None) -> list[dict[str, Any]]:
+def relisted(findings: Findings, film: Film, shots: Listed | None) -> list[dict[str, Any]]:
     """The shots as a report has them, and as `--shots` takes them again."""
     told = []
     for number, (start, time) in enumerate(
-        zip(plan.starts.tolist(), plan.seconds(film), strict=True)
+        zip(findings.starts.tolist(), findings.seconds(film), strict=True)
     ):
         one = Shot() if shots is None else shots.shots[number]
-        if plan.kept[number]:
+        if findings.kept[number]:
             one = replace(one, keep=True)
-        one = replace(one, dissolve=int(plan.fades[number]))
+        one = replace(one, dissolve=int(findings.fades[number]))
         told.append(one.told(start, time))
     return told
 

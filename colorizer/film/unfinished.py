@@ -131,14 +131,14 @@ class Unfinished:
         with np.load(self._state(index)) as held:
             return dict(held)
 
-    def plan(self) -> Findings | None:
+    def findings(self) -> Findings | None:
         """What the first reading found, if it is done."""
-        path = self.folder / "plan.npz"
+        path = self.folder / "findings.npz"
         return Findings.load(path) if path.is_file() else None
 
-    def keep_plan(self, plan: Findings) -> None:
+    def keep_findings(self, findings: Findings) -> None:
         """Keep what the first reading found."""
-        plan.save(self.folder / "plan.npz")
+        findings.save(self.folder / "findings.npz")
 
     def clear(self) -> None:
         """Remove all parts, the order such that what is left never counts as whole."""

@@ -60,7 +60,7 @@ class Watch:
 
     Args:
         painter: of the film.
-        plan: of its shots.
+        findings: of its shots.
         carried: whether colors are carried at all.
         before: (h, w), the last frame of a run that was stopped, as it was looked at.
         asked: whether the network looked at that one.
@@ -71,17 +71,17 @@ class Watch:
     def __init__(
         self,
         painter: Painter,
-        plan: Findings,
+        findings: Findings,
         carried: bool = True,
         before: np.ndarray | None = None,
         asked: bool = True,
         references: Carried | None = None,
         told: Recalled | None = None,
     ) -> None:
-        self._painter, self._plan, self._carried = painter, plan, carried
+        self._painter, self._findings, self._carried = painter, findings, carried
         self._before, self._asked = before, asked
         self._references, self._told = references, told
-        self._starts, self._aside = set(plan.starts.tolist()), set(plan.aside.tolist())
+        self._starts, self._aside = set(findings.starts.tolist()), set(findings.aside.tolist())
 
     def __call__(self, frames: Iterable[FilmFrame]) -> Iterator[View]:
         """What is looked at of each frame."""
@@ -89,20 +89,20 @@ class Watch:
 
     def look(self, frame: FilmFrame) -> View:
         """What is looked at of the next frame."""
-        index, plan = frame.index, self._plan
+        index, findings = frame.index, self._findings
         if frame.held is not None:
             self._before = self._told = None
             empty = np.zeros((0, 0), np.float32)
             return View(frame, empty, empty, empty)
         L, grid = self._painter.lightness(frame)
-        calm = plan.leveled(index, grid)
+        calm = findings.leveled(index, grid)
         motion, known = None, False
         wanted = self._carried or self._references is not None
         if wanted and self._before is not None and index not in self._starts:
-            grain = plan.grain_at(index)
+            grain = findings.grain_at(index)
             motion = motion_between(calm, self._before, grain)
-            share = CALM * plan.graininess(index) * motion.trust
-            if plan.graininess(index):
+            share = CALM * findings.graininess(index) * motion.trust
+            if findings.graininess(index):
                 calm = calm + share * (flow.carry(self._before, motion.way) - calm)
             known = self._asked and self._is_known(index, motion)
         if index not in self._aside:
@@ -115,10 +115,10 @@ class Watch:
         return View(frame, L, grid, calm, motion, known, told, carried)
 
     def _is_known(self, index: int, motion: Motion) -> bool:
-        plan = self._plan
+        findings = self._findings
         if not self._carried or index in self._aside:
             return False
-        if plan.fading(index)[0] or plan.hints_begin(index):
+        if findings.fading(index)[0] or findings.hints_begin(index):
             return False
         trust = motion.trust
         return bool(trust.mean() > KNOWN and (trust < DOUBT).mean() < NEW)

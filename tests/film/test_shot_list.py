@@ -103,6 +103,24 @@ def test_a_palette_lies_beside_the_list(tmp_path, model):
         colorize_film(film, tmp_path / "c.mkv", model, shots=listed)
 
 
+def test_a_shot_has_a_balance_of_its_own(tmp_path, model):
+    """As the whole film has it, and only there."""
+    film = write_film(tmp_path / "in.mkv", pan(6))
+    balance = {"natural": True, "warmth": 0.6, "shadows": 0.2}
+    shots = [{"frame": 0}, {"frame": 3, **balance}]
+    made = {}
+    for name, options in {"as it is": {}, "whole": balance, "one shot": {"shots": shots}}.items():
+        path = tmp_path / f"{name}.mkv"
+        colorize_film(film, path, model, codec="ffv1", steady=0, **options)
+        made[name] = planes(path)
+    for i, frame in enumerate(made["one shot"]):
+        alike = {n: all(map(np.array_equal, frame, made[n][i])) for n in ("as it is", "whole")}
+        assert alike == {"as it is": i < 3, "whole": i >= 3}
+    wrong = [{"frame": 0, "natural": "yes"}]
+    with pytest.raises(UsageError, match=r"shots: shot 1: .*natural.*yes"):
+        colorize_film(film, tmp_path / "wrong.mkv", model, shots=wrong)
+
+
 @pytest.mark.parametrize("format", ["yuv420p", "yuv422p", "yuv444p", "yuvj420p", "nv12"])
 def test_kept_chroma_goes_through(tmp_path, model, format):
     codec = "ffv1" if format.startswith("yuv") and "j" not in format else "rawvideo"

@@ -109,15 +109,15 @@ def test_pans_zooms_and_fades_are_no_dissolves(step):
 
 
 def test_palettes_and_memory_fade_over_a_dissolve():
-    plan = Findings(
+    findings = Findings(
         np.arange(40), 40, np.array([0, 20]), np.array([[1, 1], [4, 16]]), np.array([0, 10])
     )
-    assert plan.fading(14)[0] == 0
-    assert plan.fading(15) == (pytest.approx(0.05), 1)
-    assert plan.fading(20) == (pytest.approx(0.45), 0)
-    assert np.array_equal(plan.prior(3), [1, 1])
-    assert np.array_equal(plan.prior(25), [4, 16])
-    middle = (plan.prior(19), plan.prior(20))
+    assert findings.fading(14)[0] == 0
+    assert findings.fading(15) == (pytest.approx(0.05), 1)
+    assert findings.fading(20) == (pytest.approx(0.45), 0)
+    assert np.array_equal(findings.prior(3), [1, 1])
+    assert np.array_equal(findings.prior(25), [4, 16])
+    middle = (findings.prior(19), findings.prior(20))
     assert middle[0] == pytest.approx([4**0.45, 16**0.45])
     assert middle[1] == pytest.approx([4**0.55, 16**0.55])
 
