@@ -109,13 +109,13 @@ class Dissolves:
 
 
 def _weights(values: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How much of each of two pictures is in others, by least squares, and what they have in common.
+    """How much of each of two pictures is in others, by least squares.
 
     Args:
         values: (K, N), the others, each without its mean.
         ends: (2, N), likewise.
 
-    Returns: (2, K) both; the second are the products of each of the two with the others.
+    Returns: (2, K), and the products of each of the two with the others, (2, K) too.
     """
     common = ends @ values.T
     return np.linalg.pinv(ends @ ends.T, hermitian=True) @ common, common
