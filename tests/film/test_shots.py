@@ -146,7 +146,7 @@ def test_palettes_and_memory_fade_over_a_dissolve():
 
 
 def test_a_palette_makes_nothing_more_vivid(tmp_path, model):
-    film = open_film(write_film(tmp_path / "in.mkv", pan(12)))
+    film = open_film(write_film(tmp_path / "in.mkv", pan(12, seed=1)))
     painter = Painter(film, SteeredModel(model, threads=1))
     findings = look_through(film, frames(film), painter, Tracker((), 25), palettes=True)
     grid = painter.lightness(next(frames(film)))[1]
