@@ -26,11 +26,11 @@ class Prior:
     """What a frame's colors lean to: those of its shot.
 
     Attributes:
-        factors: (Q,), on each color bin.
+        factors: (Q,), on each color bin; None for none.
         gain: a factor on the chroma that the network answers then.
     """
 
-    factors: np.ndarray
+    factors: np.ndarray | None
     gain: float = 1.0
 
 
@@ -114,6 +114,8 @@ class Painter:
         model: SteeredModel | None = None,
     ) -> np.ndarray:
         """The network's colors for a lightness on the grid: (h, w, 2) float32."""
+        if lean is not None and not lean.gain and not hints:
+            return np.zeros((*grid.shape, 2), np.float32)
         model = model or self.model
         upright = np.ascontiguousarray(self.upright(grid))
         size = upright.shape[1], upright.shape[0]

@@ -16,6 +16,7 @@ from colorizer.film.painter import Painter, Prior
 from colorizer.film.references import Backward
 from colorizer.film.shot_list import Listed, Shot
 from colorizer.film.source import Film, FilmFrame
+from colorizer.film.titles import are_titles
 from colorizer.film.tracking import Tracker
 
 __all__ = ["NothingError", "look_through"]
@@ -85,19 +86,21 @@ def look_through(
         grids = [grid for _, grid in found[-1].samples]
         found[-1].samples.clear()
         grains.append(float(np.median([_grain(grid) for grid in grids])))
+        told, number = found[-1].told, len(found) - 1
+        steered = shots is not None and shots.shots[number].options
+        gain = 0.0 if palettes and not told and not steered and are_titles(grids) else 1.0
         if typical is not None:
-            model = painter.model if shots is None else shots.models[len(found) - 1]
-            told = found[-1].told
+            model = painter.model if shots is None else shots.models[number]
             answers = told or [painter.answer(grid, model=model) for grid in grids]
             priors.append(_palette(answers, typical))
-            gain = 1.0
-            if not told:  # what leans to few hues is more vivid than what wavers between many
+            if gain and not told:  # few hues are more vivid than a wavering between many
                 some = range(0, len(grids), -(-len(grids) // AGAIN))
                 lean = Prior(priors[-1])
                 seen = [_vivid(painter.answer(grids[i], lean, model=model)) for i in some]
                 gain = sum(_vivid(answers[i]) for i in some) / max(sum(seen), 1e-6)
-            gains.append(float(np.clip(gain, *GAINS)))
-            told.clear()
+                gain = float(np.clip(gain, *GAINS))
+        gains.append(gain)
+        told.clear()
 
     dissolves = Dissolves()
 
@@ -147,6 +150,14 @@ def look_through(
         keep_color and shot.in_color if one.keep is None else one.keep
         for shot, one in zip(found, wanted, strict=True)
     ]
+    notes = tracker.lost()
+    titles = sum(gain == 0 and not k for gain, k in zip(gains, kept, strict=True))
+    if titles:
+        told = "1 shot looks like a title" if titles == 1 else f"{titles} shots look like titles"
+        notes.append(
+            f"{told}, white on black, and gray it stays; a list of shots that sets an option of"
+            " theirs, such as vividness, colors it"
+        )
     return Findings(
         np.array(pts, np.int64),
         pts[-1] + (length or max(1, round(1 / (film.rate * film.time_base)))),
@@ -160,7 +171,7 @@ def look_through(
         np.array(aside, np.int64),
         colored=any(s.chroma > FRAME_CHROMA and not k for s, k in zip(found, kept, strict=True)),
         hints=tracker.found,
-        notes=tuple(tracker.lost()),
+        notes=tuple(notes),
     )
 
 

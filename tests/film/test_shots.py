@@ -142,7 +142,7 @@ def test_palettes_and_memory_fade_over_a_dissolve():
     for index, share in ((3, 0), (19, 0.45), (20, 0.55), (25, 1)):
         prior = findings.prior(index)
         assert prior.factors == pytest.approx([4**share, 16**share])
-        assert prior.gain == pytest.approx(0.81**share)
+        assert prior.gain == pytest.approx(1 - 0.19 * share)
 
 
 def test_a_palette_makes_nothing_more_vivid(tmp_path, model):
