@@ -9,6 +9,7 @@ cv2 = pytest.importorskip("cv2")
 from skimage import data  # noqa: E402
 
 from colorizer.film.colorize import colorize_film  # noqa: E402
+from colorizer.film.cuts import is_cut  # noqa: E402
 from colorizer.film.titles import are_titles  # noqa: E402
 from tests.film.films import chroma, pan, write_film  # noqa: E402
 from tests.model_folder import write_model_folder  # noqa: E402
@@ -56,6 +57,17 @@ def test_pictures_are_none(name, light):
     picture = getattr(data, name)()
     gray = picture if picture.ndim == 2 else picture[..., 1]
     assert not are_titles([lightness(cv2.resize(gray, (320, 240)) * light)])
+
+
+def test_a_cut_from_a_title_to_an_iris_is_one():
+    """Though nearly all of both is black."""
+    y, x = np.mgrid[:240, :320]
+    inside = cv2.resize(data.camera(), (320, 240))
+    iris = np.where(np.hypot(x - 160, y - 120) < 30, inside, 16)
+    cards = [lightness(card(320, 240, ["THE CAT"], seed=i)) for i in range(2)]
+    assert is_cut(lightness(iris), cards[0])
+    assert not is_cut(cards[1], cards[0])
+    assert not is_cut(lightness(0.8 * iris), lightness(iris))
 
 
 def test_an_iris_and_black_are_none():
