@@ -37,7 +37,7 @@ from colorizer.film import (
 from colorizer.film.codecs import VideoWriter
 from colorizer.film.findings import Findings
 from colorizer.film.painter import Painter
-from colorizer.film.segments import FADING
+from colorizer.film.segments import carried
 from colorizer.film.shots import look_through
 from colorizer.film.source import Film, frames, open_film
 from colorizer.film.steadiness import ColorConsistency, WarpError
@@ -111,13 +111,11 @@ def colored(film: Film, painter: Painter, count: int) -> tuple[list, list, Findi
     found = islice(frames(film), count)
     findings = look_through(film, found, painter, Tracker((), RATE), palettes=True)
     watch, steady = Watch(painter, findings), Steady()
-    aside = set(findings.aside.tolist())
     alone, ours, asked = [], [], 0
     for view in watch(islice(frames(film), count)):
         index = view.frame.index
         answer = None if view.known else painter.answer(view.calm, findings.prior(index))
-        hold = steady.hold ** (1 + FADING * findings.fading(index)[0])
-        ours.append(steady.step(view.calm, answer, view.motion, None, index in aside, hold))
+        ours.append(carried(steady, findings, view, answer))
         alone.append(painter.answer(view.grid))
         asked += not view.known
     return alone, ours, findings, asked

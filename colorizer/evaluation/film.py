@@ -22,6 +22,7 @@ from colorizer.extras import extra
 from colorizer.film.colorize import steered
 from colorizer.film.findings import Findings
 from colorizer.film.painter import Painter
+from colorizer.film.segments import carried
 from colorizer.film.shots import look_through
 from colorizer.film.source import Film, frames, open_film, rgb_frames
 from colorizer.film.steadiness import ColorConsistency, WarpError, Way, way_between
@@ -143,11 +144,11 @@ def evaluate_film(
             for title, (painter, findings, watch, steady) in painters.items():
                 view = watch.look(frame)
                 alone = painter.answer(view.grid)
-                asked = (
-                    None if view.known else painter.answer(view.calm, findings.prior(frame.index))
-                )
-                carried = steady.step(view.calm, asked, view.motion)
-                for row, ab in ((f"{title}, each frame alone", alone), (title, carried)):
+                asked = None
+                if not view.known:
+                    asked = painter.answer(view.calm, findings.prior(frame.index))
+                moved = carried(steady, findings, view, asked)
+                for row, ab in ((f"{title}, each frame alone", alone), (title, moved)):
                     rows[row].add(target, L, _resized(ab, L.shape), cut, way)
             count += 1
     if count < 2:

@@ -20,7 +20,7 @@ from colorizer.film.unfinished import Unfinished
 from colorizer.film.watch import View, Watch
 from colorizer.support.pool import in_order
 
-__all__ = ["FADING", "ColoredFrame", "See", "color_frames", "color_segments"]
+__all__ = ["ColoredFrame", "See", "carried", "color_frames", "color_segments"]
 
 
 FADING = 2.0
@@ -45,6 +45,30 @@ class ColoredFrame:
     planes: tuple[np.ndarray, np.ndarray]
 
 
+def carried(
+    steady: Steady,
+    findings: Findings,
+    view: View,
+    answer: np.ndarray | None,
+    jump: np.ndarray | None = None,
+) -> np.ndarray:
+    """The colors of the next frame, on the grid: (h, w, 2), Lab units.
+
+    Args:
+        steady: what is carried, which goes on.
+        findings: of the film.
+        view: of the frame.
+        answer, jump: as `See` gives them; None where the network has not looked.
+    """
+    index = view.frame.index
+    hold = steady.hold ** (1 + FADING * findings.fading(index)[0])
+    aside = index in findings.aside
+    ab = steady.step(view.calm, answer, view.motion, jump, aside, hold, view.told)
+    if not aside:
+        steady.told = view.carried
+    return ab
+
+
 def color_frames(
     found: Iterable[FilmFrame],
     film: Film,
@@ -66,7 +90,6 @@ def color_frames(
         workers: frames that the network looks at, at a time.
         chroma: pixels of luma for one of chroma, across and down.
     """
-    aside = set(findings.aside.tolist())
 
     def looked(view: View) -> tuple[View, np.ndarray | None, np.ndarray | None]:
         ab, jump = (None, None) if view.known or view.is_held else see(view)
@@ -80,11 +103,7 @@ def color_frames(
                 own = own_chroma(frame.held, film.coding, *chroma)
                 yield ColoredFrame(view, np.zeros((0, 0, 2), np.float32), own)
                 continue
-            hold = steady.hold ** (1 + FADING * findings.fading(frame.index)[0])
-            apart = frame.index in aside
-            ab = steady.step(view.calm, answer, view.motion, jump, apart, hold, view.told)
-            if not apart:
-                steady.told = view.carried
+            ab = carried(steady, findings, view, answer, jump)
             slope, offset = Painter.fit(view.grid, ab)
             planes = chroma_planes(frame.luma, view.L, slope, offset, film.coding, *chroma)
             yield ColoredFrame(view, ab, planes)
