@@ -18,7 +18,17 @@ from colorizer.inference.hints import Hint, Hints
 from colorizer.inference.likeness import Alike, Likeness
 from colorizer.pictures.resize import resize
 
-__all__ = ["Marks", "Spread", "by_hand", "by_likeness", "follow", "grid", "mark", "solve"]
+__all__ = [
+    "Marks",
+    "Spread",
+    "by_hand",
+    "by_likeness",
+    "follow",
+    "followers",
+    "grid",
+    "mark",
+    "solve",
+]
 
 LIGHTNESS, COLOR, DISTANCE = 25.0, 15.0, 0.5  # differences that count as 1: L, ab, long sides
 REACH = 0.7  # of likeness, in those units
@@ -28,6 +38,7 @@ OWN_EDGES = 0.5  # trust in the prediction's own differences of chroma, where hi
 PULL = 1e-3  # towards what likeness says, beside 1 between neighbors
 HOLD = 100.0  # of a hint on its own cell
 MANY = 2000  # places of hints
+AT_ONCE = 100_000  # pixels around them
 BRUSH = 1 / 32  # of the short side: how far a hint holds around it, where it is as light, a little
 THIN = 2  # pixels of the working size, within which one place of a stroke is enough
 DAB = 2.0  # pixels of the working size, of the hint itself
@@ -201,9 +212,7 @@ def follow(
         slope and offset: as they came in, changed.
     """
     marks = mark(hints, *cells)
-    small_L = resize(L, *cells)[..., 0].astype(np.float64)
-    now = resize(slope * L[..., None] + offset, *cells).astype(np.float64)
-    change = spread(small_L, now, marks) * marks.change[..., None]
+    change = spread(*_on_grid(L, slope, offset, cells), marks) * marks.change[..., None]
     more_slope, more_offset = fit_chroma(L, change.transpose(2, 0, 1))
     slope, offset = slope + more_slope, offset + more_offset
     slope, offset = _exactly(L, slope, offset, hints)
@@ -211,6 +220,35 @@ def follow(
         keep = resize(marks.color, *L.shape)
         slope, offset = slope * keep, offset * keep
     return slope, offset
+
+
+def followers(
+    L: np.ndarray,
+    slope: np.ndarray,
+    offset: np.ndarray,
+    cells: tuple[int, int],
+    hint: Hint,
+    spread: Spread,
+) -> float:
+    """The share of a picture that a lone hint changes by more than half of what it changes itself.
+
+    Args:
+        L, slope, offset, cells, spread: as of `follow`.
+    """
+    marks = mark(Hints((hint,)), *cells)
+    small_L, now = _on_grid(L, slope, offset, cells)
+    said = marks.hold > 0
+    own = np.linalg.norm((marks.ab - now)[said], axis=-1).mean()
+    moved = np.linalg.norm(spread(small_L, now, marks), axis=-1)
+    return float((moved > 0.5 * own).mean())
+
+
+def _on_grid(
+    L: np.ndarray, slope: np.ndarray, offset: np.ndarray, cells: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """L (h, w) and ab (h, w, 2) of a coloring, on the grid of the hints."""
+    small_L = resize(L, *cells)[..., 0].astype(np.float64)
+    return small_L, resize(slope * L[..., None] + offset, *cells).astype(np.float64)
 
 
 def _along(places: np.ndarray) -> np.ndarray:
@@ -370,16 +408,17 @@ def _dab(
 def _around(
     L: np.ndarray, rows: np.ndarray, columns: np.ndarray, sigma: float, reach: int
 ) -> Iterator[tuple[tuple[np.ndarray, np.ndarray], np.ndarray, np.ndarray]]:
-    """For each way to go from places: where that leads, from which of them, and how near it is.
+    """For ways to go from places, some at a time: where they lead, from which, and how near it is.
 
     Nearness, 0..1, is that of position and of lightness.
     """
     height, width = L.shape
-    for down in range(-reach, reach + 1):
-        for right in range(-reach, reach + 1):
-            y, x = rows + down, columns + right
-            own = np.flatnonzero((y >= 0) & (y < height) & (x >= 0) & (x < width))
-            at = y[own], x[own]
-            far = (down * down + right * right) / (2 * sigma**2)
-            unlike = (L[at] - L[rows[own], columns[own]]) ** 2 / (2 * EDGE**2)
-            yield at, own, np.exp(-far - unlike)
+    steps = np.stack(np.mgrid[-reach : reach + 1, -reach : reach + 1], -1).reshape(-1, 1, 2)
+    for some in np.array_split(steps, max(1, len(steps) * len(rows) // AT_ONCE)):
+        places = some + np.stack([rows, columns], -1)  # (steps, places, 2)
+        inside = ((places >= 0) & (places < (height, width))).all(-1)
+        own = np.nonzero(inside)[1]
+        at = tuple(places[inside].T)
+        far = np.broadcast_to((some**2).sum(-1), inside.shape)[inside] / (2 * sigma**2)
+        unlike = (L[at] - L[rows[own], columns[own]]) ** 2 / (2 * EDGE**2)
+        yield at, own, np.exp(-far - unlike)
