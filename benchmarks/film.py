@@ -1,10 +1,11 @@
 """How steady the colors of films are, and what a frame costs.
 
-    python benchmarks/film.py steady [FILM ...]     flicker, warp error, consistency, dE00, chroma
-    python benchmarks/film.py speed                 CPU milliseconds of each stage, by size
-    python benchmarks/film.py memory                peak memory by the number of frames
+    python benchmarks/film.py steady [FILM ...]      flicker, warp error, consistency, dE00, chroma
+    python benchmarks/film.py references [FILM ...]  what a first frame in color tells of later ones
+    python benchmarks/film.py speed                  CPU milliseconds of each stage, by size
+    python benchmarks/film.py memory                 peak memory by the number of frames
 
-Without films, `steady` makes nine from stills that scikit-image has: camera moves, grain, a lamp
+Without films, `steady` makes ten from stills that scikit-image has: camera moves, grain, a lamp
 that flickers, cuts and dissolves, passers-by, worn film, a flash. Films of your own must be in
 color: their luma is colored, and the result compared with them.
 """
@@ -23,7 +24,7 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-from skimage import color, data
+from skimage import color
 
 from colorizer.film import (
     colorize_film,
@@ -37,9 +38,10 @@ from colorizer.film import (
 from colorizer.film.codecs import VideoWriter
 from colorizer.film.findings import Findings
 from colorizer.film.painter import Painter
+from colorizer.film.references import Carried, read_references, spread
 from colorizer.film.segments import carried
 from colorizer.film.shots import look_through
-from colorizer.film.source import Film, frames, open_film
+from colorizer.film.source import Film, frames, open_film, rgb_frames
 from colorizer.film.steadiness import ColorConsistency, WarpError
 from colorizer.film.steady import Steady
 from colorizer.film.tracking import Tracker
@@ -48,20 +50,18 @@ from colorizer.inference.network import pad
 from colorizer.inference.steered import SteeredModel
 from colorizer.options import DEFAULT_MODEL
 
-STILLS = {
-    "astronaut": data.astronaut,
-    "chelsea": data.chelsea,
-    "coffee": data.coffee,
-    "rocket": data.rocket,
-}
-WIDTH, HEIGHT, RATE = 320, 240, 24
-FLASH_AT = 12
-"""Frame at which the flash begins."""
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.made_films import FLASH_AT, MADE, RATE, pan, street, write
+
+LATER = (6, 12, 24, 40)
+"""Frames that are compared where the first one is given in color."""
+MOVING = ("pan, grain", "hand, lamp", "zoom", "street", "fast pan")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["steady", "speed", "memory"])
+    parser.add_argument("what", choices=["steady", "references", "speed", "memory"])
     parser.add_argument("films", nargs="*", type=Path)
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--frames", type=int, default=96)
@@ -71,6 +71,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         if args.what == "steady":
             measure_steadiness(args, Path(folder))
+        elif args.what == "references":
+            measure_references(args, Path(folder))
         elif args.what == "speed":
             measure_speed(args, Path(folder))
         else:
@@ -162,148 +164,48 @@ def change_over_flash(abs_: list) -> float:
     return float(np.linalg.norm(behind - before, axis=-1).mean())
 
 
-def window(still: np.ndarray, x: float, y: float, zoom: float, angle: float = 0.0) -> np.ndarray:
-    """What a camera sees that looks at a place of a still: (HEIGHT, WIDTH, 3) float32, 0..255."""
-    matrix = cv2.getRotationMatrix2D((x, y), angle, zoom)
-    matrix[:, 2] += np.array([WIDTH / 2 - x, HEIGHT / 2 - y])
-    seen = cv2.warpAffine(
-        still, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+def measure_references(args: argparse.Namespace, folder: Path) -> None:
+    """The first frame of each film is given in color; how far off are later ones?"""
+    films = args.films or [
+        write(folder / f"{name}.mkv", islice(MADE[name](), LATER[-1] + 1)) for name in MOVING
+    ]
+    model = SteeredModel(args.model, threads=args.threads)
+    print(
+        "| film | frame | untold | there by the network | there spread | all alone | all carried |"
     )
-    return seen.astype(np.float32)
+    print("|---|---:|---:|---:|---:|---:|---:|")
+    means = []
+    for path in films:
+        film = open_film(path)
+        painter = Painter(film, model)
+        grids, real = originals(film, painter, LATER[-1] + 1)
+        given = folder / f"{path.stem} in color"
+        given.mkdir()
+        av.VideoFrame.from_ndarray(next(rgb_frames(film)), "rgb24").save(given / "000000.png")
+        told = Carried(read_references(given, film, len(grids)), folder / "none", painter)
+        looked = islice(frames(film), len(grids))
+        findings = look_through(film, looked, painter, Tracker((), RATE), palettes=True)
+        seen, steady = Watch(painter, findings, references=told), Steady()
+        for view in seen(islice(frames(film), len(grids))):
+            i, likened = view.frame.index, spread(view.told, painter)
+            prior = findings.prior(i)
+            helped = painter.answer(view.calm, prior, likened)
+            ours = carried(steady, findings, view, helped)
+            if i in LATER and likened:
+                open_ = view.told.weight < 0.3
+                alone = painter.answer(view.calm, prior)
+                off = [distance(grids[i], ab, real[i]) for ab in (alone, helped, ours)]
+                row = [off[0][open_].mean(), off[1][open_].mean(), off[0].mean(), off[2].mean()]
+                means.append(row)
+                cells = " | ".join(f"{value:.2f}" for value in row)
+                print(f"| {path.stem} | {i} | {open_.mean():.2f} | {cells} |", flush=True)
+    cells = " | ".join(f"{value:.2f}" for value in np.mean(means, 0))
+    print(f"| mean | | | {cells} |")
 
 
-def pan() -> Iterator[np.ndarray]:
-    """A slow pan over a face, with fine grain."""
-    rng, still = np.random.default_rng(0), STILLS["astronaut"]()
-    for i in range(10_000):
-        x = 200 + 70 * np.sin(i / 40)
-        yield window(still, x, 150, 0.9) + rng.normal(0, 4, (HEIGHT, WIDTH, 1))
-
-
-def handheld() -> Iterator[np.ndarray]:
-    """A camera in the hand, and a lamp that flickers."""
-    rng, still = np.random.default_rng(1), STILLS["chelsea"]()
-    x = y = angle = 0.0
-    for _ in range(10_000):
-        x, y, angle = (0.9 * v + rng.normal(0, s) for v, s in ((x, 2), (y, 2), (angle, 0.3)))
-        seen = window(still, 225 + x, 150 + y, 1.1, angle)
-        yield seen * (1 + rng.normal(0, 0.04)) + rng.normal(0, 2, (HEIGHT, WIDTH, 1))
-
-
-def zoom() -> Iterator[np.ndarray]:
-    """A zoom onto a cup."""
-    still = STILLS["coffee"]()
-    for i in range(10_000):
-        yield window(still, 300, 200, 0.8 + 0.5 * (1 - np.cos(i / 60)))
-
-
-def edited() -> Iterator[np.ndarray]:
-    """Shots of sixteen frames, with cuts and dissolves between them in turn."""
-    shots = [make() for make in (pan, zoom, handheld)]
-    for i in range(10_000):
-        number, at = divmod(i, 16)
-        seen = next(shots[number % 3])
-        share = (at - 9) / 7 if number % 2 and at > 9 else 0
-        yield (1 - share) * seen + share * next(shots[(number + 1) % 3]) if share else seen
-
-
-def street() -> Iterator[np.ndarray]:
-    """A camera on a tripod: a cat and a cup pass before a wall of bricks and faces."""
-    ground = cv2.resize(STILLS["astronaut"](), (400, 400))[60:300, 40:360].astype(np.float32)
-    cat, cup = STILLS["chelsea"]()[40:240, 100:330], STILLS["coffee"]()[60:330, 180:480]
-    rng = np.random.default_rng(3)
-    for i in range(10_000):
-        seen = ground.copy()
-        for thing, size, x, y in (
-            (cat, 90, -60 + 3 * i % 440, 130 + 8 * np.sin(i / 9)),
-            (cup, 60, 330 - 2 * i % 420, 40),
-        ):
-            small = cv2.resize(thing, (size, size), interpolation=cv2.INTER_AREA)
-            mask = np.zeros((size, size), np.float32)
-            cv2.circle(mask, (size // 2, size // 2), size // 2 - 4, 1.0, -1)
-            where = np.array([[1, 0, x], [0, 1, y]], np.float32)
-            shown, alpha = (
-                cv2.warpAffine(m.astype(np.float32), where, (WIDTH, HEIGHT)) for m in (small, mask)
-            )
-            alpha = cv2.GaussianBlur(alpha, (0, 0), 1)[..., None]
-            seen = seen * (1 - alpha) + shown * alpha
-        yield seen + rng.normal(0, 1.5, (HEIGHT, WIDTH, 1))
-
-
-def old() -> Iterator[np.ndarray]:
-    """The same on worn film: grain, a flickering lamp, a gate that weaves, scratches."""
-    rng = np.random.default_rng(4)
-    x = y = 0.0
-    for seen in street():
-        x, y = (0.6 * v + rng.normal(0, 2.2) for v in (x, y))
-        where = np.array([[1, 0, np.clip(x, -6, 6)], [0, 1, np.clip(y, -6, 6)]], np.float32)
-        seen = cv2.warpAffine(seen, where, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT)
-        seen = seen * (1 + rng.uniform(-0.11, 0.11))
-        for _ in range(rng.poisson(1.5)):
-            column = rng.integers(2, WIDTH - 2)
-            seen[:, column : column + 1] += rng.choice([-70, 90])
-        grain = cv2.GaussianBlur(rng.normal(0, 1, (HEIGHT, WIDTH)), (0, 0), 0.6)
-        yield seen + 22 * (grain / grain.std())[..., None]
-
-
-def fast() -> Iterator[np.ndarray]:
-    """A pan of 18 pixels a frame, to and fro over 400 columns."""
-    still = cv2.resize(STILLS["coffee"](), (900, 600))
-    for i in range(10_000):
-        x = abs((18 * i) % 1080 - 540) + 170
-        yield window(still, x, 250, 1.0)
-
-
-def flash() -> Iterator[np.ndarray]:
-    """A lamp that is lit for two frames."""
-    for i, seen in enumerate(street()):
-        yield seen * 0.4 + 150 if i in (FLASH_AT, FLASH_AT + 1) else seen
-
-
-def still_flash() -> Iterator[np.ndarray]:
-    """The same before what stands still but for its grain: all change is a fault."""
-    rng, seen = np.random.default_rng(5), next(street())
-    for i in range(10_000):
-        grainy = seen + rng.normal(0, 1.5, (HEIGHT, WIDTH, 1))
-        yield grainy * 0.4 + 150 if i in (FLASH_AT, FLASH_AT + 1) else grainy
-
-
-def dissolve() -> Iterator[np.ndarray]:
-    """Two shots, the one fading into the other over 24 frames."""
-    for i, (first, second) in enumerate(zip(street(), zoom(), strict=True)):
-        share = np.clip((i - 11.5) / 24, 0, 1)
-        yield (1 - share) * first + share * second
-
-
-MADE: dict[str, Callable[[], Iterator[np.ndarray]]] = {
-    "pan, grain": pan,
-    "hand, lamp": handheld,
-    "zoom": zoom,
-    "cuts, dissolves": edited,
-    "street": street,
-    "old street": old,
-    "fast pan": fast,
-    "flash": flash,
-    "flash, still": still_flash,
-    "dissolve": dissolve,
-}
-
-
-def write(
-    path: Path, pictures: Iterator[np.ndarray], size: tuple[int, int] = (WIDTH, HEIGHT)
-) -> Path:
-    """A film in color, H.264 at high quality."""
-    with av.open(path, "w") as container:
-        stream = container.add_stream("libx264", rate=RATE, options={"crf": "8"})
-        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
-        for picture in pictures:
-            rgb: Any = np.rint(picture).clip(0, 255).astype(np.uint8)
-            if rgb.shape[1::-1] != size:
-                rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_CUBIC)
-            frame = av.VideoFrame.from_ndarray(rgb, "rgb24")
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
+def distance(L: np.ndarray, ab: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """CIEDE2000 of two colorings of a lightness: (h, w)."""
+    return color.deltaE_ciede2000(np.dstack([L, ab]), np.dstack([L, real]))
 
 
 SIZES = {"360p": (480, 352), "720p": (1280, 720), "1080p": (1920, 1080)}
