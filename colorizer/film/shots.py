@@ -153,10 +153,11 @@ def look_through(
     notes = tracker.lost()
     titles = sum(gain == 0 and not k for gain, k in zip(gains, kept, strict=True))
     if titles:
-        told = "1 shot looks like a title" if titles == 1 else f"{titles} shots look like titles"
+        told = f"{titles} shots look like titles, white on black, and stay gray"
+        if titles == 1:
+            told = "1 shot looks like a title, white on black, and stays gray"
         notes.append(
-            f"{told}, white on black, and gray it stays; a list of shots that sets an option of"
-            " theirs, such as vividness, colors it"
+            f"{told}; an option of its own in a list of shots, such as vividness, colors one"
         )
     return Findings(
         np.array(pts, np.int64),
