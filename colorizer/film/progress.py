@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from colorizer.errors import ColorizerError
 
-__all__ = ["EVERY", "StoppedError", "progress", "watched"]
+__all__ = ["EVERY", "WorkStoppedError", "progress", "watched"]
 
 EVERY = 60.0
 """Seconds between two lines."""
@@ -23,7 +23,7 @@ Tell = Callable[[str, int, int | None], bool]
 _TOLD: ContextVar[Tell | None] = ContextVar("told", default=None)
 
 
-class StoppedError(ColorizerError):
+class WorkStoppedError(ColorizerError):
     """Whoever watches a work has ended it."""
 
 
@@ -32,7 +32,7 @@ def watched(tell: Tell) -> Iterator[None]:
     """Within, `progress` goes to a program and not to the error stream; it may end the work.
 
     Args:
-        tell: called with each step; where it answers True, the work ends by a `StoppedError`.
+        tell: called with each step; where it answers True, the work ends by a `WorkStoppedError`.
     """
     token = _TOLD.set(tell)
     try:
@@ -56,7 +56,7 @@ class _Watched:
     def update(self, n: int = 1) -> None:
         self._done += n
         if self._tell(self._what, self._done, self._total):
-            raise StoppedError(f"the {self._what} was stopped")
+            raise WorkStoppedError(f"the {self._what} was stopped")
 
 
 class _Lines:

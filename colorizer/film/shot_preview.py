@@ -110,9 +110,8 @@ def write_shot(
     except ValueError as error:  # of FFmpeg's own errors, those that are no OSError
         raise ColorizerError(f"{path} cannot be written: {sentence(error)}") from error
     finally:
-        colored.close()  # ty: ignore[unresolved-attribute] - a generator
+        colored.close()  # ty: ignore[missing-attribute] - a generator
     return made
-
 
 
 class _Screen:
