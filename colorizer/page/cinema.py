@@ -89,17 +89,23 @@ class Cinema:
         return file.parent.name
 
     def take(self, key: str, file: Path, known: Mapping[str, Any]) -> None:
-        """Go on with a film that an earlier start has left; raises as `add`."""
-        fields = str(known.get("fields", ""))
-        reel = Reel(file, _opened(file, fields), str(known["format"]), fields)
-        reel.notes, reel.number = tuple(known["notes"]), self.studio.next_number()
-        reel.is_removed = known.get("is_removed") is True
-        if known["shots"]:
-            reel.shots = [ShownShot(**part) for part in known["shots"]]
-            reel.pts = np.load(file.with_name("times.npy"))
-        made = reel.outputs / str(known.get("result") or ".")
-        if made.is_file():
-            reel.result, reel.result_notes = made, tuple(known["result_notes"])
+        """Go on with a film that an earlier start has left.
+
+        Raises: ColorizerError where it, or what is known of it, was damaged meanwhile.
+        """
+        try:
+            fields = str(known["fields"])
+            reel = Reel(file, _opened(file, fields), str(known["format"]), fields)
+            reel.notes, reel.number = tuple(known["notes"]), self.studio.next_number()
+            reel.is_removed = known["is_removed"] is True
+            if known["shots"]:
+                reel.shots = [ShownShot(**shot) for shot in known["shots"]]
+                reel.pts = np.load(file.with_name("times.npy"))
+            made = reel.outputs / Path(str(known["result"])).name
+            if made.is_file():
+                reel.result, reel.result_notes = made, tuple(known["result_notes"])
+        except (KeyError, TypeError, ValueError, OSError) as error:
+            raise ColorizerError(f"what is known of {file.name} was damaged") from error
         self._reels[key] = reel
         self._note(key)
 
@@ -135,8 +141,7 @@ class Cinema:
         for key, reel in list(self._reels.items()):
             if reel.is_removed and not reel.is_busy:
                 del self._reels[key]
-                for part in reel.shots:
-                    self.studio.forget(part.photo)
+                self.studio.forget_of(key)
                 note(self.folder, key, None)
                 self.folder.remove(reel.file)
                 return True
@@ -169,6 +174,7 @@ class Cinema:
 
     def _read(self, key: str, reel: Reel) -> None:
         film = reel.film
+        self.studio.forget_of(key)  # of a reading that was stopped
         painter = Painter(film, self.studio.engine)
         with progress(film.count or None, "reading") as bar:
 
@@ -221,7 +227,7 @@ class Cinema:
                 work. UnknownPhotoError: a film or palette that is not here.
         """
         reel = self._read_film(key)
-        listed = self._checked(said)
+        listed = self._checked(reel, said)
         if format not in FILM_FORMATS:
             raise UsageError(
                 f"the format is {shown(format)}; accepted are {', '.join(FILM_FORMATS)}"
@@ -337,7 +343,7 @@ class Cinema:
         Raises: UsageError, UnknownPhotoError as `work`.
         """
         reel = self._read_film(key)
-        listed = self._checked(said)
+        listed = self._checked(reel, said)
 
         def make(job: Job) -> tuple[Path, list[str]]:
             def tell(what: str, done: int, total: int | None) -> bool:
@@ -368,9 +374,11 @@ class Cinema:
             raise UsageError(f"{reel.file.name} is still being read; wait until its shots are here")
         return reel
 
-    def _checked(self, said: Any) -> list[Mapping[str, Any]]:
+    def _checked(self, reel: Reel, said: Any) -> list[Mapping[str, Any]]:
         if not isinstance(said, list) or not all(isinstance(one, dict) for one in said):
             raise UsageError("what is said of a film is a list of its shots")
+        if len(said) != len(reel.shots):
+            raise UsageError(f"{len(said)} shots are told of, and the film has {len(reel.shots)}")
         for one in said:
             shot_of(one, self.studio)
         return said

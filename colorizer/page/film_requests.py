@@ -9,6 +9,7 @@ import anyio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from colorizer.errors import ColorizerError
 from colorizer.extras import lacking
 from colorizer.page.downloads import Downloads
 from colorizer.page.film_formats import FILM_FORMATS
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FilmRequests"]
 
+MODULES = ("av", "cv2")  # of the extra
 LONGER = 8  # times as long as a photo's may the upload of a film take
 
 
@@ -47,6 +49,8 @@ class FilmRequests:
     @cached_property
     def cinema(self) -> "Cinema":
         """The films; raises ColorizerError without the extra."""
+        if lacks := lacking("video", *MODULES):
+            raise ColorizerError(lacks)
         from colorizer.page.cinema import Cinema
 
         return Cinema(self.studio, self.previews)
@@ -73,16 +77,24 @@ class FilmRequests:
     def told(self) -> dict[str, Any]:
         """What the page knows before there is one: why there can be none, and what is made."""
         names = {key: name for key, (_, _, name) in FILM_FORMATS.items()}
-        why_none = lacking("video", "av", "cv2")
+        why_none = lacking("video", *MODULES)
         return {"why_none": why_none, "most": self.limits.upload, "formats": names}
 
     async def take_left(self) -> dict[str, Any]:
         """Go on with what an earlier start has left."""
 
+        lost: list[str] = []
+
         def take(key: str, file: Path, known: dict[str, Any]) -> None:
-            self.cinema.take(key, file, known)
+            try:
+                self.cinema.take(key, file, known)
+            except ColorizerError:
+                lost.append(key)
+                raise
 
         told = await self.previews.run(self.studio.take_left, take)
+        for key in lost:
+            self.studio.forget_of(key)
         if self.begun:
             self.begun.read_all()
         return told

@@ -51,15 +51,13 @@ def write_recipe(
         folder: to write it into; what else is in it goes.
         reel: the film, which is read.
         studio: holds the key frames, and colors them.
-        said: of each shot `settings` and `hints` as for a photo, and `keep`.
+        said: of each shot, as many as it has, `settings` and `hints` as for a photo, and `keep`.
         step: told of each that is done.
 
     Raises:
-        UsageError: not one entry for each shot, or a wrong setting. UnknownPhotoError: a palette
-            is gone. ColorizerError: a key frame cannot be colored.
+        UsageError: a wrong setting. UnknownPhotoError: a palette is gone. ColorizerError: a key
+            frame cannot be colored.
     """
-    if len(said) != len(reel.shots):
-        raise UsageError(f"{len(said)} shots are told of, and the film has {len(reel.shots)}")
     references, listed = folder / "references", folder / "shots.json"
     references.mkdir(parents=True, exist_ok=True)
     lines: list[str] = []

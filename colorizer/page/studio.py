@@ -181,8 +181,13 @@ class Studio:
         return photo.revision
 
     def remove(self, key: str) -> None:
-        """Take a photo away, if it is there; `restore` brings it back as long as there is room."""
+        """Take a photo away, if it is there; `restore` brings it back as long as there is room.
+
+        Raises: UsageError for a frame of a film.
+        """
         photo = self._photos.get(key)
+        if photo is not None and photo.of:
+            raise UsageError(f"{photo.file.name} is a frame of a film, and goes with it")
         if photo is not None:
             with self._lock:
                 photo.is_removed = True
@@ -200,6 +205,12 @@ class Studio:
         photo.is_removed = False
         self._note(key, photo)
         return photo.told(key)
+
+    def forget_of(self, film: str) -> None:
+        """Remove the frames of a film for good."""
+        for key, photo in list(self._photos.items()):
+            if photo.of == film:
+                self.forget(key)
 
     def forget_one(self) -> bool:
         """Free the room of the photo that was removed first, if there is one."""

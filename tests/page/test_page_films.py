@@ -1,6 +1,9 @@
 """Films on the page's server: read for their shots, looked at, colored as at the command line."""
 
 import io
+import json
+import sys
+import threading
 import time
 import zipfile
 
@@ -13,6 +16,8 @@ pytest.importorskip("cv2")
 from PIL import Image  # noqa: E402
 
 from colorizer.cli import main  # noqa: E402
+from colorizer.film import segments, unfinished  # noqa: E402
+from colorizer.film.painter import Painter  # noqa: E402
 from colorizer.inference.colorizer import Colorizer  # noqa: E402
 from tests.film.films import pan, read_film, write_film  # noqa: E402
 from tests.page.serving import client_of, served  # noqa: E402
@@ -157,3 +162,178 @@ def test_a_shot_is_looked_at_in_a_form_that_browsers_play(client, film):
     with av.open(io.BytesIO(gray)) as container:
         frame = next(container.decode(video=0)).to_ndarray(format="rgb24").astype(int)
     assert np.ptp(frame, axis=-1).max() < 6 < np.ptp(frames[0].astype(int), axis=-1).max()
+
+
+@pytest.fixture
+def gate(monkeypatch):
+    """Holds the work on films after so many looks of the network, until it is opened."""
+    held, seen, looks = threading.Event(), threading.Event(), []
+    see = Painter.see
+
+    def look(*given, **named):
+        looks.append(None)
+        if len(looks) > 6 and not held.is_set():
+            seen.set()
+            assert held.wait(60)
+        return see(*given, **named)
+
+    monkeypatch.setattr(Painter, "see", look)
+    for module in (segments, unfinished):
+        monkeypatch.setattr(module, "SEGMENT", 3)
+    yield seen, held, looks
+    held.set()
+
+
+def test_a_work_that_was_stopped_goes_on_and_photos_are_drawn_meanwhile(client, film, gate):
+    reached, opened, looks = gate
+    found = sent(client, film)
+    path, asked = f"api/films/{found['id']}/work", {"shots": said(found), "format": "mkv"}
+    assert client.post(path, json=asked).status_code == 202
+    assert reached.wait(60)
+    again = client.post(path, json=asked)
+    assert again.status_code == 400
+    assert "at work already" in again.json()["error"]
+    photo = found["shots"][0]["photo"]
+    assert client.post(f"api/photos/{photo}/preview", json={}).status_code == 200
+    other = client.post("api/films", params={"name": "b.mkv"}, content=film.read_bytes()).json()
+    deadline = time.monotonic() + 60
+    while not (second := client.get("api/films").json()[1])["shots"]:  # is read meanwhile
+        assert time.monotonic() < deadline
+    client.post(f"api/films/{other['id']}/work", json={"shots": said(second), "format": "mkv"})
+    told = client.get("api/films").json()
+    assert [one["work"]["what"] for one in told] == ["coloring", "waiting"]
+    assert client.delete(f"api/films/{other['id']}/work").status_code == 204
+    assert client.delete(path).status_code == 204
+    opened.set()
+    stopped = until(client, lambda one: one["work"] is None)
+    assert stopped["unfinished"]
+    assert not stopped["result"]
+    before = len(looks)
+    client.post(path, json=asked)
+    until(client, lambda one: one["result"])
+    went_on = len(looks) - before
+    content = client.get(f"api/films/{found['id']}/result").content
+    client.post(path, json=asked)  # from the start
+    until(client, lambda one: one["work"] is None)
+    assert went_on < len(looks) - before - went_on
+    assert client.get(f"api/films/{found['id']}/result").content == content
+
+
+def test_films_what_is_said_and_what_is_unfinished_outlive_the_page(engine, film, tmp_path, gate):
+    reached, opened, looks = gate
+    with served(engine, tmp_path, keeps=True) as address, client_of(address) as client:
+        found = sent(client, film)
+        photo = found["shots"][1]["photo"]
+        client.put(f"api/photos/{photo}/state", json={"state": '{"settings": {}}'})
+        shots = said(found, {"hints": HINTS})
+        client.post(f"api/films/{found['id']}/work", json={"shots": shots, "format": "mkv"})
+        assert reached.wait(60)
+        client.delete(f"api/films/{found['id']}/work")
+        opened.set()
+        until(client, lambda one: one["work"] is None)
+    with served(engine, tmp_path, keeps=True) as address, client_of(address) as client:
+        left = client.get("api/about").json()["left"]
+        assert (left["photos"], left["films"]) == (0, 1)
+        assert client.post("api/left").json() == {"photos": 0, "lost": []}
+        (back,) = client.get("api/films").json()
+        assert {**back, "unfinished": None} == {**found, "unfinished": None}
+        assert back["unfinished"]
+        photos = {one["id"]: one for one in client.get("api/photos").json()}
+        assert photos[photo]["state"] == '{"settings": {}}'
+        before = len(looks)
+        client.post(f"api/films/{found['id']}/work", json={"shots": shots, "format": "mkv"})
+        done = until(client, lambda one: one["result"])
+        assert done["result"]["notes"] == []  # nothing was thrown away
+        went_on = len(looks) - before
+        content = client.get(f"api/films/{found['id']}/result").content
+    with served(engine, tmp_path, keeps=True) as address, client_of(address) as client:
+        client.post("api/left")
+        assert client.get(f"api/films/{found['id']}/result").content == content
+        before = len(looks)
+        client.post(f"api/films/{found['id']}/work", json={"shots": shots, "format": "mkv"})
+        until(client, lambda one: one["work"] is None)
+        assert went_on < len(looks) - before  # from the start
+        assert client.get(f"api/films/{found['id']}/result").content == content
+
+
+def test_a_film_that_was_removed_can_be_brought_back_and_its_frames_go_with_it(client, film):
+    found = sent(client, film)
+    photo = found["shots"][0]["photo"]
+    refused = client.delete(f"api/photos/{photo}")
+    assert refused.status_code == 400
+    assert "is a frame of a film" in refused.json()["error"]
+    assert client.delete(f"api/films/{found['id']}").status_code == 204
+    assert client.get("api/films").json() == []
+    assert client.get(f"api/films/{found['id']}/result").status_code == 404
+    assert client.post(f"api/films/{found['id']}/restore").status_code == 200
+    assert client.get("api/films").json() == [found]
+
+
+WRONG = (
+    ("work", {"shots": [], "format": "mkv"}, "0 shots are told of, and the film has 2"),
+    ("work", {"shots": 3, "format": "mkv"}, "is a list of its shots"),
+    ("work", {"shots": [{}, {}], "format": "gif"}, "accepted are mkv, mp4, mov, webm, loss"),
+    ("work", {"shots": [{"settings": {"vividness": 9}}, {}], "format": "mkv"}, "vividness"),
+    ("work", {"shots": [{"keep": 1}, {}], "format": "mkv"}, "accepted are true and false"),
+    ("recipe", {"shots": [{"settings": {"result": "pair"}}, {}]}, "a shot has no `result`"),
+    ("preview", {"id": "?"}, "this shot is no longer here"),
+)
+
+
+def test_what_a_film_cannot_be_told_is_refused_at_once(client, film):
+    found = sent(client, film)
+    for path, told, sentence in WRONG:
+        answer = client.post(f"api/films/{found['id']}/{path}", json=told)
+        assert answer.status_code in (400, 404), told
+        assert sentence in answer.json()["error"]
+    assert client.get("api/films").json()[0]["work"] is None
+
+
+def test_what_is_no_film_is_refused_by_its_name_and_leaves_nothing(engine, tmp_path):
+    with served(engine, tmp_path) as address, client_of(address) as client:
+        answer = client.post("api/films", params={"name": "a.mkv"}, content=b"no film at all")
+        assert answer.status_code == 400
+        told = answer.json()["error"]
+        assert told.startswith("a.mkv cannot be read as a film: ")
+        assert str(tmp_path) not in told
+        assert client.get("api/films").json() == []
+        assert not list(tmp_path.rglob("*.mkv"))
+
+
+def test_interlaced_films_are_taken_as_they_are_told_to_be(client, tmp_path):
+    path = tmp_path / "fields.mkv"
+    options = {"flags": "+ilme+ildct", "x264-params": "interlaced=1:tff=1"}
+    write_film(path, pan(6, 0, WIDTH, HEIGHT), codec="libx264", options=options)
+    answer = client.post("api/films", params={"name": path.name}, content=path.read_bytes())
+    assert "interlaced: add --deinterlace; or --progressive" in answer.json()["error"]
+    found = sent(client, path, fields="progressive")
+    assert found["fields"] == "progressive"
+    client.post(f"api/films/{found['id']}/work", json={"shots": said(found), "format": "mkv"})
+    assert until(client, lambda one: one["result"] or one["work"]["error"])["result"]
+
+
+def test_without_the_extra_there_is_one_sentence(client, film, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    films = client.get("api/about").json()["films"]
+    assert films["why_none"].startswith("this needs the video extra (av is missing): ")
+    answer = client.post("api/films", params={"name": "a.mkv"}, content=film.read_bytes())
+    assert answer.json() == {"error": films["why_none"]}
+    assert client.get("api/films").json() == []
+
+
+def test_files_that_need_not_change_stay_as_they_are(client, film, tmp_path):
+    """Else a work that goes on would begin anew."""
+    found = sent(client, film)
+    shots = said(found, {"hints": HINTS})
+    stamps = []
+    for vividness in (1, 1, 0.5):
+        shots[1]["settings"] = {"vividness": vividness}
+        asked = {"shots": shots, "format": "mkv"}
+        client.post(f"api/films/{found['id']}/work", json=asked)
+        until(client, lambda one: one["work"] is None and one["result"])
+        (listed,), (reference,) = tmp_path.rglob("shots.json"), tmp_path.rglob("references/*.png")
+        stamps.append([one.stat().st_mtime_ns for one in (listed, reference)])
+    assert stamps[0] == stamps[1]
+    assert stamps[1][0] < stamps[2][0]
+    assert stamps[1][1] == stamps[2][1]
+    assert json.loads(listed.read_text())[1] == {"frame": FRAMES, "vividness": 0.5}

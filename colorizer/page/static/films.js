@@ -79,7 +79,8 @@ export function merge(told, isAll = true, photos = new Map()) {
 function shotOf(told, shot, i, count) {
   const when = clock(shot.time);
   const photo = create({ ...told, shot });
-  return Object.assign(photo, { when, label: `Shot ${i + 1} of ${count}, ${when}, ${shot.seconds.toFixed(1)} s` });
+  const long = `${shot.seconds.toFixed(1)} s`;
+  return Object.assign(photo, { when: `${when} · ${long}`, label: `Shot ${i + 1} of ${count}, ${when}, ${long}` });
 }
 
 export function refresh(film, photos, changed) {
@@ -195,16 +196,17 @@ function create_line(film) {
 export function showFilm() {
   const film = filmOf(page.now);
   $("film").hidden = !film;
-  for (const id of ["film-format-row", "film-start", "film-stop", "film-save"]) $(id).hidden = true;
+  for (const id of ["film-format-row", "film-start", "film-save"]) $(id).hidden = true;
   $("remove-photo").textContent = film ? "Remove the film" : "Remove the photo";
   $("apply").textContent = film ? "Apply to all shots" : "Apply to all photos";
   if (!film) return;
   const works = isBusy(film);
-  $("film-format-row").hidden = works || !!film.result;
+  $("film-format-row").hidden = works;
   $("film-format").value = film.format;
   $("film-start").hidden = works || !!film.result;
-  $("film-start").textContent = film.unfinished ? "Go on" : "Color the film";
-  $("film-stop").hidden = !works;
+  const [word, rest] = $("film-start").children;
+  word.textContent = film.unfinished ? "Go on" : "Color";
+  rest.hidden = film.unfinished;
   $("film-save").hidden = works || !film.result;
   $("film-anew").hidden = works || !film.result;
   $("film-name").textContent = film.name;
@@ -215,7 +217,8 @@ export function showFilm() {
   if ($("film-notes").dataset.told !== notes.join())
     $("film-notes").replaceChildren(...notes.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   $("film-notes").dataset.told = notes.join();
-  const { shot, label } = page.now;
+  const { shot, label, settings } = page.now;
+  $("shot-play").textContent = settings.leave ? "Play this shot" : "Play this shot in color";
   $("shot-name").textContent = label.split(",")[0];
   $("shot-about").textContent = `From ${clock(shot.time, 1)}, ${shot.seconds.toFixed(1)} s, ${shot.count.toLocaleString("en")} frames; frame ${shot.key.toLocaleString("en")} stands for it.${shot.in_color ? " It has colors of its own." : ""}`;
 }
@@ -281,7 +284,6 @@ export function begun(handlers) {
     acts.drawn();
   });
   $("film-start").onclick = $("film-anew").onclick = () => start(filmOf(page.now));
-  $("film-stop").onclick = () => halt(filmOf(page.now));
   $("film-save").onclick = () => engine.saveFilm(filmOf(page.now).id, filmOf(page.now).result.name);
   $("shot-play").onclick = play;
   $("save-shots").onclick = () => {
