@@ -43,7 +43,7 @@ class Codec:
 # different times join without a seam, and every container keeps the presentation times.
 CODECS = MappingProxyType(
     {
-        "h264": Codec("libx264", 17, 51, (8, 10), {"preset": "medium", "bf": "0"}),
+        "h264": Codec("libx264", 19, 51, (8, 10), {"preset": "veryfast", "bf": "0"}),
         "hevc": Codec(
             "libx265",
             19,

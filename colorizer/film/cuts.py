@@ -1,7 +1,7 @@
 """Cuts: frames that no motion makes out of the one before, and no flash interrupts."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -11,13 +11,14 @@ from colorizer.extras import extra
 from colorizer.film import flow
 from colorizer.film.source import FilmFrame
 
-__all__ = ["is_cut", "placed", "small", "told"]
+__all__ = ["is_cut", "placed", "small"]
 
 cv2: Any = extra("cv2", "video")
 
 FLASH = 5
 """Frames, at most, after which a shot goes on behind what interrupts it."""
 
+LIT = 10.0  # Lab units of mean lightness, by which a lamp is seen to be lit
 ALIKE = 0.65  # correlation of two frames, moved onto each other, below which they are two shots
 APART = 3.0  # Lab units, by which those differ on average at least
 BLANK = 12.0  # Lab units, likewise, where one of them shows nothing
@@ -27,11 +28,16 @@ SIDE = 96  # pixels
 
 
 def placed(
-    looked: Iterator[tuple[FilmFrame, np.ndarray]],
+    looked: Iterator[tuple[FilmFrame, np.ndarray]], starts: set[int] | None = None
 ) -> Iterator[tuple[FilmFrame, np.ndarray, str]]:
     """Where each frame stands: "cut", if it begins a shot, "within" it, or "aside".
 
-    Aside is what is unlike the frame before it, where one of the next is like that one again.
+    Aside is what is unlike the frame before it, or is lit in another way, where one of the next is
+    like that one again.
+
+    Args:
+        looked: frames, each with its lightness.
+        starts: numbers of those that begin shots, as a person has said; None finds them.
     """
     ahead: deque[tuple[FilmFrame, np.ndarray]] = deque()
     last: np.ndarray | None = None
@@ -46,25 +52,35 @@ def placed(
             yield frame, grid, "aside"
             continue
         place = "within"
-        if last is None:
+        if last is None or (starts is not None and frame.index in starts):
             place = "cut"
-        elif is_cut(grid, last):
-            before = last
-            back = (n for n, (_, later) in enumerate(ahead) if not is_cut(later, before))
-            away = next(back, -1)
-            place = "cut" if away < 0 else "aside"
-            away = max(0, away)
+        elif (apart := is_cut(grid, last)) or _is_lit(grid, last):
+            away = _frames_away(last, ahead, starts)
+            if away:
+                place = "aside"
+                away -= 1
+            elif apart and starts is None:
+                place = "cut"
         if place != "aside":
             last = grid
         yield frame, grid, place
 
 
-def told(
-    looked: Iterator[tuple[FilmFrame, np.ndarray]], starts: set[int]
-) -> Iterator[tuple[FilmFrame, np.ndarray, str]]:
-    """As `placed`, where a person has said where shots begin."""
-    for frame, grid in looked:
-        yield frame, grid, "cut" if frame.index in starts else "within"
+def _frames_away(
+    before: np.ndarray, ahead: Iterable[tuple[FilmFrame, np.ndarray]], starts: set[int] | None
+) -> int:
+    """After how many frames of this shot one is like that before; 0 if none is."""
+    for count, (frame, grid) in enumerate(ahead, 1):
+        if starts is not None and frame.index in starts:
+            return 0
+        if not _is_lit(grid, before) and not is_cut(grid, before):
+            return count
+    return 0
+
+
+def _is_lit(now: np.ndarray, before: np.ndarray) -> bool:
+    """Whether one is much brighter than the other."""
+    return abs(float(now.mean()) - float(before.mean())) > LIT
 
 
 def is_cut(now: np.ndarray, before: np.ndarray) -> bool:

@@ -1,6 +1,7 @@
 """Dissolves: where one shot fades into another, with no cut between any two frames."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,23 +79,25 @@ class Dissolves:
         length = float(np.median(lengths)) + ends[-1] - ends[0]
         return Dissolve(round(float(np.mean(middles)) + 0.5), max(SHORTEST, round(length)))
 
+    def _tiny(self, which: Sequence[int], of: int) -> np.ndarray:
+        """Some of the last frames without their means: (K, N)."""
+        found = np.stack([self._past[i][of] for i in which])
+        return found - found.mean(1, keepdims=True)
+
     def _between(self, span: int) -> tuple[float, float] | None:
         """Middle and length of what of a dissolve the last frames show, if they show one."""
         if len(self._past) <= span:
             return None
         begin = len(self._past) - 1 - span
         of = 3 if span >= LONG else 2
-        tinies = np.stack([self._past[i][of] for i in range(begin, len(self._past))], 1)
-        ends = np.stack([tinies[:, 0], tinies[:, -1], np.ones(len(tinies), np.float32)], 1)
-        if not all(
-            _is_mixture(tinies[:, i], ends)
-            for i in range(span // 4, 3 * span // 4 + 1, max(1, span // 8))
-        ):
+        within = range(begin + span // 4, begin + 3 * span // 4 + 1, max(1, span // 8))
+        ends = self._tiny([begin, begin + span], of)
+        if not _are_mixtures(self._tiny(within, of), ends):
             return None
         (first, before), after = self._past[begin][:2], self._past[-1][1]
         if not is_cut(after.astype(np.float32), before.astype(np.float32)):
             return None
-        weights = np.linalg.lstsq(ends, tinies, rcond=None)[0][:2].clip(0)
+        weights = _weights(self._tiny(range(begin, begin + span + 1), of), ends)[0].clip(0)
         share = weights[1] / np.maximum(weights.sum(0), 1e-6)
         within = np.flatnonzero((share > 0.15) & (share < 0.85))
         if len(within) < 3:
@@ -105,15 +108,27 @@ class Dissolves:
         return first + (0.5 - offset) / slope, min(1 / slope, span)
 
 
-def _is_mixture(values: np.ndarray, ends: np.ndarray) -> bool:
-    """Whether a picture is some of one and some of another: (N,) and (N, 3)."""
-    weights, *_ = np.linalg.lstsq(ends, values, rcond=None)
-    if not (weights[:2] > 0.1).all() or weights[:2].sum() > 1.3:
+def _weights(values: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How much of each of two pictures is in others, by least squares.
+
+    Args:
+        values: (K, N), the others, each without its mean.
+        ends: (2, N), likewise.
+
+    Returns: (2, K), and the products of each of the two with the others, (2, K) too.
+    """
+    common = ends @ values.T
+    return np.linalg.pinv(ends @ ends.T, hermitian=True) @ common, common
+
+
+def _are_mixtures(values: np.ndarray, ends: np.ndarray) -> bool:
+    """Whether all of some pictures are some of one and some of another: (K, N) and (2, N)."""
+    weights, common = _weights(values, ends)
+    if not (weights > 0.1).all() or (weights.sum(0) > 1.3).any():
         return False
-    whole = values.var()
-    left = (values - ends @ weights).var()
-    alone = min(
-        whole * (1 - np.corrcoef(values, ends[:, i])[0, 1] ** 2) if ends[:, i].std() > 1 else whole
-        for i in (0, 1)
-    )
-    return bool(left < (1 - MIXED) * whole and left < BETTER * alone)
+    whole = (values * values).sum(1)
+    left = whole - (weights * common).sum(0)
+    each = (ends * ends).sum(1)[:, None]
+    explained = np.where(each > values.shape[1], common**2 / np.maximum(each, 1e-6), 0)
+    alone = whole - explained.max(0)
+    return bool(((left < (1 - MIXED) * whole) & (left < BETTER * alone)).all())

@@ -24,6 +24,7 @@ GRAINY = 1.5, 3.0
 FLICKER = 0.2, 0.5
 """Median change of mean lightness against the frames around that counts as flicker; as strong."""
 
+MOST = 3.0  # factor on the spread of a frame's lightness, or one by it, that evening may take
 AROUND = 4  # frames, standard deviation of the window over which brightness is evened
 
 
@@ -111,6 +112,12 @@ class Findings:
         for first, last in pairwise([*self.starts.tolist(), len(self.pts)]):
             own = np.setdiff1d(np.arange(first, last), self.aside)
             found[own] = _leveling(self.levels[own])
+        if self.aside.size:  # a flash: as bright as the frame that it interrupts
+            own = np.setdiff1d(np.arange(len(self.pts)), self.aside)
+            before = own[np.searchsorted(own, self.aside) - 1]
+            wanted = self.levels[before] * found[before, :1]
+            wanted[:, 0] += found[before, 1]
+            found[self.aside] = _toward(self.levels[self.aside], wanted)
         return found
 
     def leveled(self, index: int, grid: np.ndarray) -> np.ndarray:
@@ -181,6 +188,10 @@ def _leveling(levels: np.ndarray) -> np.ndarray:
         ],
         1,
     )
-    wanted = levels + share * (around - levels)
-    factor = (wanted[:, 1] / np.maximum(levels[:, 1], 1)).clip(0.5, 2)
-    return np.stack([factor, wanted[:, 0] - factor * mean], 1).astype(np.float32)
+    return _toward(levels, levels + share * (around - levels))
+
+
+def _toward(levels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Factor and summand that bring means and spreads, (N, 2), to others: (N, 2)."""
+    factor = (wanted[:, 1] / np.maximum(levels[:, 1], 1)).clip(1 / MOST, MOST)
+    return np.stack([factor, wanted[:, 0] - factor * levels[:, 0]], 1).astype(np.float32)

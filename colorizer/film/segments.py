@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from colorizer.errors import ColorizerError
+from colorizer.film import unfinished
 from colorizer.film.findings import Findings
 from colorizer.film.painter import Painter
 from colorizer.film.planes import chroma_planes, own_chroma
@@ -15,7 +16,7 @@ from colorizer.film.references import Carried
 from colorizer.film.source import Film, FilmFrame, frames
 from colorizer.film.steadiness import Meter
 from colorizer.film.steady import Recalled, Steady
-from colorizer.film.unfinished import SEGMENT, Unfinished
+from colorizer.film.unfinished import Unfinished
 from colorizer.film.watch import View, Watch
 from colorizer.support.pool import in_order
 
@@ -120,7 +121,7 @@ def color_segments(
     Raises: ColorizerError where the film does not read as it did before.
     """
     count, done = len(findings.pts), parts.done
-    first = done * SEGMENT
+    first = done * unfinished.SEGMENT
     if done:
         memory = parts.memory(done - 1)
         steady.L, steady.ab = memory.get("L"), memory.get("ab")
@@ -131,9 +132,7 @@ def color_segments(
     if first >= count:
         return
     starts = set(findings.starts.tolist())
-    watch = Watch(
-        painter, findings, steady.hold > 0, steady.L, not steady.owed, references, steady.told
-    )
+    watch = Watch(painter, findings, steady.hold > 0, steady.L, references, steady.told)
     found = _missing(film, findings, first)
     colored = color_frames(found, film, findings, see, watch, steady, workers, sink.chroma)
     writer = None
@@ -143,14 +142,14 @@ def color_segments(
                 frame = one.view.frame
                 index = frame.index
                 if writer is None:
-                    writer = sink.writer(parts.work(index // SEGMENT), index, findings)
+                    writer = sink.writer(parts.work(index // unfinished.SEGMENT), index, findings)
                 writer.write(frame.pts, (frame.luma, *one.planes), frame.held)
                 if not one.view.is_held:
                     meter.add(one.view.calm, one.ab, index in starts)
-                if (index + 1) % SEGMENT == 0 or index + 1 == count:
+                if (index + 1) % unfinished.SEGMENT == 0 or index + 1 == count:
                     writer.close()
                     writer = None
-                    parts.finish(index // SEGMENT, steady, meter.state())
+                    parts.finish(index // unfinished.SEGMENT, steady, meter.state())
                 bar.update()
     finally:
         colored.close()  # ty: ignore[missing-attribute] - a generator

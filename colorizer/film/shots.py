@@ -9,7 +9,7 @@ from colorizer.color import gamut
 from colorizer.color.has_color import FRAME_CHROMA
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.extras import extra
-from colorizer.film.cuts import placed, told
+from colorizer.film.cuts import placed
 from colorizer.film.dissolves import Dissolve, Dissolves
 from colorizer.film.findings import Findings
 from colorizer.film.painter import Painter
@@ -100,7 +100,7 @@ def look_through(
             found.append(second)
 
     looked = ((frame, painter.lightness(frame)[1]) for frame in frames)
-    for frame, grid, place in placed(looked) if starts is None else told(looked, set(starts)):
+    for frame, grid, place in placed(looked, None if starts is None else set(starts)):
         if place == "cut":
             part(dissolves.cut())
             close()

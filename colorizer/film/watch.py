@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from colorizer.film import flow
+from colorizer.film import flow, unfinished
 from colorizer.film.findings import Findings
 from colorizer.film.painter import Painter
 from colorizer.film.references import Carried
@@ -20,9 +20,11 @@ __all__ = ["View", "Watch"]
 CALM = 0.75
 """Share of lightness that comes from the frame before, where grain is strong."""
 
-KNOWN = 0.85  # mean trust from which on a frame has nothing new
+KNOWN = 0.85  # mean trust, since the network looked, from which on a frame has nothing new
 NEW = 0.02  # share of places without trust, up to which it has nothing new
 DOUBT = 0.3  # trust below which a place is new
+SKIPPED = 2
+"""Frames in a row, at most, at which the network does not look."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,6 @@ class Watch:
         findings: of its shots.
         carried: whether colors are carried at all.
         before: (h, w), the last frame of a run that was stopped, as it was looked at.
-        asked: whether the network looked at that one.
         references: colored frames, if there are any.
         told: what they tell of the last frame.
     """
@@ -74,12 +75,13 @@ class Watch:
         findings: Findings,
         carried: bool = True,
         before: np.ndarray | None = None,
-        asked: bool = True,
         references: Carried | None = None,
         told: Recalled | None = None,
     ) -> None:
         self._painter, self._findings, self._carried = painter, findings, carried
-        self._before, self._asked = before, asked
+        self._before = before
+        self._seen: np.ndarray | None = None  # (h, w), 0..1: what the network has looked at
+        self._skipped = 0
         self._references, self._told = references, told
         self._starts, self._aside = set(findings.starts.tolist()), set(findings.aside.tolist())
 
@@ -104,9 +106,12 @@ class Watch:
             share = CALM * findings.graininess(index) * motion.trust
             if findings.graininess(index):
                 calm = calm + share * (flow.carry(self._before, motion.way) - calm)
-            known = self._asked and self._is_known(index, motion)
+        if motion is None or index % unfinished.SEGMENT == 0:  # where a run may go on
+            self._seen, self._skipped = None, 0
+        elif self._carried and index not in self._aside:
+            known = self._is_known(index, motion)
         if index not in self._aside:
-            self._before, self._asked = calm, not known
+            self._before = calm
         if self._references is None:
             return View(frame, L, grid, calm, motion, known)
         told, carried = self._references.at(index, self._told, motion)
@@ -115,10 +120,17 @@ class Watch:
         return View(frame, L, grid, calm, motion, known, told, carried)
 
     def _is_known(self, index: int, motion: Motion) -> bool:
-        findings = self._findings
-        if not self._carried or index in self._aside:
-            return False
-        if findings.fading(index)[0] or findings.hints_begin(index):
-            return False
-        trust = motion.trust
-        return bool(trust.mean() > KNOWN and (trust < DOUBT).mean() < NEW)
+        """Whether there is nothing in a frame that the network has not looked at lately."""
+        trust, findings = motion.trust, self._findings
+        if self._seen is not None:
+            trust = trust * flow.carry(self._seen, motion.way)
+        known = bool(
+            self._skipped < SKIPPED
+            and not findings.fading(index)[0]
+            and not findings.hints_begin(index)
+            and trust.mean() > KNOWN
+            and (trust < DOUBT).mean() < NEW
+        )
+        self._seen = trust if known else None
+        self._skipped = self._skipped + 1 if known else 0
+        return known

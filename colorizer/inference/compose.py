@@ -38,26 +38,32 @@ def fit_chroma(
     Returns:
         slope and offset: (H, W, 2) each, float32.
     """
-    chroma = np.asarray(ab, np.float64).transpose(1, 2, 0)
-    small = resize(L, *chroma.shape[:2]).astype(np.float64)  # (h, w, 1)
-    mean_L = _box(small, radius)
-    variance = _box(small * small, radius) - mean_L**2
-    covariance = _box(small * chroma, radius) - mean_L * _box(chroma, radius)
-    slope = _box(covariance / (variance + epsilon), radius)
-    offset = chroma - slope * small
-    return resize(slope, *L.shape), resize(offset, *L.shape)
+    ab = np.asarray(ab, np.float32)
+    size = ab.shape[1:]
+    small = np.asarray(L if L.shape == size else resize(L, *size)[..., 0], np.float32)
+    count = _sum(np.ones(size, np.float32), radius)
+    apart = small - small.mean()  # so that little is lost where squares are subtracted
+    mean = _sum(apart, radius) / count
+    variance = _sum(apart * apart, radius) / count - mean * mean + np.float32(epsilon)
+    both = np.empty((*size, 4), np.float32)
+    for i, values in enumerate(ab):
+        covariance = (_sum(apart * values, radius) - mean * _sum(values, radius)) / count
+        both[..., i] = _sum(covariance / variance, radius) / count
+        both[..., i + 2] = values - both[..., i] * small
+    if L.shape != size:
+        both = resize(both, *L.shape)
+    return both[..., :2], both[..., 2:]
 
 
-def _box(values: np.ndarray, radius: int) -> np.ndarray:
-    """Mean over the part of a square window that lies inside; over the first two axes."""
+def _sum(values: np.ndarray, radius: int) -> np.ndarray:
+    """Over the part of a square window that lies inside: (H, W)."""
     for axis in (0, 1):
-        values = np.moveaxis(values, axis, 0)
-        size = len(values)
-        sums = np.concatenate([np.zeros_like(values[:1]), np.cumsum(values, 0)])
-        low = np.maximum(np.arange(size) - radius, 0)
-        high = np.minimum(np.arange(size) + radius + 1, size)
-        count = (high - low).reshape(-1, *[1] * (values.ndim - 1))
-        values = np.moveaxis((sums[high] - sums[low]) / count, 0, axis)
+        values = values.swapaxes(0, axis)
+        total = values.copy()
+        for step in range(1, min(radius, len(values) - 1) + 1):
+            total[step:] += values[:-step]
+            total[:-step] += values[step:]
+        values = total.swapaxes(0, axis)
     return values
 
 

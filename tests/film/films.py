@@ -153,6 +153,16 @@ def read_film(path: Path, bits: int = 8) -> tuple[np.ndarray, list[Fraction]]:
     return np.stack(planes), times
 
 
+def chroma(path: Path) -> np.ndarray:
+    """How far the colors of each frame are from gray, in values of 8 bits: (N, 2, h, w)."""
+    found = []
+    with av.open(path) as container:
+        for frame in container.decode(video=0):
+            rows = [np.frombuffer(p, np.uint8).reshape(-1, p.line_size) for p in frame.planes[1:]]
+            found.append([row[:, : frame.planes[1].width] for row in rows])
+    return np.array(found, float) - 128
+
+
 def packets_of(path: Path, kind: str) -> list[tuple[bytes, Fraction]]:
     """All packets of the first stream of a kind, with their times in seconds."""
     with av.open(path) as container:

@@ -82,7 +82,6 @@ def test_colors_hold_and_travel_both_ways_within_the_shot(tmp_path, film, model)
 @pytest.mark.parametrize("hold", [0.0, 0.92])
 def test_a_run_goes_on_with_the_same_bytes(tmp_path, film, model, monkeypatch, hold):
     monkeypatch.setattr(unfinished, "SEGMENT", 8)
-    monkeypatch.setattr("colorizer.film.segments.SEGMENT", 8)
     options = {"codec": "ffv1", "reference": references(tmp_path, 3, 14), "steady": hold}
     colorize_film(film, tmp_path / "whole.mkv", model, **options)
     step, calls = steady.Steady.step, iter(range(99))

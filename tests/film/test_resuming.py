@@ -28,7 +28,6 @@ def model(tmp_path_factory):
 def short(monkeypatch):
     """Segments of a few frames."""
     monkeypatch.setattr(unfinished, "SEGMENT", 8)
-    monkeypatch.setattr("colorizer.film.segments.SEGMENT", 8)
 
 
 @pytest.fixture
@@ -202,8 +201,8 @@ def test_a_process_that_is_killed_leaves_no_film_and_is_gone_on_with(tmp_path, m
     out = tmp_path / "out.mkv"
     # the child stops itself where it is asked to, so that nothing hangs on who is faster
     code = (
-        "import os, signal, sys; from colorizer.film import unfinished, segments, steady;"
-        "unfinished.SEGMENT = segments.SEGMENT = 4; step, calls = steady.Steady.step, [];"
+        "import os, signal, sys; from colorizer.film import unfinished, steady;"
+        "unfinished.SEGMENT = 4; step, calls = steady.Steady.step, [];"
         "ends = int(sys.argv.pop());"
         "kill = lambda: len(calls) == ends and os.kill(os.getpid(), signal.SIGKILL);"
         "steady.Steady.step = lambda *a: (calls.append(1), kill(), step(*a))[-1];"

@@ -159,7 +159,6 @@ def test_toned_shots_are_not_in_color(tmp_path, model):
 
 def test_goes_on_behind_a_segment_that_is_kept_whole(tmp_path, model, monkeypatch):
     monkeypatch.setattr(unfinished, "SEGMENT", 4)
-    monkeypatch.setattr("colorizer.film.segments.SEGMENT", 4)
     film = write_color(tmp_path / "in.mkv", in_color(6) + in_gray(6))
     options = {"codec": "ffv1", "keep_color": True}
     colorize_film(film, tmp_path / "whole.mkv", model, **options)

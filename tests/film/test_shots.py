@@ -10,10 +10,11 @@ from skimage import data  # noqa: E402
 
 from colorizer.film import flow  # noqa: E402
 from colorizer.film.colorize import colorize_film  # noqa: E402
-from colorizer.film.cuts import is_cut, small  # noqa: E402
+from colorizer.film.cuts import is_cut, placed, small  # noqa: E402
 from colorizer.film.dissolves import Dissolves  # noqa: E402
 from colorizer.film.findings import Findings  # noqa: E402
-from tests.film.films import Carried, pan, write_film  # noqa: E402
+from colorizer.film.source import FilmFrame  # noqa: E402
+from tests.film.films import Carried, chroma, pan, write_film  # noqa: E402
 from tests.model_folder import write_model_folder  # noqa: E402
 
 
@@ -46,6 +47,26 @@ def test_memory_outlasts_a_flash():
     steady.step(L, 20 * ab)
     steady.step(100 - L, -20 * ab, aside=True)
     assert np.abs(steady.step(L, 18 * ab) - 20 * ab).max() < 0.5
+
+
+@pytest.mark.parametrize("shots", [None, [{"frame": 0}]])
+def test_a_lamp_that_is_lit_for_two_frames_changes_no_colors(tmp_path, model, shots):
+    """On a film that stands still, whose colors are then all of the same place."""
+    luma = np.repeat(pan(1), 16, 0)
+    luma[8:10] = 150 + 0.4 * luma[8:10]
+    film = write_film(tmp_path / "in.mkv", luma)
+    result = colorize_film(film, tmp_path / "out.mkv", model, codec="ffv1", shots=shots)
+    assert result.shots == (0.0,)
+    frames = chroma(tmp_path / "out.mkv")
+    assert frames[7].std() > 4
+    assert np.abs(frames[10] - frames[7]).mean() < 0.1
+
+
+def test_a_lamp_that_stays_lit_is_within_the_shot():
+    grids = [pan(1)[0] / np.float32(2.55)] * 20
+    lit = [grid if i < 8 else 40 + 0.5 * grid for i, grid in enumerate(grids)]
+    looked = [(FilmFrame(i, i, np.zeros(0)), grid) for i, grid in enumerate(lit)]
+    assert [place for *_, place in placed(iter(looked))] == ["cut", *["within"] * 19]
 
 
 @pytest.mark.parametrize("step", [18, 30])
