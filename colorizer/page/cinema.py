@@ -3,11 +3,7 @@
 import asyncio
 import sys
 import traceback
-import zipfile
-from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,31 +13,23 @@ from colorizer.errors import ColorizerError, UsageError
 from colorizer.film.codecs import choose
 from colorizer.film.colorize import colorize_film
 from colorizer.film.film_file import FilmFile
-from colorizer.film.findings import Findings
-from colorizer.film.key_frames import KeyFrame, key_frames
-from colorizer.film.painter import Painter
-from colorizer.film.progress import WorkStoppedError, progress, watched
-from colorizer.film.shot_preview import write_shot
-from colorizer.film.shots import look_through
-from colorizer.film.source import Film, frames, open_film
-from colorizer.film.tracking import Tracker
-from colorizer.inference.steered import SteeredModel
-from colorizer.page.downloads import Job
+from colorizer.film.progress import WorkStoppedError, watched
+from colorizer.film.source import Film, open_film
+from colorizer.page.downloads import Make
 from colorizer.page.film_formats import FILM_FORMATS
+from colorizer.page.film_reading import TIMES, read_shots
 from colorizer.page.kept import note
 from colorizer.page.lanes import BusyError, Lane
 from colorizer.page.photo import UnknownPhotoError, about, unplaced
-from colorizer.page.recipe import reference_of, shot_of, write_recipe
+from colorizer.page.recipe import shot_of, write_recipe
 from colorizer.page.reel import Course, Reel, ShownShot
+from colorizer.page.shot_files import packed, played
 from colorizer.page.studio import Studio
-from colorizer.support.machine import cores
 from colorizer.support.told import shown
 
 __all__ = ["Cinema"]
 
 WAITING = 100  # films that may wait to be read, and to be colored
-SECONDS = 4.0  # of a shot, that are looked at before the work
-_LOOKING = 0.2  # share of the time that a preview looks before it colors
 _FIELDS = ("", "deinterlace", "progressive")
 
 
@@ -100,7 +88,7 @@ class Cinema:
             reel.is_removed = known["is_removed"] is True
             if known["shots"]:
                 reel.shots = [ShownShot(**shot) for shot in known["shots"]]
-                reel.pts = np.load(file.with_name("times.npy"))
+                reel.pts = np.load(file.with_name(TIMES))
             made = reel.outputs / Path(str(known["result"])).name
             if made.is_file():
                 reel.result, reel.result_notes = made, tuple(known["result_notes"])
@@ -173,44 +161,9 @@ class Cinema:
                 self.read(key)
 
     def _read(self, key: str, reel: Reel) -> None:
-        film = reel.film
-        self.studio.forget_of(key)  # of a reading that was stopped
-        painter = Painter(film, self.studio.engine)
-        with progress(film.count or None, "reading") as bar:
-
-            def counted(one: Any) -> Any:
-                bar.update()
-                return one
-
-            tracker = Tracker((), float(film.rate))
-            found = map(counted, frames(film))
-            findings = look_through(film, found, painter, tracker, palettes=False, keep_color=True)
-        parts = _parts(film, findings)
-        with progress(len(parts), "key frames") as bar:
-            for number, frame in enumerate(key_frames(film, [part.key for part in parts])):
-                parts[number] = replace(parts[number], photo=self._keep(key, reel, frame))
-                bar.update()
-        np.save(reel.file.with_name("times.npy"), findings.pts)
-        reel.pts, reel.shots = findings.pts, parts
+        read_shots(key, reel, self.studio)
         reel.reading = None
         self._note(key)
-
-    def _keep(self, key: str, reel: Reel, frame: KeyFrame) -> str:
-        """Put a key frame among the photos; its key."""
-        import pyvips
-
-        file = self.folder.place(f"{reel.file.stem}-{frame.index:06d}.png")
-        self.folder.promise(file, frame.gray.nbytes)
-        try:
-            kind = "b-w" if frame.gray.dtype == np.uint8 else "grey16"
-            picture = pyvips.Image.new_from_array(frame.gray).copy(interpretation=kind)
-            picture.pngsave(str(file), compression=3)
-            if frame.own is not None:
-                own = pyvips.Image.new_from_array(frame.own).copy(interpretation="srgb")
-                own.jpegsave(str(file.with_name("own.jpg")), Q=90)
-        finally:
-            self.folder.settle(file)
-        return str(self.studio.add(file, of=key)["id"])
 
     # Coloring ---------------------------------------------------------------------------------
 
@@ -256,7 +209,7 @@ class Cinema:
         reel.outputs.mkdir(exist_ok=True)
         self.folder.promise(path, reel.file.stat().st_size)  # as much again, or so
         try:
-            recipe = self._written(reel.recipe, reel, said)
+            recipe = write_recipe(reel.recipe, reel, self.studio, said)
             result = colorize_film(
                 reel.file,
                 path,
@@ -277,13 +230,9 @@ class Cinema:
         reel.result, reel.work = path, None
         self._note(key)
 
-    def _written(self, folder: Path, reel: Reel, said: Sequence[Mapping[str, Any]]) -> Any:
-        with progress(len(said), "key frames") as bar:
-            return write_recipe(folder, reel, self.studio, said, bar.update)
-
     # Files to look at -------------------------------------------------------------------------
 
-    def preview(self, key: str, said: Mapping[str, Any]) -> Callable[[Job], tuple[Path, list[str]]]:
+    def preview(self, key: str, said: Mapping[str, Any]) -> Make:
         """What makes some seconds of a shot, as `Downloads.begin` takes it.
 
         Args:
@@ -291,80 +240,15 @@ class Cinema:
 
         Raises: UsageError, UnknownPhotoError as `work`.
         """
-        reel = self._read_film(key)
-        number = next((n for n, p in enumerate(reel.shots) if p.photo == said.get("id")), None)
-        if number is None:
-            raise UnknownPhotoError("this shot is no longer here; add its film again")
-        part, shot = reel.shots[number], shot_of(said, self.studio)
-        model = SteeredModel(self.studio.engine.network)
-        count = min(part.count, max(1, round(SECONDS * reel.film.rate)))
-        first = min(max(part.first, part.key - count // 2), part.first + part.count - count)
+        return played(self._read_film(key), said, self.studio, self.previews)
 
-        def make(job: Job) -> tuple[Path, list[str]]:
-            path = self.folder.place(f"{reel.file.stem}-shot-{number + 1}.webm")
-            scratch = path.parent / "scratch"
-            scratch.mkdir()
-
-            def tell(what: str, done: int, total: int | None) -> bool:
-                share = done / (total or 1)
-                looking = what == "looking"
-                job.done = share * _LOOKING if looking else _LOOKING + share * (1 - _LOOKING)
-                job.done = min(job.done, 0.999)
-                self.previews.give_way()
-                return job.is_canceled
-
-            try:
-                references: dict[int, Path] = {}
-                place = scratch / f"{part.key - first:06d}.png"
-                colored = said.get("hints") and not shot.keep
-                if colored and reference_of(part, self.studio, said, place):
-                    references[part.key - first] = place
-                elif colored:
-                    shot.options["vividness"] = 0
-                workers = self.studio.engine.options.threads or cores()
-                painter = Painter(reel.film, model)
-                at = int(reel.pts[first])
-                with watched(tell):
-                    write_shot(
-                        *(reel.film, at, count, shot, references, painter, path, scratch, workers)
-                    )
-            except BaseException as error:
-                self.folder.remove(path)
-                if isinstance(error, Exception):
-                    raise about(reel.file, error) from error
-                raise
-            return path, []
-
-        return make
-
-    def pack(self, key: str, said: Any) -> Callable[[Job], tuple[Path, list[str]]]:
+    def pack(self, key: str, said: Any) -> Make:
         """What makes a ZIP of what is said of the shots, as the command line takes it.
 
         Raises: UsageError, UnknownPhotoError as `work`.
         """
         reel = self._read_film(key)
-        listed = self._checked(reel, said)
-
-        def make(job: Job) -> tuple[Path, list[str]]:
-            def tell(what: str, done: int, total: int | None) -> bool:
-                job.done = min(done / (total or 1), 0.999)
-                return job.is_canceled
-
-            path = self.folder.place(f"{reel.recipe.name}.zip")
-            try:
-                folder = path.parent / reel.recipe.name
-                with watched(tell):
-                    self._written(folder, reel, listed)
-                with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-                    for file in sorted(folder.rglob("*")):
-                        if file.is_file():
-                            archive.write(file, file.relative_to(path.parent).as_posix())
-            except BaseException:
-                self.folder.remove(path)
-                raise
-            return path, []
-
-        return make
+        return packed(reel, self._checked(reel, said), self.studio)
 
     # ------------------------------------------------------------------------------------------
 
@@ -457,28 +341,3 @@ def _check_format(film: Film, format: str) -> list[str]:
     suffix, codec, _ = FILM_FORMATS[format]
     path = film.path.with_name(f"{film.path.stem}-colored{suffix}")
     return FilmFile(film, path, choose(film, path, codec, None)).check()
-
-
-def _parts(film: Film, findings: Findings) -> list[ShownShot]:
-    """The shots of a film; the frame that stands for each is in its middle, and no flash."""
-    aside, tick = set(findings.aside.tolist()), float(film.time_base)
-    starts = findings.starts.tolist()
-    times = [*findings.pts.tolist(), findings.end]
-    found = []
-    for number, (first, last) in enumerate(pairwise([*starts, len(findings.pts)])):
-        middle = (first + last) // 2
-        own = [index for index in range(first, last) if index not in aside] or [middle]
-        after = bisect_left(own, middle)
-        key = min(own[max(0, after - 1) : after + 1], key=lambda index: abs(index - middle))
-        found.append(
-            ShownShot(
-                first=first,
-                count=last - first,
-                time=(times[first] - times[0]) * tick,
-                seconds=(times[last] - times[first]) * tick,
-                dissolve=int(findings.fades[number]),
-                in_color=bool(findings.kept[number]),
-                key=key,
-            )
-        )
-    return found

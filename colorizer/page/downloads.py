@@ -21,7 +21,7 @@ from colorizer.pictures.forms import FORMS
 from colorizer.pictures.writing import measuring
 from colorizer.support.told import shown
 
-__all__ = ["FORMATS", "Downloads", "Job"]
+__all__ = ["FORMATS", "Downloads", "Job", "Make"]
 
 FORMATS = {".tif": "TIFF", ".png": "PNG", ".jpg": "JPEG", ".webp": "WebP", ".avif": "AVIF"}
 """What photos can be downloaded as: extension and name."""

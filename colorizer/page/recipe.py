@@ -6,12 +6,13 @@ photos whose colors are preferred lie beside them.
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from colorizer.errors import UsageError
+from colorizer.film.progress import progress
 from colorizer.film.references import has_colors
 from colorizer.film.shot_list import STEERED, Shot
 from colorizer.options import SteeringOptions
@@ -43,7 +44,6 @@ def write_recipe(
     reel: Reel,
     studio: Studio,
     said: Sequence[Mapping[str, Any]],
-    step: Callable[[], object],
 ) -> Recipe:
     """Write what is said of all shots of a film; files that stay as they are are not touched.
 
@@ -52,7 +52,6 @@ def write_recipe(
         reel: the film, which is read.
         studio: holds the key frames, and colors them.
         said: of each shot, as many as it has, `settings` and `hints` as for a photo, and `keep`.
-        step: told of each that is done.
 
     Raises:
         UsageError: a wrong setting. UnknownPhotoError: a palette is gone. ColorizerError: a key
@@ -63,21 +62,23 @@ def write_recipe(
     lines: list[str] = []
     used: set[Path] = set()
     is_plain = True
-    for part, one in zip(reel.shots, said, strict=True):
-        shot = shot_of(one, studio)
-        if (photo := shot.palette) is not None:
-            shot.options["palette"] = _placed(Path(photo), folder, used).name
-        place = references / f"{part.key:06d}.png"
-        if not shot.keep and one.get("hints"):
-            if reference_of(part, studio, one, place):
-                used.add(place)
-            else:  # all of it gray
-                shot.options["vividness"] = 0
-        is_plain &= not (shot.options or shot.keep)
-        told = Shot(dissolve=part.dissolve, keep=shot.keep, options=shot.options)
-        line = {name: value for name, value in told.told(part.first, 0).items() if name != "time"}
-        lines.append(json.dumps(line, ensure_ascii=False))
-        step()
+    with progress(len(said), "key frames") as bar:
+        for part, one in zip(reel.shots, said, strict=True):
+            shot = shot_of(one, studio)
+            if (photo := shot.palette) is not None:
+                shot.options["palette"] = _placed(Path(photo), folder, used).name
+            place = references / f"{part.key:06d}.png"
+            if not shot.keep and one.get("hints"):
+                if reference_of(part, studio, one, place):
+                    used.add(place)
+                else:  # all of it gray
+                    shot.options["vividness"] = 0
+            is_plain &= not (shot.options or shot.keep)
+            told = Shot(dissolve=part.dissolve, keep=shot.keep, options=shot.options)
+            line = told.told(part.first, 0)
+            del line["time"]  # which files that were joined tell anew
+            lines.append(json.dumps(line, ensure_ascii=False))
+            bar.update()
     for path in {*folder.iterdir(), *references.iterdir()} - {references, listed} - used:
         path.unlink()
     has_references = any(references.iterdir())

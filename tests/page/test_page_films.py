@@ -14,9 +14,10 @@ av = pytest.importorskip("av")
 pytest.importorskip("cv2")
 
 from PIL import Image  # noqa: E402
+from skimage import data  # noqa: E402
 
 from colorizer.cli import main  # noqa: E402
-from colorizer.film import segments, unfinished  # noqa: E402
+from colorizer.film import unfinished  # noqa: E402
 from colorizer.film.painter import Painter  # noqa: E402
 from colorizer.inference.colorizer import Colorizer  # noqa: E402
 from tests.film.films import pan, read_film, write_film  # noqa: E402
@@ -158,6 +159,14 @@ def test_a_shot_is_looked_at_in_a_form_that_browsers_play(client, film):
     luma, _ = read_film(film)
     seen = np.stack(frames).mean(-1)
     assert np.corrcoef(seen.ravel(), luma[shot["first"] :].ravel())[0, 1] > 0.97
+    asked = {"shots": said(found, {}, told), "format": "lossless"}
+    client.post(f"api/films/{found['id']}/work", json=asked)
+    until(client, lambda one: one["result"])
+    work = client.get(f"api/films/{found['id']}/result").content
+    with av.open(io.BytesIO(work)) as container:
+        true = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    apart = np.abs(np.stack(frames).astype(int) - np.stack(true)[shot["first"] :])
+    assert apart.mean() < 6  # what the codec of the one loses
     gray = made(client, f"api/films/{found['id']}/preview", {"id": shot["photo"], "keep": True})
     with av.open(io.BytesIO(gray)) as container:
         frame = next(container.decode(video=0)).to_ndarray(format="rgb24").astype(int)
@@ -178,8 +187,7 @@ def gate(monkeypatch):
         return see(*given, **named)
 
     monkeypatch.setattr(Painter, "see", look)
-    for module in (segments, unfinished):
-        monkeypatch.setattr(module, "SEGMENT", 3)
+    monkeypatch.setattr(unfinished, "SEGMENT", 3)
     yield seen, held, looks
     held.set()
 
@@ -337,3 +345,42 @@ def test_files_that_need_not_change_stay_as_they_are(client, film, tmp_path):
     assert stamps[1][0] < stamps[2][0]
     assert stamps[1][1] == stamps[2][1]
     assert json.loads(listed.read_text())[1] == {"frame": FRAMES, "vividness": 0.5}
+
+
+def test_shots_in_color_are_left_as_they_are(client, tmp_path):
+    colored = np.ascontiguousarray(data.astronaut()[::7, ::5][:HEIGHT, :WIDTH])
+    path = tmp_path / "half.mkv"
+    with av.open(path, "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for number in range(16):
+            gray = np.stack([pan(8, 1, WIDTH, HEIGHT)[number % 8]] * 3, -1)
+            frame = av.VideoFrame.from_ndarray(gray if number < 8 else colored, "rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    found = sent(client, path)
+    assert [one["in_color"] for one in found["shots"]] == [False, True]
+    for shot, spread in zip(found["shots"], (0, 40), strict=True):
+        own = Image.open(io.BytesIO(client.get(f"api/photos/{shot['photo']}/own").content))
+        pixels = np.asarray(own.convert("RGB"), int)
+        assert abs(np.ptp(pixels, axis=-1).mean() - spread) < 25
+    asked = {"shots": said(found, {}, {"keep": True}), "format": "lossless"}
+    client.post(f"api/films/{found['id']}/work", json=asked)
+    until(client, lambda one: one["result"])
+    result = client.get(f"api/films/{found['id']}/result").content
+    with av.open(io.BytesIO(result)) as one, av.open(path) as other:
+        pairs = zip(one.decode(video=0), other.decode(video=0), strict=True)
+        same = [np.array_equal(a.to_ndarray(), b.to_ndarray()) for a, b in pairs]
+    assert same == [False] * 8 + [True] * 8
+
+
+def test_what_comes_out_gray_is_no_reference_but_gray(client, film, tmp_path):
+    found = sent(client, film)
+    gray = {"version": 1, "hints": [{"region": [[0, 0], [1, 0], [1, 1], [0, 1]], "keep": "gray"}]}
+    shots = said(found, {"hints": gray})
+    asked = {"shots": shots, "format": "mkv"}
+    assert client.post(f"api/films/{found['id']}/work", json=asked).status_code == 202
+    done = until(client, lambda one: one["result"] or one["work"]["error"])
+    assert done["result"], done
+    (listed,) = tmp_path.rglob("shots.json")
+    assert json.loads(listed.read_text())[0] == {"frame": 0, "vividness": 0}
