@@ -30,6 +30,7 @@ from colorizer.support.told import shown
 __all__ = ["Cinema"]
 
 WAITING = 100  # films that may wait to be read, and to be colored
+PATIENCE = 30.0  # seconds, at the end
 _FIELDS = ("", "deinterlace", "progressive")
 
 
@@ -140,10 +141,12 @@ class Cinema:
         """Whether there are no films, so that nothing is lost when nobody asks for long."""
         return all(reel.is_removed for reel in self._reels.values())
 
-    def close(self) -> None:
-        """End all that goes on."""
+    async def close(self) -> None:
+        """End all that goes on; what is being joined gets a while."""
         for reel in self._reels.values():
             self._stop(reel)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=PATIENCE)
 
     # Reading ----------------------------------------------------------------------------------
 

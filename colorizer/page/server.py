@@ -90,7 +90,7 @@ def create_app(
         finally:
             watch.cancel()
             if page.films.begun:
-                page.films.begun.close()
+                await page.films.begun.close()
             if studio.left is not None:
                 studio.left.release()
             studio.folder.close()
