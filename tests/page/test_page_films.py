@@ -21,6 +21,7 @@ from colorizer.film import unfinished  # noqa: E402
 from colorizer.film.painter import Painter  # noqa: E402
 from colorizer.inference.colorizer import Colorizer  # noqa: E402
 from tests.film.films import pan, read_film, write_film  # noqa: E402
+from tests.mutated import mutated_json  # noqa: E402
 from tests.page.serving import client_of, served  # noqa: E402
 
 WIDTH, HEIGHT, FRAMES = 96, 72, 12
@@ -384,3 +385,28 @@ def test_what_comes_out_gray_is_no_reference_but_gray(client, film, tmp_path):
     assert done["result"], done
     (listed,) = tmp_path.rglob("shots.json")
     assert json.loads(listed.read_text())[0] == {"frame": 0, "vividness": 0}
+
+
+def test_mutated_words_on_films_are_taken_or_refused(client, film, capfd):
+    found = sent(client, film)
+    one = {"settings": {"vividness": 0.5, "palette": "?"}, "hints": HINTS, "keep": None}
+    bodies = {
+        "work": {"shots": [one, {"keep": True}], "format": "mkv"},
+        "recipe": {"shots": [one, {}]},
+        "preview": {"id": found["shots"][0]["photo"], **one},
+    }
+    statuses = set()
+    for number in range(90):
+        rng = np.random.default_rng([3, number])
+        path = list(bodies)[number % 3]
+        content = mutated_json(bodies[path], rng, ("keep", "id", "format", "shots", "result"))
+        answer = client.post(f"api/films/{found['id']}/{path}", content=content)
+        statuses.add(answer.status_code)
+        assert answer.status_code in (202, 400, 404, 503), (content, answer.text)
+        if answer.status_code == 202 and path == "work":
+            client.delete(f"api/films/{found['id']}/work")
+            until(client, lambda film: not film["work"] or film["work"]["error"])
+        elif answer.status_code == 202:
+            client.delete(f"api/downloads/{answer.json()['id']}")
+    assert "Traceback" not in "".join(capfd.readouterr())
+    assert len(statuses) > 1
