@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from colorizer.page.film_formats import FILM_FORMATS
 from colorizer.page.film_reading import TIMES, read_shots
 from colorizer.page.kept import note
 from colorizer.page.lanes import BusyError, Lane
-from colorizer.page.photo import UnknownPhotoError, about, unplaced
+from colorizer.page.photo import UnknownPhotoError, about
 from colorizer.page.recipe import shot_of, write_recipe
 from colorizer.page.reel import Course, Reel, ShownShot
 from colorizer.page.shot_files import packed, played
@@ -47,6 +48,7 @@ class Cinema:
         self._reels: dict[str, Reel] = {}
         self._readings, self._works = Lane(WAITING), Lane(WAITING)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._noting = threading.Lock()
 
     # Coming and going -------------------------------------------------------------------------
 
@@ -153,7 +155,8 @@ class Cinema:
     def read(self, key: str) -> None:
         """Begin to read a film for its shots, in its turn; nothing if it is read already."""
         reel = self.check(key)
-        if not reel.shots and (reel.reading is None or reel.reading.error):
+        going = reel.reading is not None and not (reel.reading.error or reel.reading.is_stopped)
+        if not (reel.shots or going):
             reel.reading = Course()
             self._enter(self._readings, reel, reel.reading, lambda: self._read(key, reel))
 
@@ -228,8 +231,7 @@ class Cinema:
             self.folder.settle(path)
         if reel.result not in (None, path):
             reel.result.unlink(missing_ok=True)
-        told = (*result.notes, *result.damages())
-        reel.result_notes = tuple(unplaced(unplaced(one, reel.file), path) for one in told)
+        reel.result_notes = tuple(map(reel.plain, (*result.notes, *result.damages())))
         reel.result, reel.work = path, None
         self._note(key)
 
@@ -291,7 +293,7 @@ class Cinema:
                 reel.reading = None if reel.reading is course else reel.reading
                 reel.work = None if reel.work is course else reel.work
             except (ColorizerError, BusyError) as error:
-                course.error = unplaced(str(error), reel.file)
+                course.error = reel.plain(str(error))
             except Exception as error:  # there is nobody else to tell
                 traceback.print_exc(file=sys.stderr)
                 kind = type(error).__name__
@@ -314,7 +316,8 @@ class Cinema:
         told |= {"format": reel.format, "fields": reel.fields, "notes": reel.notes}
         told |= {"shots": [vars(part) for part in reel.shots], "is_removed": reel.is_removed}
         told |= {"result": reel.result and reel.result.name, "result_notes": reel.result_notes}
-        note(self.folder, key, told)
+        with self._noting:
+            note(self.folder, key, told)
 
 
 def _options(fields: str) -> dict[str, bool]:

@@ -23,6 +23,8 @@ _WORDS = (
         "choose MKV, lossless",
     ),
     ("give the output the extension .mkv", "choose MKV"),
+    ("--codec vp9 is", "WebM is"),
+    ("and the same command goes on from there", "and Go on goes on from there"),
 )
 
 

@@ -1,6 +1,6 @@
 """A film that was dropped: what is known of it, of its shots, and of the work on it."""
 
-import threading
+import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,7 +86,7 @@ class Reel:
         pts: (N,) int64, the presentation times of its frames, in ticks of the film.
         reading, work: how far they are; None if they do not go on, nor have failed.
         result: the colored film.
-        made_as: the format of the result.
+        result_notes: sentences on what it lacks, or differs in.
         is_removed: whether it waits to be brought back.
     """
 
@@ -103,7 +103,6 @@ class Reel:
     result: Path | None = None
     result_notes: tuple[str, ...] = ()
     is_removed: bool = False
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def is_busy(self) -> bool:
@@ -125,9 +124,17 @@ class Reel:
         """The folder of what is said of its shots, as the command line takes it."""
         return self.file.parent / f"{self.file.stem}-shots"
 
+    def plain(self, sentence: str) -> str:
+        """A sentence in the words of the page, which names files and not where they lie."""
+        for folder in (self.recipe / "references", self.recipe, self.outputs):
+            sentence = sentence.replace(f"{folder}{os.sep}", "")
+        return unplaced(sentence, self.file)
+
     def told(self, key: str) -> dict[str, Any]:
         """What the page knows of it."""
         width, height = map(round, self.film.upright)
+        # First what is taken away when shots and result are there, so that one of both is told.
+        reading, work = (one and one.told() for one in (self.reading, self.work))
         return {
             "id": key,
             "name": self.file.name,
@@ -138,10 +145,10 @@ class Reel:
             "bits": self.film.coding.bits,
             "fields": self.fields,
             "format": self.format,
-            "notes": [unplaced(note, self.file) for note in self.notes],
+            "notes": [self.plain(note) for note in self.notes],
             "shots": [vars(part) for part in self.shots],
-            "reading": self.reading and self.reading.told(),
-            "work": self.work and self.work.told(),
+            "reading": reading,
+            "work": work,
             "unfinished": self.unfinished,
             "result": self.result
             and {

@@ -9,7 +9,6 @@ const $ = (id) => document.getElementById(id);
 const OFTEN = 700; // milliseconds between two questions while a film is in work
 const NAMES = /\.(mp4|m4v|mov|mkv|webm|avi|ts|m2ts|mts|mpe?g|vob|mxf|wmv|asf|flv|ogv|3gp|dv)$/i;
 const DOING = { reading: "Reading", looking: "Looking through", coloring: "Coloring", "key frames": "Preparing the key frames of" };
-const DONE = { frame: "frames" };
 let acts = {}; // arrived(film), left(film), drawn()
 
 export const isFilm = (file) => file.type.startsWith("video/") || NAMES.test(file.name);
@@ -150,7 +149,7 @@ function words({ name, reading, work }) {
   const { what, done, total, left, stopping } = reading || work;
   if (stopping) return `Stopping ${name}…`;
   if (what === "waiting") return reading ? `${name} waits to be read.` : `${name} waits: one film is colored at a time.`;
-  const many = what === "coloring" && total ? `: ${done.toLocaleString("en")} of ${total.toLocaleString("en")} ${DONE.frame}` : total ? `: ${Math.floor((100 * done) / total)} %` : "";
+  const many = what === "coloring" && total ? `: ${done.toLocaleString("en")} of ${total.toLocaleString("en")} frames` : total ? `: ${Math.floor((100 * done) / total)} %` : "";
   return `${DOING[what] || what} ${name}${many}${left === null ? "…" : `, ${inWords(left)} left`}`;
 }
 
@@ -164,7 +163,7 @@ function show() {
       lines.delete(film);
     }
   for (const film of busy) {
-    if (!lines.has(film)) lines.set(film, create_line(film));
+    if (!lines.has(film)) lines.set(film, createLine(film));
     const [text, bar] = lines.get(film).children;
     const { done, total } = film.reading || film.work;
     text.textContent = words(film);
@@ -175,7 +174,7 @@ function show() {
   showFilm();
 }
 
-function create_line(film) {
+function createLine(film) {
   const line = document.createElement("li");
   const text = document.createElement("span");
   const bar = document.createElement("progress");
@@ -209,6 +208,7 @@ export function showFilm() {
   rest.hidden = film.unfinished;
   $("film-save").hidden = works || !film.result;
   $("film-anew").hidden = works || !film.result;
+  $("film-anew").textContent = film.unfinished ? "Go on coloring it anew" : "Color it anew";
   $("film-name").textContent = film.name;
   const { rate, frames, shots } = film;
   const length = clock(shots.reduce((sum, { shot }) => sum + shot.seconds, 0));

@@ -33,7 +33,7 @@ function fill(id, members, make) {
     const item = items.get(one);
     if (row.children[i] !== item) row.insertBefore(item, row.children[i] || null);
     const isNow = one === page.now || (one.shots && one === filmOf(page.now));
-    if (isNow && item.getAttribute("aria-current") !== "true") show(row, item);
+    if (isNow && item.getAttribute("aria-current") !== "true") bring(row, item);
     item.setAttribute("aria-current", !!isNow);
     const photo = firstOf(one);
     const address = photo?.shownAt || photo?.thumbAt;
@@ -49,7 +49,7 @@ function fill(id, members, make) {
 }
 
 // Scrolls the row alone, and not the page.
-function show(row, item) {
+function bring(row, item) {
   const [low, high] = [item.offsetLeft - row.offsetLeft, item.offsetLeft - row.offsetLeft + item.offsetWidth];
   if (low < row.scrollLeft || high > row.scrollLeft + row.clientWidth) row.scrollLeft = (low + high - row.clientWidth) / 2;
 }
