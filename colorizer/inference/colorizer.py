@@ -1,12 +1,14 @@
 """Load a model once, color many pictures."""
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from colorizer.errors import UsageError
 from colorizer.inference.compose import compose, gray
+from colorizer.inference.hints import read_hints
 from colorizer.inference.network import working_size
 from colorizer.inference.predict import predict_uncertainty
 from colorizer.inference.steered import SteeredModel
@@ -181,6 +183,30 @@ class Colorizer(SteeredModel):
         """
         picture = self._read(source)
         return colors_at(self, picture, lambda s: picture.thumbnail(0, s)[0], x, y, n)
+
+    def follows(self, source: Source, hint: Mapping[str, Any]) -> float:
+        """How much of a picture would follow a hint, were it alone: the share of the picture, 0..1,
+        that it would change by more than half of what it changes at its own place.
+
+        Args:
+            source: as for `colorize`.
+            hint: as in a file of hints, such as `{"at": [0.4, 0.3], "color": "#8a2f2b"}`.
+
+        Raises:
+            UsageError: it is no hint, or a model that takes none.
+            ColorizerError: as for `colorize`.
+        """
+        picture = self._read(source)
+        self.require_features("hints")
+        points = read_hints([hint]).points
+        if len(points) != 1:
+            raise UsageError("accepted is one hint with a color: a region is followed by nothing")
+        page = points[0].page
+        if page > len(picture.pages):
+            raise UsageError(f"{picture} has no page {page}, of which the hint speaks")
+        sides = picture.pages[page - 1]
+        small, _ = picture.thumbnail(page - 1, self.look_size(sides))
+        return self.follow_share(self.see(small, sides, with_features=True), points[0])
 
     def _color(self, picture: Picture, page: int, bits: int) -> Colored:
         """A page in color, lazy: what is seen at a small size is steered, and composed at full."""

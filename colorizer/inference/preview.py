@@ -1,12 +1,14 @@
 """A picture that is colored again and again while its options change."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from colorizer.errors import UsageError
 from colorizer.inference.compose import compose, gray
+from colorizer.inference.hints import read_hints
 from colorizer.inference.predict import Seen
 from colorizer.inference.steered import SteeredModel
 from colorizer.inference.suggest import colors_at
@@ -127,6 +129,15 @@ class Preview:
     def suggest(self, colorizer: SteeredModel, x: float, y: float, n: int = 9) -> list[str]:
         """The likeliest colors of a place of this picture, as `Colorizer.suggest` gives them."""
         return colors_at(colorizer, self.picture, self._thumbnail, x, y, n)
+
+    def follows(
+        self, colorizer: SteeredModel, x: float, y: float, colors: Sequence[str]
+    ) -> list[float]:
+        """How much of this picture would follow each of some colors set at a place, were it alone;
+        as `Colorizer.follows` gives it."""
+        seen = self._look(colorizer, with_features=True)
+        hints = read_hints([{"at": [x, y], "color": color} for color in colors])
+        return [colorizer.follow_share(seen, hint) for hint in hints.points]
 
     def lightness_at(self, x: float, y: float) -> float:
         """L of the place as it is shown."""

@@ -18,7 +18,17 @@ from colorizer.inference.hints import Hint, Hints
 from colorizer.inference.likeness import Alike, Likeness
 from colorizer.pictures.resize import resize
 
-__all__ = ["Marks", "Spread", "by_hand", "by_likeness", "follow", "grid", "mark", "solve"]
+__all__ = [
+    "Marks",
+    "Spread",
+    "by_hand",
+    "by_likeness",
+    "follow",
+    "followers",
+    "grid",
+    "mark",
+    "solve",
+]
 
 LIGHTNESS, COLOR, DISTANCE = 25.0, 15.0, 0.5  # differences that count as 1: L, ab, long sides
 REACH = 0.7  # of likeness, in those units
@@ -201,9 +211,7 @@ def follow(
         slope and offset: as they came in, changed.
     """
     marks = mark(hints, *cells)
-    small_L = resize(L, *cells)[..., 0].astype(np.float64)
-    now = resize(slope * L[..., None] + offset, *cells).astype(np.float64)
-    change = spread(small_L, now, marks) * marks.change[..., None]
+    change = spread(*_on_grid(L, slope, offset, cells), marks) * marks.change[..., None]
     more_slope, more_offset = fit_chroma(L, change.transpose(2, 0, 1))
     slope, offset = slope + more_slope, offset + more_offset
     slope, offset = _exactly(L, slope, offset, hints)
@@ -211,6 +219,35 @@ def follow(
         keep = resize(marks.color, *L.shape)
         slope, offset = slope * keep, offset * keep
     return slope, offset
+
+
+def followers(
+    L: np.ndarray,
+    slope: np.ndarray,
+    offset: np.ndarray,
+    cells: tuple[int, int],
+    hint: Hint,
+    spread: Spread,
+) -> float:
+    """The share of a picture that a lone hint changes by more than half of what it changes itself.
+
+    Args:
+        L, slope, offset, cells, spread: as of `follow`.
+    """
+    marks = mark(Hints((hint,)), *cells)
+    small_L, now = _on_grid(L, slope, offset, cells)
+    said = marks.hold > 0
+    own = np.linalg.norm((marks.ab - now)[said], axis=-1).mean()
+    moved = np.linalg.norm(spread(small_L, now, marks), axis=-1)
+    return float((moved > 0.5 * own).mean())
+
+
+def _on_grid(
+    L: np.ndarray, slope: np.ndarray, offset: np.ndarray, cells: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """L (h, w) and ab (h, w, 2) of a coloring, on the grid of the hints."""
+    small_L = resize(L, *cells)[..., 0].astype(np.float64)
+    return small_L, resize(slope * L[..., None] + offset, *cells).astype(np.float64)
 
 
 def _along(places: np.ndarray) -> np.ndarray:

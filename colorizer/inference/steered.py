@@ -10,7 +10,7 @@ import numpy as np
 from colorizer.errors import UsageError
 from colorizer.extras import training_side
 from colorizer.inference.balance import balanced
-from colorizer.inference.hints import Hints, read_hints
+from colorizer.inference.hints import Hint, Hints, read_hints
 from colorizer.inference.network import Network, pad, working_size
 from colorizer.inference.predict import (
     LARGEST,
@@ -20,7 +20,7 @@ from colorizer.inference.predict import (
     predict_steadily,
 )
 from colorizer.inference.priors import palette_prior, shares, variant_prior
-from colorizer.inference.propagate import by_hand, by_likeness, follow, grid
+from colorizer.inference.propagate import Spread, by_hand, by_likeness, follow, followers, grid
 from colorizer.model_folder import ModelFolder
 from colorizer.options import DEFAULT_MODEL, ColorizeOptions
 from colorizer.pictures.resize import resize
@@ -202,12 +202,22 @@ class SteeredModel:
         slope, offset = (values * self.options.vividness for values in found)
         if not hints or seen.features is None:
             return slope, offset
+        cells, spread = self._spread(seen, seen.features)
+        return follow(seen.L, slope, offset, cells, hints, spread)
+
+    def follow_share(self, seen: Seen, hint: Hint) -> float:
+        """As `Colorizer.follows`; 0 of what was seen without features."""
+        if seen.features is None:
+            return 0.0
+        cells, spread = self._spread(seen, seen.features)
+        return followers(seen.L, *self.steer(seen, Hints()), cells, hint, spread)
+
+    def _spread(self, seen: Seen, features: np.ndarray) -> tuple[tuple[int, int], Spread]:
+        """The grid of the hints, and how they spread on it."""
         likeness, alike = self._network.likeness, seen.alike
         if likeness is None or alike is None:
-            spread = partial(by_hand, seen.features)
-        else:
-            spread = partial(by_likeness, likeness, alike)
-        return follow(seen.L, slope, offset, grid(seen.features), hints, spread)
+            return grid(features), partial(by_hand, features)
+        return grid(features), partial(by_likeness, likeness, alike)
 
     def typical(self) -> np.ndarray | None:
         """Shares of the color bins in the training photos: (Q,); None without a distribution."""

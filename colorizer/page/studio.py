@@ -290,10 +290,13 @@ class Studio:
             return bytes(found.pngsave_buffer(compression=1, filter=_UP, keep=0))
 
     def suggest(self, key: str, engine: Colorizer, x: float, y: float) -> dict[str, Any]:
-        """The lightness of a place, and the likeliest colors there."""
+        """The lightness of a place, the likeliest colors there, and what share of the picture would
+        follow each."""
         with self._opened(key) as photo:
             colors = photo.preview.suggest(engine, x, y)
-            return {"L": photo.preview.lightness_at(x, y), "colors": colors}
+            shares = photo.preview.follows(engine, x, y, colors)
+            found = {"L": photo.preview.lightness_at(x, y), "colors": colors}
+            return found | {"follows": [round(share, 4) for share in shares]}
 
     def _pixels(self, photo: Photo) -> "pyvips.Image":
         """The first page of a photo, unpacked into a file once, so that any part is at hand."""

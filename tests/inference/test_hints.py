@@ -320,6 +320,26 @@ def test_suggestions_follow_preferences_and_limits(colorizer):
     assert other.suggest(CAMERA, 0.5, 0.5) != colorizer.suggest(CAMERA, 0.5, 0.5)
 
 
+@pytest.mark.parametrize("model", ["colornet_lite_cross", "colornet18"])  # learnt, and by hand
+def test_how_much_would_follow_is_what_then_changes(model):
+    colorizer = Colorizer(model, threads=1)
+    hint = {"at": [0.2, 0.1], "color": "#8a6a5a"}
+    before = lab(colorizer.colorize(CAMERA))
+    after = lab(colorizer.with_options(hints=[hint]).colorize(CAMERA))
+    moved = np.linalg.norm((after - before)[..., 1:], axis=-1)
+    found = colorizer.follows(CAMERA, hint)
+    assert found == pytest.approx((moved > 0.5 * at(moved, hint["at"])).mean(), abs=0.02)
+    assert 0.2 < found < 0.6
+    assert Preview(CAMERA).follows(colorizer, 0.2, 0.1, ["#808080", "#8a6a5a"])[1] == found
+
+
+def test_what_nothing_can_follow_is_refused(colorizer):
+    with pytest.raises(UsageError, match="followed by nothing"):
+        colorizer.follows(CAMERA, {"region": [[0, 0], [1, 0], [1, 1]], "keep": "gray"})
+    with pytest.raises(UsageError, match="no page 2"):
+        colorizer.follows(CAMERA, {"at": [0.2, 0.1], "color": "#8a6a5a", "page": 2})
+
+
 def test_a_preview_is_the_picture_at_small_size(colorizer):
     large = np.kron(CAMERA, np.ones((3, 3), np.uint8))
     preview = Preview(large, side=200)

@@ -77,7 +77,10 @@ def test_a_photo_is_shown_in_color(client, photo, model):
     gray = np.asarray(Image.open(io.BytesIO(client.get(f"api/photos/{photo['id']}/gray").content)))
     assert np.ptp(gray.astype(int), -1).max() <= 3
     suggested = client.post(f"api/photos/{photo['id']}/suggest", json={"x": 0.3, "y": 0.4}).json()
-    assert len(suggested["colors"]) == 9
+    assert len(suggested["colors"]) == len(suggested["follows"]) == 9
+    hint = {"at": [0.3, 0.4], "color": suggested["colors"][0]}
+    follows = Colorizer(model, threads=1).follows(CAMERA, hint)
+    assert suggested["follows"][0] == pytest.approx(follows, abs=1e-4)
     assert 0 <= suggested["L"] <= 100
 
 

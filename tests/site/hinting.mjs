@@ -1,7 +1,7 @@
 // Hints over arrays, by way of what the worker holds as objects.
 import { countOf, readHints } from "../../colorizer/site/static/worker/hints.js";
 import { eases, Likeness, pairs, steps } from "../../colorizer/site/static/worker/likeness.js";
-import { follow, mark, spokesmen, within } from "../../colorizer/site/static/worker/propagate.js";
+import { follow, followers, mark, spokesmen, within } from "../../colorizer/site/static/worker/propagate.js";
 import { likeliest, sharesAt } from "../../colorizer/site/static/worker/suggest.js";
 
 export const waysOf = (L, kinds, h, w, cells) => cells.map((cell) => eases(steps(L, kinds, h, w), h, w, cell));
@@ -31,6 +31,12 @@ export function followed(bytes, L, H, W, coloring, features, h, w, small, told) 
   const likeness = new Likeness(bytes);
   const alike = likeness.look(small, features, h, w);
   return follow(L, H, W, coloring, [h, w], readHints(told), (...about) => likeness.carry(alike, ...about));
+}
+
+export function following(bytes, L, H, W, coloring, features, h, w, small, told) {
+  const likeness = new Likeness(bytes);
+  const alike = likeness.look(small, features, h, w);
+  return readHints(told).points.map((one) => followers(L, H, W, coloring, [h, w], one, (...about) => likeness.carry(alike, ...about)));
 }
 
 export const suggested = (bins, values, count, height, width, H, W, x, y, lean, prior, all) =>

@@ -231,7 +231,14 @@ def test_a_hint_as_python_follows_it(page, tmp_path):
     click_on(page, 0.4, 0.85)
     expect(page.locator("#suggested button")).to_have_count(9, timeout=WAIT)
     colors = [one.get_attribute("data-color") for one in page.locator("#suggested button").all()]
-    assert colors == colorizer.Colorizer().suggest(path, *hints_of(page)[0]["at"])
+    place = hints_of(page)[0]["at"]
+    vivid = colorizer.Colorizer(vividness=1.2)
+    assert colors == vivid.suggest(path, *place)
+    first = page.locator("#suggested button").first.get_attribute("title")
+    share = int(first.split(": ")[1].removeprefix("less than ").split(" %")[0])
+    assert share == pytest.approx(
+        100 * vivid.follows(path, {"at": place, "color": colors[0]}), abs=1
+    )
     page.locator("#suggested button").nth(3).click()
     page.locator("#picker-close").click()
     regions = [

@@ -142,6 +142,23 @@ def test_follow(seen, kind):
         assert np.abs((share * near).sum((0, 1))).max() < 0.05
 
 
+def test_how_much_would_follow(seen):
+    large, _, features, ab = seen
+    coloring = np.concatenate([resize(ab / 100, *large.shape), resize(ab, *large.shape)], -1)
+    small = resize(large, H, W)[..., 0]
+    spread = partial(propagate.by_likeness, LEARNT, LEARNT.look(small, features))
+    points = [{"at": [x, y], "color": "#8a2f2b"} for x, y in ((0.2, 0.3), (0.7, 0.6), (1, 0))]
+    expected = [
+        propagate.followers(large, coloring[..., :2], coloring[..., 2:], (H, W), one, spread)
+        for one in read_hints(points).points
+    ]
+    assert max(expected) > 0.01
+    told = {"version": 1, "hints": points}
+    arguments = BYTES, large, *large.shape, coloring, features, H, W, small, told
+    found = call("hinting.mjs", "following", *arguments, folder=HERE)
+    np.testing.assert_allclose(found, expected, atol=2 / (H * W))
+
+
 @pytest.mark.parametrize("size", [(60, 83), (5, 300)])
 def test_what_the_network_saw_over_the_picture(size):
     rng = np.random.default_rng(4)

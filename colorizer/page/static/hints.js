@@ -63,7 +63,7 @@ export async function choose(number) {
     const found = await withPhoto(photo, () => engine.suggest(photo.id, told()));
     if (photo !== page.now || chosen !== number || photo.hints[number] !== hint) return;
     picker.setLightness(found.L);
-    picker.suggest(found.colors);
+    picker.suggest(found.colors, found.follows);
     if (document.activeElement !== $("hex")) $("suggested").firstChild?.focus();
   } catch (error) {
     say(error.message);

@@ -126,8 +126,9 @@ export function open(L, chosen, [x, y], isNew) {
   place(x, y);
 }
 
-export function suggest(colors) {
-  fill($("suggested"), colors);
+// Colors, and what share of the picture would follow each.
+export function suggest(colors, follows) {
+  fill($("suggested"), colors.map((one, i) => [one, `${names(one)}: ${percent(follows[i])} of the picture follows`]));
   place(...near);
 }
 
@@ -161,6 +162,8 @@ function place(x, y) {
 }
 
 // `colors`: "#rrggbb", or that with a name.
+const percent = (share) => (share > 0 && share < 0.01 ? "less than 1 %" : `${Math.round(100 * share)} %`);
+
 function fill(row, colors) {
   row.replaceChildren(
     ...colors.map((entry) => {

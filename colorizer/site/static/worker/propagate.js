@@ -67,16 +67,33 @@ export function within({ reach, apart, h, w }, at) {
   });
 }
 
+// The share of a picture that a lone point changes by more than half of what it changes itself.
+export function followers(L, h, w, coloring, cells, point, spread) {
+  const marks = mark({ points: [point], regions: [] }, ...cells);
+  const [small, now] = onGrid(L, h, w, coloring, cells);
+  const own = marks.hold.indexOf(1);
+  const most = Math.hypot(marks.ab[2 * own] - now[2 * own], marks.ab[2 * own + 1] - now[2 * own + 1]) / 2;
+  const change = spread(small, now, marks);
+  let count = 0;
+  for (let i = 0; i < small.length; i++) if (Math.hypot(change[2 * i], change[2 * i + 1]) > most) count += 1;
+  return count / small.length;
+}
+
+// L and ab of a coloring on the grid of the hints.
+function onGrid(L, h, w, coloring, cells) {
+  const ab = Float32Array.from({ length: 2 * h * w }, (_, i) => {
+    const at = 4 * (i >> 1) + (i & 1);
+    return coloring[at] * L[i >> 1] + coloring[at + 2];
+  });
+  return [resize(L, [h, w, 1], ...cells), resize(ab, [h, w, 2], ...cells)];
+}
+
 // A coloring (h, w, 4) that follows hints. L is (h, w); `spread` goes from L and ab of `cells`, and
 // marks, to the change of ab there.
 export function follow(L, h, w, coloring, cells, hints, spread) {
   const [rows, columns] = cells;
   const marks = mark(hints, rows, columns);
-  const ab = Float32Array.from({ length: 2 * h * w }, (_, i) => {
-    const at = 4 * (i >> 1) + (i & 1);
-    return coloring[at] * L[i >> 1] + coloring[at + 2];
-  });
-  const change = spread(resize(L, [h, w, 1], rows, columns), resize(ab, [h, w, 2], rows, columns), marks);
+  const change = spread(...onGrid(L, h, w, coloring, cells), marks);
   const count = rows * columns;
   const planes = Float64Array.from({ length: 2 * count }, (_, i) => change[2 * (i % count) + (i >= count)] * marks.change[i % count]);
   const more = fitChroma(L, h, w, planes, rows, columns);

@@ -10,7 +10,7 @@ import * as jpeg from "./jpeg_file.js";
 import { lightness } from "./lightness.js";
 import { colorsOf, palettePrior } from "./palette.js";
 import * as png from "./png_file.js";
-import { follow, grid } from "./propagate.js";
+import { follow, followers, grid } from "./propagate.js";
 import { resize } from "./resize.js";
 import { decode, open, reader, smallLightness } from "./source.js";
 import { likeliest, sharesAt } from "./suggest.js";
@@ -104,14 +104,27 @@ export class Studio {
     return canvas.convertToBlob({ type: "image/png" });
   }
 
-  // The lightness of a place, 0..1, and the likeliest colors there.
+  // The lightness of a place, 0..1, the likeliest colors there, and what share of the picture would
+  // follow each.
   async suggest(id, { settings, x, y }) {
     const photo = this.#photo(id);
     const { bins, lean } = this.about;
     const { L, h, w, logits } = await this.#inner(photo, "fast");
     const at = (values, [across, down]) => values[Math.min(Math.floor(y * down), down - 1) * across + Math.min(Math.floor(x * across), across - 1)];
     const shares = sharesAt(logits, h, w, x, y, lean, this.#prior(settings.variant, settings.palette));
-    return { L: at(await this.#shown(photo), shownSize(photo.source)), colors: likeliest(bins, shares, at(L, [w, h])) };
+    const colors = likeliest(bins, shares, at(L, [w, h]));
+    const follows = await this.#follows(photo, settings, colors.map((color) => ({ at: [x, y], color })));
+    return { L: at(await this.#shown(photo), shownSize(photo.source)), colors, follows };
+  }
+
+  // What share of a photo would follow each of some hints, were it alone.
+  async #follows(photo, settings, hints) {
+    const { coloring, vividness } = await this.#colored(photo, settings);
+    const { L, h, w, alike } = await this.#inner(photo, settings.quality);
+    const { likeness } = await this.network;
+    const vivid = coloring.map((value) => vividness * value);
+    const spread = (...about) => likeness.carry(alike, ...about);
+    return readHints({ version: 1, hints }).points.map((one) => followers(L, h, w, vivid, [alike.h, alike.w], one, spread));
   }
 
   // The colored file: {blob, notes}. `tell(share)` says how far it is.
