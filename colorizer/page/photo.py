@@ -13,7 +13,6 @@ from colorizer.inference.preview import Preview
 
 __all__ = ["Photo", "UnknownPhotoError", "about", "telling", "unplaced"]
 
-_MKV = "give the output the extension .mkv"
 _WORDS = (
     ("raise max_pixels", "start `colorizer serve` with a higher --max-pixels"),
     ("; --salvage colors what can be decoded", ""),

@@ -278,6 +278,29 @@ def test_a_film_that_was_removed_can_be_brought_back_and_its_frames_go_with_it(c
     assert client.get("api/films").json() == [found]
 
 
+def test_a_film_that_is_brought_back_while_its_reading_stops_is_read_anew(
+    client, film, monkeypatch
+):
+    held, begun, look = threading.Event(), threading.Event(), Painter.lightness
+
+    def lightness(*given):
+        begun.set()
+        assert held.wait(60)
+        return look(*given)
+
+    monkeypatch.setattr(Painter, "lightness", lightness)
+    query = {"name": film.name}
+    key = client.post("api/films", params=query, content=film.read_bytes()).json()["id"]
+    assert begun.wait(60)
+    early = client.post(f"api/films/{key}/work", json={"shots": [], "format": "mkv"})
+    assert "is still being read" in early.json()["error"]
+    client.delete(f"api/films/{key}")
+    assert client.post(f"api/films/{key}/restore").json()["reading"]["what"] == "waiting"
+    held.set()
+    found = until(client, is_read)
+    assert len(client.get("api/photos").json()) == len(found["shots"]) == 2
+
+
 WRONG = (
     ("work", {"shots": [], "format": "mkv"}, "0 shots are told of, and the film has 2"),
     ("work", {"shots": 3, "format": "mkv"}, "is a list of its shots"),
