@@ -168,6 +168,12 @@ def test_a_shot_is_looked_at_in_a_form_that_browsers_play(client, film):
         true = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     apart = np.abs(np.stack(frames).astype(int) - np.stack(true)[shot["first"] :])
     assert apart.mean() < 6  # what the codec of the one loses
+    seen = {"settings": told["settings"], "hints": HINTS, "box": [0, 0, WIDTH, HEIGHT]}
+    stage = Image.open(
+        io.BytesIO(client.post(f"api/photos/{shot['photo']}/region", json=seen).content)
+    )
+    apart = np.abs(np.asarray(stage.convert("RGB"), int) - true[shot["key"]])
+    assert apart.mean() < 5  # the key frame comes out as it stood on the stage
     gray = made(client, f"api/films/{found['id']}/preview", {"id": shot["photo"], "keep": True})
     with av.open(io.BytesIO(gray)) as container:
         frame = next(container.decode(video=0)).to_ndarray(format="rgb24").astype(int)

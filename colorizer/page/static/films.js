@@ -15,7 +15,9 @@ export const isFilm = (file) => file.type.startsWith("video/") || NAMES.test(fil
 
 // 754.2 is "12:34.2".
 function clock(seconds, digits = 0) {
-  const [minutes, rest] = [Math.floor(seconds / 60), (seconds % 60).toFixed(digits)];
+  const rounded = Number(seconds.toFixed(digits));
+  const minutes = Math.floor(rounded / 60);
+  const rest = (rounded - 60 * minutes).toFixed(digits);
   const hours = Math.floor(minutes / 60);
   const two = (text) => String(text).padStart(2, "0");
   const end = rest.padStart(digits ? digits + 3 : 2, "0");
