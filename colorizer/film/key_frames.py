@@ -9,9 +9,9 @@ import numpy as np
 from colorizer.color.has_color import FRAME_CHROMA
 from colorizer.extras import extra
 from colorizer.film.planes import Coding, colors_of
-from colorizer.film.source import Film, frames
+from colorizer.film.source import Film, FilmFrame, frames, stretch
 
-__all__ = ["KeyFrame", "key_frames"]
+__all__ = ["KeyFrame", "key_frame", "key_frames"]
 
 cv2: Any = extra("cv2", "video")
 
@@ -44,12 +44,21 @@ def key_frames(film: Film, wanted: Collection[int]) -> Iterator[KeyFrame]:
     for frame in frames(film, kept=left.__contains__):
         if frame.index in left:
             left.remove(frame.index)
-            own = None
-            if colors_of(frame.held, film.coding)[0] > FRAME_CHROMA:
-                own = _seen(frame.held.to_ndarray(format="rgb24"), film)
-            yield KeyFrame(frame.index, _seen(_gray(frame.luma, film.coding), film), own)
+            yield _key_frame(frame.index, frame, film)
         if not left:
             return
+
+
+def key_frame(film: Film, index: int, start: int) -> KeyFrame:
+    """One frame whose time is known, `start` as of `stretch`; raises ColorizerError as that."""
+    return _key_frame(index, next(stretch(film, start, 1, kept=lambda _: True)), film)
+
+
+def _key_frame(index: int, frame: FilmFrame, film: Film) -> KeyFrame:
+    own = None
+    if colors_of(frame.held, film.coding)[0] > FRAME_CHROMA:
+        own = _seen(frame.held.to_ndarray(format="rgb24"), film)
+    return KeyFrame(index, _seen(_gray(frame.luma, film.coding), film), own)
 
 
 def _gray(luma: np.ndarray, coding: Coding) -> np.ndarray:

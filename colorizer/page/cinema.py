@@ -18,7 +18,7 @@ from colorizer.film.progress import WorkStoppedError, watched
 from colorizer.film.source import Film, open_film
 from colorizer.page.downloads import Make
 from colorizer.page.film_formats import FILM_FORMATS
-from colorizer.page.film_reading import TIMES, read_shots
+from colorizer.page.film_reading import TIMES, choose_frame, read_shots
 from colorizer.page.kept import note
 from colorizer.page.lanes import BusyError, Lane
 from colorizer.page.photo import UnknownPhotoError, about
@@ -169,6 +169,30 @@ class Cinema:
     def _read(self, key: str, reel: Reel) -> None:
         read_shots(key, reel, self.studio)
         reel.reading = None
+        self._note(key)
+
+    def choose(self, key: str, photo: Any, frame: Any) -> None:
+        """Let another frame stand for a shot.
+
+        Args:
+            key: of a film that is read, and not at work.
+            photo: the frame that stands for it now.
+            frame: the number of the other one.
+
+        Raises: UsageError, UnknownPhotoError, ColorizerError as `choose_frame`.
+        """
+        reel = self._read_film(key)
+        number = reel.number_of(photo)
+        shot = reel.shots[number]
+        last = shot.first + shot.count - 1
+        if type(frame) is not int or not shot.first <= frame <= last:
+            raise UsageError(f"the frame is {shown(frame)}; the shot has {shot.first} to {last}")
+        if reel.is_busy:
+            raise UsageError(f"{reel.file.name} is at work; stop it first, or wait for its end")
+        try:
+            choose_frame(key, reel, self.studio, number, frame)
+        except ColorizerError as error:
+            raise about(reel.file, error) from error
         self._note(key)
 
     # Coloring ---------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import numpy as np
 
 from colorizer.film.decoding import Heard
 from colorizer.film.findings import Findings
-from colorizer.film.key_frames import KeyFrame, key_frames
+from colorizer.film.key_frames import KeyFrame, key_frame, key_frames
 from colorizer.film.painter import Painter
 from colorizer.film.progress import progress
 from colorizer.film.shots import look_through
@@ -19,7 +19,7 @@ from colorizer.film.tracking import Tracker
 from colorizer.page.reel import Reel, ShownShot
 from colorizer.page.studio import Studio
 
-__all__ = ["TIMES", "read_shots"]
+__all__ = ["TIMES", "choose_frame", "read_shots"]
 
 TIMES = "times.npy"
 """Beside a film, when its frames are shown."""
@@ -56,6 +56,27 @@ def read_shots(key: str, reel: Reel, studio: Studio) -> None:
     more = [f"{len(heard.damage) - MOST} more places are damaged"][: len(heard.damage) > MOST]
     reel.notes += (*(f"damaged: {place}" for place in heard.damage[:MOST]), *more)
     reel.pts, reel.shots = findings.pts, shots
+
+
+def choose_frame(key: str, reel: Reel, studio: Studio, number: int, frame: int) -> None:
+    """Let another frame stand for a shot, with all that was said of the one before.
+
+    Args:
+        key: of the film.
+        reel: the film, which is read.
+        studio: where the photos are.
+        number: of the shot, from 0 on.
+        frame: one of its frames, by its number in the film.
+
+    Raises: ColorizerError where it cannot be read, or there is no room.
+    """
+    shot = reel.shots[number]
+    found = key_frame(reel.film, frame, int(reel.pts[frame]))
+    photo = _keep(key, reel, found, studio)
+    if state := studio.check(shot.photo).state:
+        studio.keep(photo, state)
+    reel.shots[number] = replace(shot, key=frame, photo=photo)
+    studio.forget(shot.photo)
 
 
 def _look(film: Film, painter: Painter, heard: Heard) -> Findings:

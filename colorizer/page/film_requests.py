@@ -67,6 +67,7 @@ class FilmRequests:
             ("/films", "POST", self.upload),
             ("/films/{id}", "DELETE", self.remove),
             ("/films/{id}/restore", "POST", self.restore),
+            ("/films/{id}/frame", "POST", self.choose),
             ("/films/{id}/preview", "POST", self.preview),
             ("/films/{id}/recipe", "POST", self.pack),
             ("/films/{id}/work", "POST", self.work),
@@ -129,6 +130,13 @@ class FilmRequests:
         key = request.path_params["id"]
         self.cinema.restore(key)
         self.cinema.read(key)
+        return JSONResponse(self.cinema.check(key).told(key))
+
+    async def choose(self, request: Request) -> Response:
+        """Let another frame stand for a shot."""
+        key, told = request.path_params["id"], await told_by(request)
+        asked = key, told.get("photo"), told.get("frame")
+        await self.previews.run(self.cinema.choose, *asked)
         return JSONResponse(self.cinema.check(key).told(key))
 
     async def preview(self, request: Request) -> Response:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from colorizer.film.source import Film
-from colorizer.page.photo import unplaced
+from colorizer.page.photo import UnknownPhotoError, unplaced
 
 __all__ = ["Course", "Reel", "ShownShot"]
 
@@ -123,6 +123,16 @@ class Reel:
     def recipe(self) -> Path:
         """The folder of what is said of its shots, as the command line takes it."""
         return self.file.parent / f"{self.file.stem}-shots"
+
+    def number_of(self, photo: Any) -> int:
+        """The number of a shot, from 0 on, by the photo that stands for it.
+
+        Raises: UnknownPhotoError.
+        """
+        number = next((n for n, one in enumerate(self.shots) if one.photo == photo), None)
+        if number is None:
+            raise UnknownPhotoError("this shot is no longer here; load the page anew")
+        return number
 
     def plain(self, sentence: str) -> str:
         """A sentence in the words of the page, which names files and not where they lie."""

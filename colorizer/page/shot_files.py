@@ -11,7 +11,7 @@ from colorizer.film.shot_preview import write_shot
 from colorizer.inference.steered import SteeredModel
 from colorizer.page.downloads import Job, Make
 from colorizer.page.lanes import Lane
-from colorizer.page.photo import UnknownPhotoError, about
+from colorizer.page.photo import about
 from colorizer.page.recipe import reference_of, shot_of, write_recipe
 from colorizer.page.reel import Reel
 from colorizer.page.studio import Studio
@@ -37,9 +37,7 @@ def played(reel: Reel, said: Mapping[str, Any], studio: Studio, previews: Lane) 
 
     Raises: UsageError, UnknownPhotoError as `shot_of`.
     """
-    number = next((n for n, one in enumerate(reel.shots) if one.photo == said.get("id")), None)
-    if number is None:
-        raise UnknownPhotoError("this shot is no longer here; add its film again")
+    number = reel.number_of(said.get("id"))
     own, shot = reel.shots[number], shot_of(said, studio)
     engine = studio.engine
     count = min(own.count, max(1, round(SECONDS * reel.film.rate)))

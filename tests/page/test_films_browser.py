@@ -67,6 +67,14 @@ def test_a_film_is_dropped_told_played_colored_and_saved(wide, film, tmp_path):
     wide.keyboard.press(",")
     settled(wide)
 
+    gray = wide.locator("#before").get_attribute("src")
+    wide.locator("#frame").focus()
+    wide.keyboard.press("Home")
+    expect(wide.locator("#before")).not_to_have_attribute("src", gray)
+    settled(wide)
+    expect(wide.locator("output[for=frame]")).to_contain_text("0, at 0:00.0")
+    expect(wide.locator("#shots [data-hinted]")).to_have_count(1)  # it came along
+
     wide.locator("#shot-play").click()
     expect(wide.locator("#play")).to_be_visible()
     until(wide, "document.getElementById('played').readyState >= 2")

@@ -309,6 +309,28 @@ def test_a_film_that_is_brought_back_while_its_reading_stops_is_read_anew(
     assert len(client.get("api/photos").json()) == len(found["shots"]) == 2
 
 
+def test_another_frame_stands_for_a_shot_with_all_that_was_said(client, film):
+    found = sent(client, film)
+    before = found["shots"][1]
+    state = {"state": json.dumps({"settings": {"vividness": 0.5}})}
+    client.put(f"api/photos/{before['photo']}/state", json=state)
+    asked = {"photo": before["photo"], "frame": before["first"] + 1}
+    shot = client.post(f"api/films/{found['id']}/frame", json=asked).json()["shots"][1]
+    assert shot == {**before, "key": before["first"] + 1, "photo": shot["photo"]}
+    photos = {one["id"]: one for one in client.get("api/photos").json()}
+    assert photos.keys() == {found["shots"][0]["photo"], shot["photo"]}
+    assert photos[shot["photo"]]["state"] == state["state"]
+    whole = {"gray": True, "box": [0, 0, WIDTH, HEIGHT]}
+    answer = client.post(f"api/photos/{shot['photo']}/region", json=whole)
+    gray = np.asarray(Image.open(io.BytesIO(answer.content)).convert("L"), float)
+    true = ((read_film(film)[0][shot["key"]].astype(float) - 16) / 219).clip(0, 1) * 255
+    assert np.abs(gray - true).max() <= 1
+    for frame in (before["first"] - 1, 10**9, "3", None):
+        asked = {"photo": shot["photo"], "frame": frame}
+        refused = client.post(f"api/films/{found['id']}/frame", json=asked)
+        assert "the shot has 12 to 23" in refused.json()["error"]
+
+
 WRONG = (
     ("work", {"shots": [], "format": "mkv"}, "0 shots are told of, and the film has 2"),
     ("work", {"shots": 3, "format": "mkv"}, "is a list of its shots"),

@@ -60,6 +60,9 @@ export const uploadFilm = async (file, fields = "") =>
     })
   ).json();
 
+// Another frame of a shot is to stand for it.
+export const chooseFrame = (id, photo, frame) => send("POST", `api/films/${id}/frame`, { photo, frame });
+
 export const forgetFilm = (id) => ask(`api/films/${id}`, { method: "DELETE" });
 export const restoreFilm = async (id) => (await send("POST", `api/films/${id}/restore`, {})).json();
 export const workOn = async (id, told) => (await send("POST", `api/films/${id}/work`, told)).json();

@@ -67,9 +67,15 @@ export function merge(told, isAll = true, photos = new Map()) {
     }
     const before = { ...film };
     Object.assign(film, known, { format: film.chosen || one.format });
-    if (!film.shots.length && shots.length && shots.every(({ photo }) => photos.has(photo))) {
-      film.shots = shots.map((shot, i) => shotOf(photos.get(shot.photo), shot, i, shots.length));
-      acts.arrived(film, !!before.id);
+    if (shots.length && shots.every(({ photo }) => photos.has(photo))) {
+      const isNew = !film.shots.length;
+      shots.forEach((shot, i) => {
+        const was = film.shots[i];
+        if (was?.id === shot.photo) return;
+        film.shots[i] = shotOf(photos.get(shot.photo), shot, i, shots.length);
+        if (was) acts.replaced(was, film.shots[i]);
+      });
+      if (isNew) acts.arrived(film, !!before.id);
     }
     tell(film, before);
   }
@@ -220,14 +226,42 @@ export function showFilm() {
     $("film-notes").replaceChildren(...notes.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   $("film-notes").dataset.told = notes.join();
   const { shot, label, settings } = page.now;
+  if (document.activeElement !== $("frame") || Number($("frame").min) !== shot.first) showFrame(shot);
+  $("frame").disabled = works;
   $("shot-play").textContent = settings.leave ? "Play this shot" : "Play this shot in color";
   $("shot-name").textContent = label.split(",")[0];
-  $("shot-about").textContent = `From ${clock(shot.time, 1)}, ${shot.seconds.toFixed(1)} s, ${shot.count.toLocaleString("en")} frames; frame ${shot.key.toLocaleString("en")} stands for it.${shot.in_color ? " It has colors of its own." : ""}`;
+  $("shot-about").textContent = `From ${clock(shot.time, 1)}, ${shot.seconds.toFixed(1)} s, ${shot.count.toLocaleString("en")} frames.${shot.in_color ? " It has colors of its own." : ""}`;
+}
+
+function showFrame({ first, count, key, time, seconds }, frame = key) {
+  $("frame-row").hidden = count < 2;
+  Object.assign($("frame"), { min: first, max: first + count - 1, value: frame });
+  $("frame").setAttribute("aria-valuetext", `frame ${frame}`);
+  document.querySelector("output[for=frame]").value = `${frame.toLocaleString("en")}, at ${clock(time + (seconds * (frame - first)) / count, 1)}`;
+}
+
+async function chooseFrame() {
+  const photo = page.now;
+  $("frame").disabled = true;
+  try {
+    await saved();
+    await engine.chooseFrame(photo.of, photo.id, Number($("frame").value));
+    await acts.fetch();
+  } catch (error) {
+    say(error.message);
+    showFilm();
+  }
+  $("frame").disabled = false;
+}
+
+// Until the server has all that was said.
+async function saved() {
+  while (keeping.isUnsaved()) await new Promise((done) => setTimeout(done, 50));
 }
 
 async function start(film) {
   try {
-    while (keeping.isUnsaved()) await new Promise((done) => setTimeout(done, 50));
+    await saved();
     merge([await engine.workOn(film.id, { shots: film.shots.map(saidOf), format: film.format })], false);
   } catch (error) {
     say(error.message);
@@ -288,6 +322,8 @@ export function begun(handlers) {
   $("film-start").onclick = $("film-anew").onclick = () => start(filmOf(page.now));
   $("film-save").onclick = () => engine.saveFilm(filmOf(page.now).id, filmOf(page.now).result.name);
   $("shot-play").onclick = play;
+  $("frame").addEventListener("input", () => showFrame(page.now.shot, Number($("frame").value)));
+  $("frame").addEventListener("change", chooseFrame);
   $("save-shots").onclick = () => {
     const film = filmOf(page.now);
     making(`Coloring the key frames of ${stemOf(film.name)}…`, (far, stop) => engine.saveShots(film.id, film.shots.map(saidOf), far, stop));

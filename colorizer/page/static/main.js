@@ -81,6 +81,12 @@ function arrived(film, isNew) {
   if (isNew && !page.now) openFilm(film);
 }
 
+// Another frame stands for a shot.
+function replaced(before, after) {
+  if (page.now === before) open(after);
+  drawStrip();
+}
+
 function filmLeft(film) {
   if (film.shots.includes(page.now)) openNext(0);
   drawStrip();
@@ -394,7 +400,7 @@ try {
   }
   for (const part of document.querySelectorAll(".local")) part.textContent = page.server.privacy;
   if (page.server.reads) $("reads").textContent = page.server.reads;
-  films.begun({ arrived, left: filmLeft, fetch: fetchPhotos, drawn: show });
+  films.begun({ arrived, replaced, left: filmLeft, fetch: fetchPhotos, drawn: show });
   await fetchPhotos();
   if (page.server.left?.photos || page.server.left?.films) askOfLeft(page.server.left);
 } catch (error) {

@@ -137,7 +137,7 @@ export const dropLeft = async () => {};
 const none = async () => {
   throw new Error("This page colors photos only.");
 };
-export { none as forgetFilm, none as own, none as playShot, none as restoreFilm, none as saveFilm, none as saveShots, none as stopWork, none as uploadFilm, none as workOn };
+export { none as chooseFrame, none as forgetFilm, none as own, none as playShot, none as restoreFilm, none as saveFilm, none as saveShots, none as stopWork, none as uploadFilm, none as workOn };
 export const films = async () => [];
 
 export const photos = () => [...held.values()].filter(({ isRemoved }) => !isRemoved).map(({ told }) => told);
