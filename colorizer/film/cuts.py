@@ -20,10 +20,11 @@ FLASH = 5
 
 LIT = 10.0  # Lab units of mean lightness, by which a lamp is seen to be lit
 ALIKE = 0.65  # correlation of two frames, moved onto each other, below which they are two shots
-APART = 3.0  # Lab units, by which those differ on average at least
+APART = 3.0  # Lab units, by which those differ at least, squared on average: a title is thin
 BLANK = 12.0  # Lab units, likewise, where one of them shows nothing
 CONTRAST = 3.0  # ratio, to which no turn of a camera takes it
 TURNED = 0.3  # height of the peak of their phase correlation; of other pictures below 0.15
+SEEN = 0.3  # share of the picture, at least, that is seen before and after a turn
 SIDE = 96  # pixels
 
 
@@ -95,10 +96,9 @@ def is_cut(now: np.ndarray, before: np.ndarray) -> bool:
     """
     now, before = small(now), small(before)
     moved = flow.carry(before, flow.find(now, before, "fast"))
-    apart = float(np.abs(now - moved).mean())
     if min(now.std(), moved.std()) < 1:
-        return apart > BLANK
-    if apart <= APART or np.corrcoef(now.ravel(), moved.ravel())[0, 1] >= ALIKE:
+        return float(np.abs(now - moved).mean()) > BLANK
+    if float(((now - moved) ** 2).mean()) <= APART**2 or np.corrcoef(now.ravel(), moved.ravel())[0, 1] >= ALIKE:
         return False
     return not _is_turned(now, before)
 
@@ -118,4 +118,10 @@ def _is_turned(now: np.ndarray, before: np.ndarray) -> bool:
         return False
     window = cv2.createHanningWindow((width, height), cv2.CV_32F)
     # without their means, or the window itself would be alike; of copies, which it changes
-    return cv2.phaseCorrelate(before - before.mean(), now - now.mean(), window)[1] > TURNED
+    (x, y), peak = cv2.phaseCorrelate(before - before.mean(), now - now.mean(), window)
+    if peak <= TURNED:
+        return False
+    where = np.array([[1, 0, x], [0, 1, y]], np.float32)
+    moved = cv2.warpAffine(before, where, (width, height), borderValue=-1)
+    both = moved >= 0
+    return bool(both.mean() > SEEN and np.corrcoef(now[both], moved[both])[0, 1] >= ALIKE)

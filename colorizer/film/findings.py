@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from colorizer.film.painter import Prior
 from colorizer.film.rates import constant_rate
 from colorizer.film.source import Film
 
@@ -37,6 +38,8 @@ class Findings:
         end: when the last frame is no longer shown, in ticks.
         starts: (S,) int64, the first frame of each shot; the first is 0.
         priors: (S, Q) float32, a factor on each color bin, for each shot; (S, 0) for none.
+        gains: (S,) float32, a factor on the chroma of what is seen by each: 0 for titles, which
+            stay gray.
         fades: (S,) int64, frames over which a shot comes in, around its start; 0 for a cut.
         kept: (S,) bool, shots whose own colors go through.
         levels: (N, 2) float32, mean and spread of each frame's lightness; (0, 2) for unknown.
@@ -52,6 +55,7 @@ class Findings:
     end: int
     starts: np.ndarray
     priors: np.ndarray
+    gains: np.ndarray
     fades: np.ndarray = field(default_factory=_NONE.copy)
     kept: np.ndarray = field(default_factory=_NONE.copy)
     levels: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
@@ -83,14 +87,14 @@ class Findings:
         """Whether the own colors of a frame go through."""
         return bool(self.kept.size and self.kept[self.shot(index)])
 
-    def prior(self, index: int) -> np.ndarray | None:
+    def prior(self, index: int) -> Prior | None:
         """Of the shot that a frame belongs to; within a dissolve, between those of both."""
-        if not self.priors.shape[1]:
-            return None
-        shot = self.shot(index)
         share, other = self.fading(index)
-        own = self.priors[shot]
-        return own if not share else own ** (1 - share) * self.priors[other] ** share
+        shot = self.shot(index)
+        gain = float((1 - share) * self.gains[shot] + share * self.gains[other])
+        if not self.priors.shape[1]:
+            return None if gain == 1 else Prior(None, gain)
+        return Prior(self.priors[shot] ** (1 - share) * self.priors[other] ** share, gain)
 
     def fading(self, index: int) -> tuple[float, int]:
         """How much of another shot is seen in a frame, 0..0.5, and which shot that is."""

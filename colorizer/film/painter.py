@@ -1,6 +1,6 @@
 """The network's answer for a frame, on the grid at which colors are carried."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,25 @@ from colorizer.inference.hints import Hints
 from colorizer.inference.network import working_size
 from colorizer.inference.steered import SteeredModel
 
-__all__ = ["GRID", "Painter"]
+__all__ = ["GRID", "Painter", "Prior"]
 
 cv2: Any = extra("cv2", "video")
 
 GRID = 192
 """The least short side at which colors are carried, in pixels: flow sees little below."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prior:
+    """What a frame's colors lean to: those of its shot.
+
+    Attributes:
+        factors: (Q,), on each color bin; None for none.
+        gain: a factor on the chroma that the network answers then.
+    """
+
+    factors: np.ndarray | None
+    gain: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -54,7 +67,7 @@ class Painter:
     def see(
         self,
         grid: np.ndarray,
-        lean: np.ndarray | None = None,
+        lean: Prior | None = None,
         hints: Hints | None = None,
         begins: bool = False,
         model: SteeredModel | None = None,
@@ -63,7 +76,7 @@ class Painter:
 
         Args:
             grid: (h, w), 0..100.
-            lean: (Q,), a factor on each color bin, of its shot; or None.
+            lean: to the colors of its shot; or None.
             hints: what is said of it.
             begins: whether some of them begin here, in the middle of a shot.
             model: steered for its shot; None is as the whole film is.
@@ -96,18 +109,23 @@ class Painter:
     def answer(
         self,
         grid: np.ndarray,
-        lean: np.ndarray | None = None,
+        lean: Prior | None = None,
         hints: Hints | None = None,
         model: SteeredModel | None = None,
     ) -> np.ndarray:
         """The network's colors for a lightness on the grid: (h, w, 2) float32."""
+        if lean is not None and not lean.gain and not hints:
+            return np.zeros((*grid.shape, 2), np.float32)
         model = model or self.model
         upright = np.ascontiguousarray(self.upright(grid))
         size = upright.shape[1], upright.shape[0]
         wanted = model.look_size(self._shown)
         how = cv2.INTER_AREA if wanted[0] < size[0] else cv2.INTER_LINEAR
         small = cv2.resize(upright, wanted, interpolation=how)
-        seen = model.see(small, self._shown, with_features=bool(hints), lean=lean)
+        factors = None if lean is None else lean.factors
+        seen = model.see(small, self._shown, with_features=bool(hints), lean=factors)
+        if lean is not None:  # before hints, whose colors are as they are told
+            seen = replace(seen, slope=seen.slope * lean.gain, offset=seen.offset * lean.gain)
         both = np.concatenate(model.steer(seen, hints or Hints()), -1).astype(np.float32)
         both = cv2.resize(both, size, interpolation=cv2.INTER_LINEAR)
         ab = both[..., :2] * upright[..., None] + both[..., 2:]

@@ -12,10 +12,11 @@ from colorizer.extras import extra
 from colorizer.film.cuts import placed
 from colorizer.film.dissolves import Dissolve, Dissolves
 from colorizer.film.findings import Findings
-from colorizer.film.painter import Painter
+from colorizer.film.painter import Painter, Prior
 from colorizer.film.references import Backward
 from colorizer.film.shot_list import Listed, Shot
 from colorizer.film.source import Film, FilmFrame
+from colorizer.film.titles import are_titles
 from colorizer.film.tracking import Tracker
 
 __all__ = ["NothingError", "look_through"]
@@ -25,6 +26,8 @@ cv2: Any = extra("cv2", "video")
 SAMPLES = 8
 """Frames of a shot, at most, whose colors make its palette; evenly spread."""
 
+AGAIN = 3  # of them, at most, that are looked at again with the palette
+GAINS = 0.7, 1.3  # bounds of the factor that keeps their chroma
 BLUR = 10.0  # Lab units, of a palette
 EVEN = 0.3  # share of the even distribution in both palettes that are compared
 FORCE = 0.25  # power of their ratio
@@ -71,6 +74,7 @@ def look_through(
     levels: list[tuple[float, float]] = []
     found: list[_Shot] = []
     priors: list[np.ndarray] = []
+    gains: list[float] = []
     grains: list[float] = []
     aside: list[int] = []
     length = 0
@@ -82,11 +86,21 @@ def look_through(
         grids = [grid for _, grid in found[-1].samples]
         found[-1].samples.clear()
         grains.append(float(np.median([_grain(grid) for grid in grids])))
+        told, number = found[-1].told, len(found) - 1
+        steered = shots is not None and shots.shots[number].options
+        gain = 0.0 if palettes and not told and not steered and are_titles(grids) else 1.0
         if typical is not None:
-            model = painter.model if shots is None else shots.models[len(found) - 1]
-            answers = found[-1].told or [painter.answer(grid, model=model) for grid in grids]
+            model = painter.model if shots is None else shots.models[number]
+            answers = told or [painter.answer(grid, model=model) for grid in grids]
             priors.append(_palette(answers, typical))
-            found[-1].told.clear()
+            if gain and not told:  # few hues are more vivid than a wavering between many
+                some = range(0, len(grids), -(-len(grids) // AGAIN))
+                lean = Prior(priors[-1])
+                seen = [_vivid(painter.answer(grids[i], lean, model=model)) for i in some]
+                gain = sum(_vivid(answers[i]) for i in some) / max(sum(seen), 1e-6)
+                gain = float(np.clip(gain, *GAINS))
+        gains.append(gain)
+        told.clear()
 
     dissolves = Dissolves()
 
@@ -136,11 +150,20 @@ def look_through(
         keep_color and shot.in_color if one.keep is None else one.keep
         for shot, one in zip(found, wanted, strict=True)
     ]
+    notes = tracker.lost()
+    titles = sum(gain == 0 and not k for gain, k in zip(gains, kept, strict=True))
+    if titles:
+        told = "1 shot looks like a title" if titles == 1 else f"{titles} shots look like titles"
+        notes.append(
+            f"{told}, white on black, and gray it stays; a list of shots that sets an option of"
+            " theirs, such as vividness, colors it"
+        )
     return Findings(
         np.array(pts, np.int64),
         pts[-1] + (length or max(1, round(1 / (film.rate * film.time_base)))),
         np.array([shot.start for shot in found], np.int64),
         np.array(priors, np.float32) if priors else np.zeros((len(found), 0), np.float32),
+        np.array(gains, np.float32),
         np.array([shot.fade for shot in found], np.int64),
         np.array(kept, bool),
         np.array(levels, np.float32),
@@ -148,7 +171,7 @@ def look_through(
         np.array(aside, np.int64),
         colored=any(s.chroma > FRAME_CHROMA and not k for s, k in zip(found, kept, strict=True)),
         hints=tracker.found,
-        notes=tuple(tracker.lost()),
+        notes=tuple(notes),
     )
 
 
@@ -213,6 +236,11 @@ def _grain(L: np.ndarray) -> float:
     if not seen.size:
         return 0.0
     return float(np.percentile(seen, CALMEST)) * np.sqrt(np.pi / 2) / 6
+
+
+def _vivid(ab: np.ndarray) -> float:
+    """Mean chroma of (h, w, 2)."""
+    return float(np.linalg.norm(ab, axis=-1).mean())
 
 
 def _palette(answers: list[np.ndarray], typical: np.ndarray) -> np.ndarray:

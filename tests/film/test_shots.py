@@ -13,7 +13,11 @@ from colorizer.film.colorize import colorize_film  # noqa: E402
 from colorizer.film.cuts import is_cut, placed, small  # noqa: E402
 from colorizer.film.dissolves import Dissolves  # noqa: E402
 from colorizer.film.findings import Findings  # noqa: E402
-from colorizer.film.source import FilmFrame  # noqa: E402
+from colorizer.film.painter import Painter  # noqa: E402
+from colorizer.film.shots import look_through  # noqa: E402
+from colorizer.film.source import FilmFrame, frames, open_film  # noqa: E402
+from colorizer.film.tracking import Tracker  # noqa: E402
+from colorizer.inference.steered import SteeredModel  # noqa: E402
 from tests.film.films import Carried, chroma, pan, write_film  # noqa: E402
 from tests.model_folder import write_model_folder  # noqa: E402
 
@@ -57,9 +61,9 @@ def test_a_lamp_that_is_lit_for_two_frames_changes_no_colors(tmp_path, model, sh
     film = write_film(tmp_path / "in.mkv", luma)
     result = colorize_film(film, tmp_path / "out.mkv", model, codec="ffv1", shots=shots)
     assert result.shots == (0.0,)
-    frames = chroma(tmp_path / "out.mkv")
-    assert frames[7].std() > 4
-    assert np.abs(frames[10] - frames[7]).mean() < 0.1
+    found = chroma(tmp_path / "out.mkv")
+    assert found[7].std() > 4
+    assert np.abs(found[10] - found[7]).mean() < 0.1
 
 
 def test_a_lamp_that_stays_lit_is_within_the_shot():
@@ -130,17 +134,26 @@ def test_pans_zooms_and_fades_are_no_dissolves(step):
 
 
 def test_palettes_and_memory_fade_over_a_dissolve():
-    findings = Findings(
-        np.arange(40), 40, np.array([0, 20]), np.array([[1, 1], [4, 16]]), np.array([0, 10])
-    )
+    priors, gains = np.array([[1, 1], [4, 16]]), np.array([1, 0.81])
+    findings = Findings(np.arange(40), 40, np.array([0, 20]), priors, gains, np.array([0, 10]))
     assert findings.fading(14)[0] == 0
     assert findings.fading(15) == (pytest.approx(0.05), 1)
     assert findings.fading(20) == (pytest.approx(0.45), 0)
-    assert np.array_equal(findings.prior(3), [1, 1])
-    assert np.array_equal(findings.prior(25), [4, 16])
-    middle = (findings.prior(19), findings.prior(20))
-    assert middle[0] == pytest.approx([4**0.45, 16**0.45])
-    assert middle[1] == pytest.approx([4**0.55, 16**0.55])
+    for index, share in ((3, 0), (19, 0.45), (20, 0.55), (25, 1)):
+        prior = findings.prior(index)
+        assert prior.factors == pytest.approx([4**share, 16**share])
+        assert prior.gain == pytest.approx(1 - 0.19 * share)
+
+
+def test_a_palette_makes_nothing_more_vivid(tmp_path, model):
+    film = open_film(write_film(tmp_path / "in.mkv", pan(12, seed=1)))
+    painter = Painter(film, SteeredModel(model, threads=1))
+    findings = look_through(film, frames(film), painter, Tracker((), 25), palettes=True)
+    grid = painter.lightness(next(frames(film)))[1]
+    alone, leant = painter.answer(grid), painter.answer(grid, findings.prior(0))
+    assert np.abs(alone - leant).mean() > 1
+    vivid, kept = (np.linalg.norm(ab, axis=-1).mean() for ab in (alone, leant))
+    assert kept == pytest.approx(vivid, rel=0.02)
 
 
 def dissolve(length, first, count):
