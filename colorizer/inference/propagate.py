@@ -38,6 +38,7 @@ OWN_EDGES = 0.5  # trust in the prediction's own differences of chroma, where hi
 PULL = 1e-3  # towards what likeness says, beside 1 between neighbors
 HOLD = 100.0  # of a hint on its own cell
 MANY = 2000  # places of hints
+AT_ONCE = 100_000  # pixels around them
 BRUSH = 1 / 32  # of the short side: how far a hint holds around it, where it is as light, a little
 THIN = 2  # pixels of the working size, within which one place of a stroke is enough
 DAB = 2.0  # pixels of the working size, of the hint itself
@@ -407,16 +408,17 @@ def _dab(
 def _around(
     L: np.ndarray, rows: np.ndarray, columns: np.ndarray, sigma: float, reach: int
 ) -> Iterator[tuple[tuple[np.ndarray, np.ndarray], np.ndarray, np.ndarray]]:
-    """For each way to go from places: where that leads, from which of them, and how near it is.
+    """For ways to go from places, some at a time: where they lead, from which, and how near it is.
 
     Nearness, 0..1, is that of position and of lightness.
     """
     height, width = L.shape
-    for down in range(-reach, reach + 1):
-        for right in range(-reach, reach + 1):
-            y, x = rows + down, columns + right
-            own = np.flatnonzero((y >= 0) & (y < height) & (x >= 0) & (x < width))
-            at = y[own], x[own]
-            far = (down * down + right * right) / (2 * sigma**2)
-            unlike = (L[at] - L[rows[own], columns[own]]) ** 2 / (2 * EDGE**2)
-            yield at, own, np.exp(-far - unlike)
+    steps = np.stack(np.mgrid[-reach : reach + 1, -reach : reach + 1], -1).reshape(-1, 1, 2)
+    for some in np.array_split(steps, max(1, len(steps) * len(rows) // AT_ONCE)):
+        places = some + np.stack([rows, columns], -1)  # (steps, places, 2)
+        inside = ((places >= 0) & (places < (height, width))).all(-1)
+        own = np.nonzero(inside)[1]
+        at = tuple(places[inside].T)
+        far = np.broadcast_to((some**2).sum(-1), inside.shape)[inside] / (2 * sigma**2)
+        unlike = (L[at] - L[rows[own], columns[own]]) ** 2 / (2 * EDGE**2)
+        yield at, own, np.exp(-far - unlike)

@@ -48,6 +48,6 @@ def call(module: str, function: str, *arguments: Any, folder: Path = WORKER) -> 
 
         Path(work, "arguments.json").write_text(json.dumps(given(list(arguments))))
         command = [str(NODE), str(HERE / "call.mjs"), str(folder / module), function, work]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stderr[-2000:]
         return taken(json.loads(Path(work, "result.json").read_text()))

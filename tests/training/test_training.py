@@ -90,6 +90,7 @@ def test_a_few_photos_can_be_learnt_by_heart(head: str, loss: str, tmp_path: Pat
 
 
 @pytest.mark.usefixtures("no_export")
+@pytest.mark.slow
 def test_an_adversarial_loss_trains_both_networks(photos: Path, tmp_path: Path) -> None:
     settings = quick(photos, tmp_path, head="ab")
     settings.loss = {"huber": 1.0, "adversarial": 0.05}
