@@ -292,8 +292,8 @@ class Cinema:
             raise UsageError("what is said of a film is a list of its shots")
         if len(said) != len(reel.shots):
             raise UsageError(f"{len(said)} shots are told of, and the film has {len(reel.shots)}")
-        for one in said:
-            shot_of(one, self.studio)
+        for one, shot in zip(said, reel.shots, strict=True):
+            shot_of(one, self.studio, shot)
         return said
 
     def _enter(self, lane: Lane, reel: Reel, course: Course, act: Callable[[], None]) -> None:

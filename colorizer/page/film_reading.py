@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from colorizer.color.lab import lightness_of, srgb_to_light
 from colorizer.film.decoding import Heard
 from colorizer.film.findings import Findings
 from colorizer.film.key_frames import KeyFrame, key_frame, key_frames
@@ -15,6 +16,7 @@ from colorizer.film.painter import Painter
 from colorizer.film.progress import progress
 from colorizer.film.shots import look_through
 from colorizer.film.source import Film, frames
+from colorizer.film.titles import are_titles
 from colorizer.film.tracking import Tracker
 from colorizer.page.reel import Reel, ShownShot
 from colorizer.page.studio import Studio
@@ -48,7 +50,8 @@ def read_shots(key: str, reel: Reel, studio: Studio) -> None:
     try:
         with progress(len(shots), "key frames") as bar:
             for number, frame in enumerate(key_frames(reel.film, [one.key for one in shots])):
-                shots[number] = replace(shots[number], photo=_keep(key, reel, frame, studio))
+                photo, title = _keep(key, reel, frame, studio), are_titles([_lightness(frame)])
+                shots[number] = replace(shots[number], photo=photo, title=title)
                 bar.update()
     finally:
         studio.folder.remove(room)
@@ -114,6 +117,11 @@ def _shots(film: Film, findings: Findings) -> list[ShownShot]:
             )
         )
     return found
+
+
+def _lightness(frame: KeyFrame) -> np.ndarray:
+    most = np.iinfo(frame.gray.dtype).max
+    return lightness_of(srgb_to_light(frame.gray / most)).astype(np.float32)
 
 
 def _keep(key: str, reel: Reel, frame: KeyFrame, studio: Studio) -> str:

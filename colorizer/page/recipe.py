@@ -64,7 +64,7 @@ def write_recipe(
     is_plain = True
     with progress(len(said), "key frames") as bar:
         for part, one in zip(reel.shots, said, strict=True):
-            shot = shot_of(one, studio)
+            shot = shot_of(one, studio, part)
             if (photo := shot.palette) is not None:
                 shot.options["palette"] = _placed(Path(photo), folder, used).name
             place = references / f"{part.key:06d}.png"
@@ -91,8 +91,10 @@ def write_recipe(
     return Recipe(listed, references if has_references else None)
 
 
-def shot_of(said: Mapping[str, Any], studio: Studio) -> Shot:
+def shot_of(said: Mapping[str, Any], studio: Studio, part: ShownShot) -> Shot:
     """How a shot is to be colored; its palette is the photo's path.
+
+    A title that is not left as it is has an option, without which it would stay gray.
 
     Raises: UsageError, UnknownPhotoError as `Studio.told_to`.
     """
@@ -105,7 +107,10 @@ def shot_of(said: Mapping[str, Any], studio: Studio) -> Shot:
     if "result" in settings:
         raise UsageError("a shot has no `result`; leave it out")
     options = {name: getattr(engine.options, name) for name in STEERED if name in settings}
-    return Shot(options={k: v for k, v in options.items() if v is not None and v != _PLAIN[k]})
+    options = {k: v for k, v in options.items() if v is not None and v != _PLAIN[k]}
+    if part.title:
+        options.setdefault("vividness", _PLAIN["vividness"])
+    return Shot(options=options)
 
 
 def reference_of(part: ShownShot, studio: Studio, said: Mapping[str, Any], place: Path) -> bool:

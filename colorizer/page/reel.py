@@ -57,6 +57,7 @@ class ShownShot:
         time, seconds: when it begins, and how long it is.
         dissolve: frames over which it comes in.
         in_color: whether it has colors of its own.
+        title: whether it looks like a title, which stays gray unless something is said of it.
         key: the frame that stands for it.
         photo: that frame as a photo of the page.
     """
@@ -69,6 +70,7 @@ class ShownShot:
     in_color: bool
     key: int
     photo: str = ""
+    title: bool = False
 
 
 @dataclass

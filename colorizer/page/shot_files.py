@@ -38,7 +38,8 @@ def played(reel: Reel, said: Mapping[str, Any], studio: Studio, previews: Lane) 
     Raises: UsageError, UnknownPhotoError as `shot_of`.
     """
     number = reel.number_of(said.get("id"))
-    own, shot = reel.shots[number], shot_of(said, studio)
+    own = reel.shots[number]
+    shot = shot_of(said, studio, own)
     engine = studio.engine
     count = min(own.count, max(1, round(SECONDS * reel.film.rate)))
     first = min(max(own.first, own.key - count // 2), own.first + own.count - count)

@@ -428,6 +428,27 @@ def test_shots_in_color_are_left_as_they_are(client, tmp_path):
     assert same == [False] * 8 + [True] * 8
 
 
+def test_titles_are_known_and_colored_only_if_that_is_said(client, tmp_path):
+    title = np.full((HEIGHT, WIDTH), 20, np.uint8)
+    for left in range(12, 84, 8):
+        title[28:44, left : left + 2] = 230
+    frames = np.concatenate([pan(6, 1, WIDTH, HEIGHT), np.stack([title] * 6)])
+    path = write_film(tmp_path / "titled.mkv", frames, codec="libx264")
+    found = sent(client, path)
+    assert [one["title"] for one in found["shots"]] == [False, True]
+    for keep, spread in ((True, 0), (None, 2)):
+        asked = {"shots": said(found, {}, {"keep": keep}), "format": "lossless"}
+        client.post(f"api/films/{found['id']}/work", json=asked)
+        until(client, lambda one: one["result"] and not one["work"])
+        result = client.get(f"api/films/{found['id']}/result").content
+        with av.open(io.BytesIO(result)) as container:
+            last = list(container.decode(video=0))[-1].to_ndarray(format="rgb24")
+        assert (np.ptp(last.astype(int), axis=-1).max() > 2 * spread) == bool(spread)
+        (listed,) = tmp_path.rglob("shots.json")
+        option = {"keep": True} if keep else {"vividness": 1.0}
+        assert json.loads(listed.read_text())[1] == {"frame": 6, **option}
+
+
 def test_what_comes_out_gray_is_no_reference_but_gray(client, film, tmp_path):
     found = sent(client, film)
     gray = {"version": 1, "hints": [{"region": [[0, 0], [1, 0], [1, 1], [0, 1]], "keep": "gray"}]}

@@ -230,7 +230,7 @@ export function showFilm() {
   $("frame").disabled = works;
   $("shot-play").textContent = settings.leave ? "Play this shot" : "Play this shot in color";
   $("shot-name").textContent = label.split(",")[0];
-  $("shot-about").textContent = `From ${clock(shot.time, 1)}, ${shot.seconds.toFixed(1)} s, ${shot.count.toLocaleString("en")} frames.${shot.in_color ? " It has colors of its own." : ""}`;
+  $("shot-about").textContent = `From ${clock(shot.time, 1)}, ${shot.seconds.toFixed(1)} s, ${shot.count.toLocaleString("en")} frames.${shot.in_color ? " It has colors of its own." : ""}${shot.title ? " It looks like a title." : ""}`;
 }
 
 function showFrame({ first, count, key, time, seconds }, frame = key) {

@@ -23,10 +23,13 @@ export const rowOf = (photo) => filmOf(photo)?.shots || page.photos;
 
 export const labelOf = (photo) => photo.label || photo.name;
 
+// What a shot is until something else is said.
+const isLeft = ({ shot }) => !!(shot && (shot.in_color || shot.title));
+
 export function create(told, file = null) {
   const photo = { ...told, file, settings: { ...PLAIN }, ...structuredClone(EMPTY), rating: 0, past: [], future: [] };
   photo.format = formatOf(photo);
-  photo.settings.leave = !!told.shot?.in_color;
+  photo.settings.leave = isLeft(photo);
   if (told.state) read(photo, told.state);
   return photo;
 }
@@ -154,7 +157,7 @@ export function command(photo) {
 }
 
 export function reset(photo) {
-  Object.assign(photo, { settings: { ...PLAIN, leave: !!photo.shot?.in_color }, ...structuredClone(EMPTY) });
+  Object.assign(photo, { settings: { ...PLAIN, leave: isLeft(photo) }, ...structuredClone(EMPTY) });
 }
 
 // What the server keeps, and how it comes back.
