@@ -98,7 +98,10 @@ def is_cut(now: np.ndarray, before: np.ndarray) -> bool:
     moved = flow.carry(before, flow.find(now, before, "fast"))
     if min(now.std(), moved.std()) < 1:
         return float(np.abs(now - moved).mean()) > BLANK
-    if float(((now - moved) ** 2).mean()) <= APART**2 or np.corrcoef(now.ravel(), moved.ravel())[0, 1] >= ALIKE:
+    if (
+        float(((now - moved) ** 2).mean()) <= APART**2
+        or np.corrcoef(now.ravel(), moved.ravel())[0, 1] >= ALIKE
+    ):
         return False
     return not _is_turned(now, before)
 

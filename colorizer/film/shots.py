@@ -23,10 +23,10 @@ __all__ = ["NothingError", "look_through"]
 
 cv2: Any = extra("cv2", "video")
 
-SAMPLES = 8
+SAMPLES = 6
 """Frames of a shot, at most, whose colors make its palette; evenly spread."""
 
-AGAIN = 3  # of them, at most, that are looked at again with the palette
+AGAIN = 2  # of them, at most, that are looked at again with the palette
 GAINS = 0.7, 1.3  # bounds of the factor that keeps their chroma
 BLUR = 10.0  # Lab units, of a palette
 EVEN = 0.3  # share of the even distribution in both palettes that are compared

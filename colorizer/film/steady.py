@@ -100,6 +100,8 @@ class Steady:
             (H, W, 2) float32.
         """
         hold = self.hold if hold is None else hold
+        if motion is None:
+            self.owed = 0
         if motion is not None and self.ab is not None and hold:
             carried = flow.carry(self.ab, motion.way)
             if jump is not None:
