@@ -1,11 +1,12 @@
 """What needs an extra: its modules, or one sentence with the command that installs them."""
 
 import importlib
+import importlib.util
 from types import ModuleType
 
 from colorizer.errors import ColorizerError
 
-__all__ = ["command", "extra", "training_side"]
+__all__ = ["command", "extra", "lacking", "training_side"]
 
 _EXTRA = {
     *("huggingface_hub", "lightning", "matplotlib", "onnx", "onnxscript", "rich", "safetensors"),
@@ -38,3 +39,11 @@ def extra(module: str, name: str) -> ModuleType:
         raise ColorizerError(
             f"this needs the {name} extra ({error.name} is missing): {command(name)}"
         ) from error
+
+
+def lacking(name: str, *modules: str) -> str:
+    """The sentence that says which module of an extra is missing; empty if all are there."""
+    for module in modules:
+        if importlib.util.find_spec(module) is None:
+            return f"this needs the {name} extra ({module} is missing): {command(name)}"
+    return ""

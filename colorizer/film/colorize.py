@@ -44,8 +44,10 @@ __all__ = ["MARK", "Result", "colorize_film", "steered"]
 MARK = "colors are a model's guess: Colorizer"
 """What the tag `comment` of every colored film begins with, or goes on with."""
 
-_ANY = dict.fromkeys(("drop", "overwrite", "preview", "report", "threads"))
-"""Options that no byte of a segment depends on."""
+_ANY = dict.fromkeys(
+    ("drop", "overwrite", "preview", "report", "threads", "hints", "reference", "shots")
+)
+"""Options that no byte of a segment depends on, or only by what is in the files that they name."""
 
 _CAPTURED = {".ts", ".m2ts", ".mts"}
 """Extensions of films whose times may begin anywhere."""
@@ -144,15 +146,14 @@ def _color(film: Film, path: Path, painter: Painter, options: FilmOptions) -> Re
     said = () if options.hints is None else read_film_hints(options.hints)
     shots = None if options.shots is None else listed(options.shots, painter.model)
     identity = {
-        "film": [str(film.path.resolve()), _stamp(film.path)],
+        "film": _held(film.path),
         "weights": painter.model.weights_sha256,
-        "options": vars(options) | _ANY,
-        "palette": _stamp_of(options.palette),
+        "options": vars(options) | _ANY | {"palette": _held(options.palette)},
         "hints": repr(said),
         "reference": _named(options.reference),
-        "shots": []
+        "shots": None
         if shots is None
-        else [[repr(one), _stamp_of(one.palette)] for one in shots.shots],
+        else [vars(one) | {"palette": _held(one.palette)} for one in shots.shots],
         "versions": _versions(),
     }
     with _writing(path), open_unfinished(path, identity) as parts:
@@ -351,11 +352,12 @@ def _named(folder: Any) -> list[list[Any]] | None:
     return [[path.name, _stamp(path)] for path in sorted(Path(folder).iterdir()) if path.is_file()]
 
 
-def _stamp_of(palette: Any) -> list[int] | None:
-    if isinstance(palette, str | os.PathLike):
+def _held(place: Any) -> Any:
+    """A file or folder by its name and stamp, wherever it was moved to; else the value itself."""
+    if isinstance(place, str | os.PathLike):
         with suppress(OSError):
-            return _stamp(Path(palette))
-    return None
+            return [Path(place).name, _stamp(Path(place))]
+    return place
 
 
 def _versions() -> dict[str, str]:

@@ -18,7 +18,15 @@ from colorizer.film.source import Film
 from colorizer.film.steady import Motion, Recalled, motion_between
 from colorizer.inference.hints import Hint, Hints
 
-__all__ = ["Backward", "Carried", "References", "between", "read_references", "spread"]
+__all__ = [
+    "Backward",
+    "Carried",
+    "References",
+    "between",
+    "has_colors",
+    "read_references",
+    "spread",
+]
 
 cv2: Any = extra("cv2", "video")
 
@@ -265,9 +273,13 @@ def _check(path: Path, film: Film) -> None:
             f"{path} has {frame.width}x{frame.height} pixels, {film} shows {width:.0f} to"
             f" {height:.0f}; make it from the whole frame"
         )
-    _, ab = _lab(path, (64, 64))
-    if highest_chroma(ab) < CHROMA:
+    if not has_colors(path):
         raise UsageError(f"{path} has no colors, so it is no reference; color it first")
+
+
+def has_colors(path: Path) -> bool:
+    """Whether a picture has colors, so that it can be a reference."""
+    return bool(highest_chroma(_lab(path, (64, 64))[1]) >= CHROMA)
 
 
 def _lab(path: Path, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ from colorizer.support.told import read_json_file, shown
 __all__ = ["REPORTED", "STEERED", "Listed", "Shot", "listed", "read_shots", "relisted"]
 
 STEERED = (
-    *("palette", "vividness", "temperature", "variant"),
+    *("palette", "vividness", "temperature", "variant", "quality"),
     *("natural", "warmth", "tint", "shadows", "highlights"),
 )
 """What may be told of one shot, as of the whole film."""

@@ -18,7 +18,7 @@ from colorizer.film.planes import Coding, coding_of, colors_of, luma
 from colorizer.film.rates import read_rate
 from colorizer.film.timeline import Timeline
 
-__all__ = ["Film", "FilmFrame", "clip", "frames", "is_cover", "open_film", "rgb_frames"]
+__all__ = ["Film", "FilmFrame", "clip", "frames", "is_cover", "open_film", "rgb_frames", "stretch"]
 
 av: Any = extra("av", "video")
 
@@ -177,6 +177,33 @@ def clip(film: Film, where: float, count: int) -> Iterator[FilmFrame]:
         yield FilmFrame(index, pts, luma(frame, film.coding))
 
 
+def stretch(
+    film: Film, start: int, count: int, kept: Callable[[int], bool] | None = None
+) -> Iterator[FilmFrame]:
+    """Some frames, counted from 0 on, from one whose time is known.
+
+    Args:
+        film: a file, without a timeline, so that its times are those of its packets.
+        start: the time of the first, in ticks of the film.
+        count: at most so many.
+        kept: as for `frames`.
+    """
+    found = _from(film, start, sought=True)
+    first = next(found, None)
+    if first is None or first[0] != start:  # its index is wrong, or it has none
+        found = _from(film, start, sought=False)
+    else:
+        found = itertools.chain([first], found)
+    for index, (pts, frame) in enumerate(itertools.islice(found, count)):
+        held = frame if kept is not None and kept(index) else None
+        yield FilmFrame(index, pts, luma(frame, film.coding), frame.duration or 0, held=held)
+
+
+def _from(film: Film, start: int, sought: bool) -> Iterator[tuple[int, Any]]:
+    found = _decoded(film, None, at=start if sought else None)
+    return itertools.dropwhile(lambda one: one[0] < start, found)
+
+
 def _describe(container: Any, path: Path, deinterlace: bool, progressive: bool) -> Film:
     pictured = [s for s in container.streams.video if not is_cover(s)]
     if not pictured:
@@ -274,12 +301,16 @@ def _in_order(film: Film, heard: Heard | None) -> Iterator[tuple[int, Any]]:
     return _pictures(film) if film.is_folder else _decoded(film, heard)
 
 
-def _decoded(film: Film, heard: Heard | None, where: float = 0) -> Iterator[tuple[int, Any]]:
+def _decoded(
+    film: Film, heard: Heard | None, where: float = 0, at: int | None = None
+) -> Iterator[tuple[int, Any]]:
     try:
         with av.open(film.path, metadata_errors="replace") as container:
             stream = container.streams[film.stream]
             if where and container.duration:
                 container.seek(int((container.start_time or 0) + where * container.duration))
+            if at is not None:
+                container.seek(at, stream=stream)
             mend = iter if film.timeline is None else film.timeline.mended
             found = _checked(film, stream, decoded(container, stream, heard, mend))
             if film.deinterlace:

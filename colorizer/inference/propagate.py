@@ -413,7 +413,7 @@ def _around(
     Nearness, 0..1, is that of position and of lightness.
     """
     height, width = L.shape
-    steps = np.stack(np.mgrid[-reach : reach + 1, -reach : reach + 1], -1).reshape(-1, 1, 2)
+    steps = np.mgrid[-reach : reach + 1, -reach : reach + 1].reshape(2, -1, 1).transpose(1, 2, 0)
     for some in np.array_split(steps, max(1, len(steps) * len(rows) // AT_ONCE)):
         places = some + np.stack([rows, columns], -1)  # (steps, places, 2)
         inside = ((places >= 0) & (places < (height, width))).all(-1)

@@ -6,8 +6,9 @@ import threading
 import time
 import zipfile
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from colorizer.pictures.forms import FORMS
 from colorizer.pictures.writing import measuring
 from colorizer.support.told import shown
 
-__all__ = ["FORMATS", "Downloads"]
+__all__ = ["FORMATS", "Downloads", "Job", "Make"]
 
 FORMATS = {".tif": "TIFF", ".png": "PNG", ".jpg": "JPEG", ".webp": "WebP", ".avif": "AVIF"}
 """What photos can be downloaded as: extension and name."""
@@ -28,7 +29,6 @@ FORMATS = {".tif": "TIFF", ".png": "PNG", ".jpg": "JPEG", ".webp": "WebP", ".avi
 PACES = {".tif": 0.3, ".png": 0.35, ".jpg": 0.2, ".webp": 1.3, ".avif": 4.5}
 """Seconds a megapixel at first, of two cores; then what it took the last times."""
 
-PATIENCE = 2.0  # seconds that a render waits at each step for previews, which somebody looks at
 KEPT = 10  # results, for downloads that break off and go on
 KEPT_JOBS = 100
 
@@ -48,6 +48,10 @@ class Job:
     done: float = 0.0
     is_canceled: bool = False
     ended: dict[str, Any] = field(default_factory=dict)
+
+
+Make = Callable[[Job], tuple[Path, list[str]]]
+"""Makes a file of the private folder, and sentences to show."""
 
 
 class Downloads:
@@ -91,13 +95,25 @@ class Downloads:
         for one in wanted:
             self.studio.check(str(one.get("id")))
             _check_format(one.setdefault("format", extension))
+        return self.begin(len(wanted), partial(self._render, wanted))
+
+    def begin(self, total: int, make: Make) -> str:
+        """Begin to make a file in its turn; the key is for `progress`.
+
+        Args:
+            total: of its steps.
+            make: makes it, tells the job how far it is, and asks it whether to stop.
+
+        Raises:
+            BusyError: too many wait.
+        """
         if sum(not job.ended for job in self._jobs.values()) > self._waiting:
             raise BusyError("too many downloads wait; try again when one is done")
-        key, job = secrets.token_hex(8), Job(len(wanted))
+        key, job = secrets.token_hex(8), Job(total)
         self._jobs[key] = job
         while len(self._jobs) > KEPT_JOBS and next(iter(self._jobs.values())).ended:
             self._jobs.popitem(last=False)
-        task = asyncio.create_task(self._work(job, wanted))
+        task = asyncio.create_task(self._work(job, make))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return key
@@ -133,19 +149,19 @@ class Downloads:
             ColorizerError: the photo cannot be colored so. BusyError: too much waits.
         """
         _check_format(one.get("format"))
-        return await self._run([one], Job(1))
+        return await self._run(partial(self._render, [one]), Job(1))
 
-    async def _run(self, wanted: Sequence[Mapping[str, Any]], job: Job) -> dict[str, Any]:
-        file, notes = await self.lane.run(self._render, wanted, job)
+    async def _run(self, make: Make, job: Job) -> dict[str, Any]:
+        file, notes = await self.lane.run(make, job)
         with self._lock:
             self._results[file.parent.name] = file
         while len(self._results) > KEPT:
             self.forget_one()
         return {"file": file.parent.name, "name": file.name, "notes": notes}
 
-    async def _work(self, job: Job, wanted: list[dict[str, Any]]) -> None:
+    async def _work(self, job: Job, make: Make) -> None:
         try:
-            job.ended = await self._run(wanted, job)
+            job.ended = await self._run(make, job)
             job.done = job.total
         except ColorizerError as error:
             job.ended = {"error": str(error)}
@@ -190,9 +206,7 @@ class Downloads:
 
         def tell(share: float) -> bool:
             job.done = before + share
-            begun = time.monotonic()
-            while self.previews.is_busy and time.monotonic() - begun < PATIENCE:
-                time.sleep(0.005)
+            self.previews.give_way()
             return job.is_canceled
 
         try:

@@ -72,9 +72,12 @@ class Left:
         self._lock.acquire()  # no other page takes it meanwhile
 
     def told(self) -> dict[str, Any]:
-        """How many photos there are, and when something was said last, in seconds since 1970."""
-        count = sum(not known.get("is_palette") for _, _, known in self._photos())
-        return {"photos": count, "when": time.time() - _age(self.path)}
+        """How many photos and films there are, and when something was said last, since 1970."""
+        found = [known for _, _, known in self._photos()]
+        films = sum(bool(known.get("is_film")) for known in found)
+        others = sum(bool(known.get("is_palette") or known.get("of")) for known in found)
+        photos = len(found) - films - others
+        return {"photos": photos, "films": films, "when": time.time() - _age(self.path)}
 
     def take(self, folder: PrivateFolder) -> list[tuple[str, Path, dict[str, Any]]]:
         """Move the photos to a running page's folder; key, file and what is known of each."""

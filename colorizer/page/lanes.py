@@ -1,5 +1,6 @@
 """Heavy work beside the event loop: one at a time in each lane, a few wait, more are refused."""
 
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -9,6 +10,8 @@ from anyio import to_thread
 from colorizer.errors import ColorizerError
 
 __all__ = ["BusyError", "Lane"]
+
+PATIENCE = 2.0  # seconds that long work waits at each step for what somebody looks at
 
 Answer = TypeVar("Answer")
 
@@ -33,6 +36,12 @@ class Lane:
     def is_busy(self) -> bool:
         """Whether something runs or waits."""
         return self._count > 0
+
+    def give_way(self) -> None:
+        """In another thread: wait a little while something runs or waits here."""
+        begun = time.monotonic()
+        while self.is_busy and time.monotonic() - begun < PATIENCE:
+            time.sleep(0.005)
 
     async def run(self, function: Callable[..., Answer], *arguments: Any) -> Answer:
         """What the function returns.

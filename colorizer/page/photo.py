@@ -16,6 +16,14 @@ __all__ = ["Photo", "UnknownPhotoError", "about", "telling", "unplaced"]
 _WORDS = (
     ("raise max_pixels", "start `colorizer serve` with a higher --max-pixels"),
     ("; --salvage colors what can be decoded", ""),
+    (" (--keep-color leaves them)", "; shots can be left as they are"),
+    (
+        "add --codec ffv1, which holds them all, and give the output the extension .mkv",
+        "choose MKV, lossless",
+    ),
+    ("give the output the extension .mkv", "choose MKV"),
+    ("--codec vp9 is", "WebM is"),
+    ("and the same command goes on from there", "and Go on goes on from there"),
 )
 
 
@@ -41,6 +49,7 @@ class Photo:
         is_removed: whether it waits to be brought back.
         pixels: a file with all of its pixels unpacked, while it is looked at closely.
         number: its place in the order in which photos came.
+        of: the key of the film that it is a frame of, or "".
     """
 
     file: Path
@@ -52,8 +61,14 @@ class Photo:
     is_removed: bool = False
     pixels: Path | None = None
     number: int = 0
+    of: str = ""
     added: float = field(default_factory=time.monotonic)
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def own(self) -> Path:
+        """Of a frame of a film, a picture with the colors that it has, if it has some."""
+        return self.file.with_name("own.jpg")
 
     def told(self, key: str) -> dict[str, Any]:
         """What the page knows of it."""
@@ -67,6 +82,7 @@ class Photo:
             "shown": [self.preview.width, self.preview.height],
             "notes": [unplaced(note, self.file) for note in picture.notes],
             "salvage": self.salvage,
+            "of": self.of,
             "state": self.state,
             "revision": self.revision,
         }

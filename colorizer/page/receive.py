@@ -1,19 +1,21 @@
-"""What arrives: photos and what is told, neither too large nor too slowly."""
+"""What arrives, photos, films and what is told, neither too large nor too slowly; files that go."""
 
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import anyio
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse
 
 from colorizer.errors import ColorizerError
 from colorizer.page.working_folder import PrivateFolder
 from colorizer.support.told import read_json
 
-__all__ = ["Limits", "RefusedError", "receive", "told_by"]
+__all__ = ["Limits", "RefusedError", "attached", "receive", "told_by"]
 
 MOST_TOLD = 4 * 2**20  # bytes of a request that is no upload
 STEP = 2**23  # bytes of room that is kept at a time for an upload of unknown length
@@ -51,8 +53,13 @@ class RefusedError(ColorizerError):
         self.status = status
 
 
-async def receive(request: Request, file: Path, folder: PrivateFolder, limits: Limits) -> None:
+async def receive(
+    request: Request, file: Path, folder: PrivateFolder, limits: Limits, what: str = "photo"
+) -> None:
     """Write the body of a request to a file of the folder.
+
+    Args:
+        what: it is, for sentences.
 
     Raises:
         RefusedError: it is too large, too slow, or breaks off.
@@ -60,11 +67,11 @@ async def receive(request: Request, file: Path, folder: PrivateFolder, limits: L
     """
     length = request.headers.get("content-length", "")
     promised = int(length) if length.isdecimal() else STEP
-    _check_size(promised if length else 0, limits)
+    _check_size(promised if length else 0, limits, what)
     try:
         with anyio.fail_after(limits.total):
             await anyio.to_thread.run_sync(folder.promise, file, promised)
-            await _write(request, file, folder, limits, promised)
+            await _write(request, file, folder, limits, promised, what)
     except TimeoutError:
         raise RefusedError(408, "the file arrived too slowly; try again") from None
     except ClientDisconnect:
@@ -74,7 +81,7 @@ async def receive(request: Request, file: Path, folder: PrivateFolder, limits: L
 
 
 async def _write(
-    request: Request, file: Path, folder: PrivateFolder, limits: Limits, promised: int
+    request: Request, file: Path, folder: PrivateFolder, limits: Limits, promised: int, what: str
 ) -> None:
     received, stream = 0, request.stream()
     begun, before = time.monotonic(), 0
@@ -85,7 +92,7 @@ async def _write(
             if part is None:
                 return
             received += len(part)
-            _check_size(received, limits)
+            _check_size(received, limits, what)
             if received > promised:
                 promised += STEP
                 await anyio.to_thread.run_sync(folder.promise, file, promised)
@@ -96,11 +103,21 @@ async def _write(
                 begun, before = now, received
 
 
-def _check_size(size: int, limits: Limits) -> None:
+def _check_size(size: int, limits: Limits, what: str) -> None:
     if size > limits.upload:
-        raise RefusedError(
-            413, f"the file is over the limit of {limits.upload // 2**20:,} MB for one photo"
-        )
+        told = f"the file is over the limit of {limits.upload // 2**20:,} MB for one {what}"
+        command = "; `colorizer video` on the command line has none" if what == "film" else ""
+        raise RefusedError(413, told + command)
+
+
+def attached(file: Path) -> FileResponse:
+    """A file as an answer that a browser saves."""
+    disposition = f"attachment; filename*=utf-8''{quote(file.name)}"
+    return FileResponse(
+        file,
+        headers={"Content-Disposition": disposition},
+        media_type="application/octet-stream",
+    )
 
 
 async def told_by(request: Request) -> dict[str, Any]:

@@ -5,8 +5,10 @@ import os
 import platform
 import re
 import secrets
+import shutil
 import socket
 import sys
+import tempfile
 import threading
 import webbrowser
 from html import escape
@@ -22,7 +24,8 @@ from colorizer.page.working_folder import PrivateFolder
 __all__ = ["serve"]
 
 MOST_AT_ONCE = 144  # connections; the next is refused at once
-ROOM = 8 * 2**30  # bytes of all photos and results together
+ROOM = 8 * 2**30  # bytes of all photos, films and results together, at least
+SHARE = 2  # part of the free disk that they may take, where that is more
 TOKEN = "COLORIZER_TOKEN"  # of the environment, for servers that start by themselves
 
 
@@ -52,7 +55,10 @@ def serve(model: str | os.PathLike[str], options: ServeOptions) -> None:
     place = state_folder()
     expire(place)
     left = left_in(place) if options.keep else None
-    folder = PrivateFolder(ROOM, place if options.keep else None, keeps=options.keep)
+    parent = place if options.keep else Path(tempfile.gettempdir())
+    parent.mkdir(0o700, parents=True, exist_ok=True)
+    room = max(ROOM, shutil.disk_usage(parent).free // SHARE)
+    folder = PrivateFolder(room, parent, keeps=options.keep)
     try:
         studio = Studio(engine, folder, options.max_pixels, left)
         app = create_app(studio, api_only=options.api_only)

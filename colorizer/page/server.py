@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import anyio
 from starlette.applications import Starlette
@@ -21,12 +20,13 @@ from colorizer.errors import ColorizerError, UsageError
 from colorizer.page import STATIC
 from colorizer.page.described import described
 from colorizer.page.downloads import FORMATS, Downloads
+from colorizer.page.film_requests import FilmRequests
 from colorizer.page.guard import refusal
 from colorizer.page.kept import DAYS
 from colorizer.page.lanes import BusyError, Lane
 from colorizer.page.names import safe_name
 from colorizer.page.photo import UnknownPhotoError
-from colorizer.page.receive import Limits, RefusedError, receive, told_by
+from colorizer.page.receive import Limits, RefusedError, attached, receive, told_by
 from colorizer.page.studio import Studio
 from colorizer.pictures.forms import FORMS, LAYERS
 from colorizer.support.told import read_json, shown
@@ -63,6 +63,7 @@ def create_app(
         ("/photos/{id}/restore", "POST", page.restore),
         ("/photos/{id}/state", "PUT", page.keep),
         ("/photos/{id}/gray", "GET", page.gray),
+        ("/photos/{id}/own", "GET", page.own),
         ("/photos/{id}/preview", "POST", page.preview),
         ("/photos/{id}/region", "POST", page.region),
         ("/photos/{id}/suggest", "POST", page.suggest),
@@ -72,6 +73,7 @@ def create_app(
         ("/downloads/{id}", "GET", page.progress),
         ("/downloads/{id}", "DELETE", page.cancel),
         ("/results/{id}", "GET", page.result),
+        *page.films.addresses(),
     )
     routes: list[BaseRoute] = [
         Route(f"/api{path}", _answered(handler), methods=[method])
@@ -87,6 +89,8 @@ def create_app(
             yield
         finally:
             watch.cancel()
+            if page.films.begun:
+                await page.films.begun.close()
             if studio.left is not None:
                 studio.left.release()
             studio.folder.close()
@@ -123,13 +127,25 @@ class _Page:
         self.studio, self.limits = studio, limits
         self.previews = Lane(limits.previews)
         self.downloads = Downloads(studio, limits.downloads, self.previews)
+        self.films = FilmRequests(studio, self.downloads, limits, self.previews)
         self.uploads = 0
-        studio.folder.make_room = lambda: self.downloads.forget_one() or studio.forget_one()
+        studio.folder.make_room = self.make_room
+
+    def make_room(self) -> bool:
+        """Remove something that nobody needs, if there is such a thing."""
+        films = self.films.begun
+        return (
+            self.downloads.forget_one()
+            or self.studio.forget_one()
+            or (films is not None and films.forget_one())
+        )
 
     async def watch(self) -> None:
         """Empty the private folder when nobody uses the page."""
         while True:
             await anyio.sleep(TICK)
+            if self.films.begun and not self.films.begun.is_empty:
+                continue  # a film takes longer than anybody watches
             if await anyio.to_thread.run_sync(self.studio.clear_if_idle):
                 while self.downloads.forget_one():
                     pass
@@ -148,6 +164,7 @@ class _Page:
                 "results": list(FORMS),
                 "paces": self.downloads.paces,
                 "most": self.limits.upload,
+                "films": self.films.told(),
                 "left": self.studio.left and self.studio.left.told(),
                 "keeps": DAYS if self.studio.folder.keeps else 0,
                 "local": request.client is not None and request.client.host in HERE,
@@ -156,7 +173,7 @@ class _Page:
 
     async def take_left(self, request: Request) -> Response:
         """Go on with what an earlier start has left."""
-        return JSONResponse(await self.previews.run(self.studio.take_left))
+        return JSONResponse(await self.films.take_left())
 
     async def drop_left(self, request: Request) -> Response:
         await anyio.to_thread.run_sync(self.studio.drop_left)
@@ -211,6 +228,11 @@ class _Page:
         picture = await self.previews.run(self.studio.gray, request.path_params["id"])
         return Response(picture, media_type="image/jpeg")
 
+    async def own(self, request: Request) -> Response:
+        """A frame of a film with the colors that it has."""
+        picture = await self.previews.run(self.studio.own, request.path_params["id"])
+        return Response(picture, media_type="image/jpeg")
+
     async def preview(self, request: Request) -> Response:
         told = await told_by(request)
         shrink = SHRINKS.get(str(told.get("size")), 1)
@@ -260,7 +282,7 @@ class _Page:
 
     async def result(self, request: Request) -> Response:
         """A file that a download made; it stays for a while, so that a broken one can go on."""
-        return _sent(self.downloads.result(request.path_params["id"]))
+        return attached(self.downloads.result(request.path_params["id"]))
 
     async def colorize(self, request: Request) -> Response:
         """For programs: a file in, the file in color out; options are in the query."""
@@ -282,18 +304,9 @@ class _Page:
             made = await self.downloads.run_one(one)
         finally:
             await anyio.to_thread.run_sync(self.studio.remove, photo["id"])
-        answer = _sent(self.downloads.result(made["file"]))
+        answer = attached(self.downloads.result(made["file"]))
         answer.headers["X-Colorizer-Notes"] = json.dumps(made["notes"])
         return answer
-
-
-def _sent(file: Path) -> FileResponse:
-    disposition = f"attachment; filename*=utf-8''{quote(file.name)}"
-    return FileResponse(
-        file,
-        headers={"Content-Disposition": disposition},
-        media_type="application/octet-stream",
-    )
 
 
 def _box(told: dict[str, Any]) -> tuple[tuple[int, int, int, int], int]:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,9 @@ from colorizer.support.told import shown
 if TYPE_CHECKING:
     import pyvips
 
-__all__ = ["MOST_PHOTOS", "SETTINGS", "Studio"]
+__all__ = ["MOST_PHOTOS", "SETTINGS", "Studio", "TakeFilm"]
+
+TakeFilm = Callable[[str, Path, dict[str, Any]], None]
 
 SETTINGS = (
     *("vividness", "temperature", "variant", "quality", "palette"),
@@ -63,8 +65,11 @@ class Studio:
         self._count = 0
         self.left = left
 
-    def take_left(self) -> dict[str, Any]:
+    def take_left(self, take_film: TakeFilm) -> dict[str, Any]:
         """Go on with what an earlier start has left.
+
+        Args:
+            take_film: takes a film, by its key, its file and what is known of it.
 
         Returns:
             How many photos are here now, and the names of those that can no longer be read.
@@ -73,9 +78,13 @@ class Studio:
         lost: list[str] = []
         for key, file, known in left.take(self.folder) if left else ():
             try:
+                if known.get("is_film"):
+                    take_film(key, file, known)
+                    continue
                 salvage = known.get("salvage") is True
                 preview = Preview(file, self.max_pixels, salvage=salvage)
                 photo = Photo(file, preview, known.get("is_palette") is True, salvage)
+                photo.of = str(known.get("of", ""))
             except ColorizerError:  # it was damaged meanwhile
                 self.folder.remove(file)
                 lost.append(file.name)
@@ -85,7 +94,7 @@ class Studio:
             with self._lock:
                 self._photos[key] = photo
             self._note(key, photo)
-        return {"photos": len(self.photos()), "lost": lost}
+        return {"photos": sum(not one["of"] for one in self.photos()), "lost": lost}
 
     def drop_left(self) -> None:
         """Remove the work that an earlier start has left."""
@@ -93,22 +102,29 @@ class Studio:
         if left is not None:
             left.drop()
 
+    def next_number(self) -> int:
+        """The place of what comes next, among all that came."""
+        self._count += 1
+        return self._count
+
     def _note(self, key: str, photo: Photo) -> None:
         """What the next start must know of a photo."""
-        self._count += photo.number == 0
-        photo.number = photo.number or self._count
+        photo.number = photo.number or self.next_number()
         told = {"name": photo.file.name, "number": photo.number, "state": photo.state}
         told |= {"is_palette": photo.is_palette, "is_removed": photo.is_removed}
-        told["salvage"] = photo.salvage
+        told |= {"salvage": photo.salvage, "of": photo.of}
         note(self.folder, key, told)
 
-    def add(self, file: Path, is_palette: bool = False, salvage: bool = False) -> dict[str, Any]:
+    def add(
+        self, file: Path, is_palette: bool = False, salvage: bool = False, of: str = ""
+    ) -> dict[str, Any]:
         """Take a file of the private folder for a photo; on failure it is removed.
 
         Args:
             file: from `PrivateFolder.place`.
             is_palette: its colors alone are of interest.
             salvage: take of a damaged one what can be decoded.
+            of: the key of the film that it is a frame of.
 
         Returns:
             What the page knows of it.
@@ -117,10 +133,11 @@ class Studio:
             ColorizerError: it cannot be colored.
         """
         try:
-            if len(self._photos) >= MOST_PHOTOS and not self.forget_one():
+            count = sum(not photo.of for photo in self._photos.values())
+            if not of and count >= MOST_PHOTOS and not self.forget_one():
                 raise ColorizerError(f"a page holds at most {MOST_PHOTOS} photos; remove some")
             preview = Preview(file, self.max_pixels, salvage=salvage)
-            photo = Photo(file, preview, is_palette, salvage)
+            photo = Photo(file, preview, is_palette, salvage, of=of)
             photo.preview.gray()  # reads all of the file, so this is where damage shows
         except Exception as error:
             told = about(file, error)
@@ -164,8 +181,13 @@ class Studio:
         return photo.revision
 
     def remove(self, key: str) -> None:
-        """Take a photo away, if it is there; `restore` brings it back as long as there is room."""
+        """Take a photo away, if it is there; `restore` brings it back as long as there is room.
+
+        Raises: UsageError for a frame of a film.
+        """
         photo = self._photos.get(key)
+        if photo is not None and photo.of:
+            raise UsageError(f"{photo.file.name} is a frame of a film, and goes with it")
         if photo is not None:
             with self._lock:
                 photo.is_removed = True
@@ -184,11 +206,17 @@ class Studio:
         self._note(key, photo)
         return photo.told(key)
 
+    def forget_of(self, film: str) -> None:
+        """Remove the frames of a film for good."""
+        for key, photo in list(self._photos.items()):
+            if photo.of == film:
+                self.forget(key)
+
     def forget_one(self) -> bool:
         """Free the room of the photo that was removed first, if there is one."""
         for key, photo in list(self._photos.items()):
             if photo.is_removed:
-                self._forget(key)
+                self.forget(key)
                 return True
         return False
 
@@ -208,7 +236,7 @@ class Studio:
         if self.folder.keeps or time.monotonic() - self._used <= IDLE:
             return False
         for key in list(self._photos):
-            self._forget(key)
+            self.forget(key)
         return True
 
     def told_to(self, settings: Any, hints: Any) -> Colorizer:
@@ -241,6 +269,11 @@ class Studio:
         """A JPEG of the preview without color."""
         with self._opened(key) as photo:
             return _jpeg(photo.preview.gray())
+
+    def own(self, key: str) -> bytes:
+        """A JPEG of a frame of a film with the colors that it has."""
+        photo = self.check(key)
+        return photo.own.read_bytes() if photo.own.is_file() else self.gray(key)
 
     def region(
         self, key: str, engine: Colorizer | None, box: tuple[int, int, int, int], shrink: int
@@ -316,9 +349,10 @@ class Studio:
             told = [photo.state for photo in self._photos.values()] if palettes else []
         for key in palettes:
             if not any(key in state for state in told):
-                self._forget(key)
+                self.forget(key)
 
-    def _forget(self, key: str) -> None:
+    def forget(self, key: str) -> None:
+        """Remove a photo for good, if it is there."""
         with self._lock:
             photo = self._photos.pop(key, None)
             self._palettes.pop(key, None)

@@ -73,8 +73,8 @@ class PrivateFolder:
                     return
             if not self.make_room():
                 raise ColorizerError(
-                    f"the photos of this page would take more than {self.most // 2**20:,} MB;"
-                    " remove some first"
+                    "the photos and films of this page would take more than"
+                    f" {self.most // 2**20:,} MB; remove some first"
                 )
 
     def settle(self, file: Path) -> None:

@@ -28,8 +28,10 @@ SHOTS = os.environ.get("COLORIZER_SCREENSHOTS")  # a folder to look at
 def opened(browser, address, size, name):
     """An empty page of this size; nothing may go wrong on it, or stick out of it."""
     with client_of(address) as client:
-        for photo in client.get("api/photos").json():
-            client.delete(f"api/photos/{photo['id']}")
+        for what in ("films", "photos"):
+            for one in client.get(f"api/{what}").json():
+                if not one.get("of"):
+                    client.delete(f"api/{what}/{one['id']}")
     context = browser.new_context(
         viewport={"width": size[0], "height": size[1]},
         has_touch=size != WIDE,

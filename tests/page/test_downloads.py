@@ -16,7 +16,7 @@ from skimage import data
 
 from colorizer.cli import main
 from colorizer.inference.colorizer import Colorizer
-from colorizer.page import downloads
+from colorizer.page import downloads, lanes
 from colorizer.page.receive import Limits
 from tests.model_folder import write_model_folder
 from tests.page.serving import TOKEN, client_of, rendered, served
@@ -203,7 +203,7 @@ def test_the_documented_program_works(address, tmp_path):
 
 def test_a_render_waits_for_previews_but_not_for_ever(client, monkeypatch):
     """Previews are seen by somebody: 11 s each beside four renders, 0.7 s alone."""
-    monkeypatch.setattr(downloads, "PATIENCE", 0.2)
+    monkeypatch.setattr(lanes, "PATIENCE", 0.2)
     large = np.tile(np.arange(200, dtype=np.uint8), (1600, 8))
     photo = sent(client, large)["id"]
     waited = []

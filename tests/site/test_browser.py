@@ -200,6 +200,7 @@ BAD = {
     "empty.jpg": (b"", "is empty (0 bytes)"),
     "huge.png": (None, "has 200 megapixels, and this page takes 100 at most"),
     "hints.json": (b'{"hints": []}', "add its photo first"),
+    "reel.mkv": (b"\x1a\x45\xdf\xa3", "is a film: this page colors photos only; `colorizer video"),
     "shot.gif": (b"GIF89a" + bytes(20), "cannot be decoded"),
 }
 

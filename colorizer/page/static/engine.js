@@ -48,6 +48,42 @@ export const upload = async (file, purpose = "", salvage = false) =>
     })
   ).json();
 
+// Films: their key frames are photos of which `of` tells the film.
+export const films = async () => (await ask("api/films")).json();
+
+export const uploadFilm = async (file, fields = "") =>
+  (
+    await ask(`api/films?name=${encodeURIComponent(file.name)}&fields=${fields}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/octet-stream" },
+      body: file,
+    })
+  ).json();
+
+// Another frame of a shot is to stand for it.
+export const chooseFrame = (id, photo, frame) => send("POST", `api/films/${id}/frame`, { photo, frame });
+
+export const forgetFilm = (id) => ask(`api/films/${id}`, { method: "DELETE" });
+export const restoreFilm = async (id) => (await send("POST", `api/films/${id}/restore`, {})).json();
+export const workOn = async (id, told) => (await send("POST", `api/films/${id}/work`, told)).json();
+export const stopWork = (id) => ask(`api/films/${id}/work`, { method: "DELETE" });
+export const saveFilm = (id, name) => save(`api/films/${id}/result`, name);
+
+// Some seconds of a shot, as a Blob that a <video> plays; null if `stop.now` became true.
+export async function playShot(id, told, progress, stop) {
+  const job = await made(`api/films/${id}/preview`, told, progress, stop);
+  return job && new Blob([await (await ask(`api/results/${job.file}`)).blob()], { type: "video/webm" });
+}
+
+// What is said of the shots of a film, as a ZIP for the command line.
+export async function saveShots(id, shots, progress, stop) {
+  const job = await made(`api/films/${id}/recipe`, { shots }, progress, stop);
+  if (job) save(`api/results/${job.file}`, job.name);
+}
+
+// A frame of a film with the colors that it has.
+export const own = async (id) => (await ask(`api/photos/${id}/own`)).blob();
+
 export const forget = (id) => ask(`api/photos/${id}`, { method: "DELETE" });
 
 export const restore = async (id) => (await send("POST", `api/photos/${id}/restore`, {})).json();
@@ -64,20 +100,26 @@ export const region = async (id, told) => (await send("POST", `api/photos/${id}/
 
 export const suggest = async (id, told) => (await send("POST", `api/photos/${id}/suggest`, told)).json();
 
-// Colors at full size, then hands the file to the browser; `stop.now` becomes true to end it.
-export async function download(wanted, progress, stop) {
-  const { id } = await (await send("POST", "api/downloads", { photos: wanted })).json();
+// Begins a work that makes a file, and follows it to its end; null if it was stopped.
+async function made(path, told, progress, stop) {
+  const { id } = await (await send("POST", path, told)).json();
   for (let wait = 100; ; wait = Math.min(1000, wait * 1.3)) {
     await new Promise((done) => setTimeout(done, wait));
     if (stop.now) {
       await ask(`api/downloads/${id}`, { method: "DELETE" });
-      return [];
+      return null;
     }
     const job = await (await ask(`api/downloads/${id}`)).json();
     progress(job.done, job.total);
     if (job.error) throw new Error(job.error);
-    if (!job.file) continue;
-    save(`api/results/${job.file}`, job.name);
-    return job.notes;
+    if (job.file) return job;
   }
+}
+
+// Colors at full size, then hands the file to the browser; `stop.now` becomes true to end it.
+export async function download(wanted, progress, stop) {
+  const job = await made("api/downloads", { photos: wanted }, progress, stop);
+  if (!job) return [];
+  save(`api/results/${job.file}`, job.name);
+  return job.notes;
 }

@@ -1,7 +1,7 @@
 // All photos in one view: rated, sifted, made alike, taken away.
 
 import { keep } from "./history.js";
-import { page } from "./photo.js";
+import { filmOf, labelOf, page, rowOf } from "./photo.js";
 
 const $ = (id) => document.getElementById(id);
 const MOST = 5; // stars
@@ -26,17 +26,18 @@ export function open() {
   items.get(page.now)?.querySelector("button").focus();
 }
 
-const seen = () => page.photos.filter(({ rating }) => rating >= Number($("least").value));
+const seen = () => rowOf(page.now).filter(({ rating }) => rating >= Number($("least").value));
 
 export function draw() {
   if (!$("grid").open) return;
+  const row = rowOf(page.now);
   for (const [photo, item] of items)
-    if (!page.photos.includes(photo)) {
+    if (!row.includes(photo)) {
       item.remove();
       items.delete(photo);
     }
   const list = seen();
-  page.photos.forEach((photo, place) => {
+  row.forEach((photo, place) => {
     if (!items.has(photo)) items.set(photo, create(photo));
     const item = items.get(photo);
     item.hidden = !list.includes(photo);
@@ -52,7 +53,8 @@ export function draw() {
       star.tabIndex = i + 1 === (photo.rating || 1) ? 0 : -1;
     });
   });
-  $("grid-count").textContent = list.length === page.photos.length ? `${list.length} photos` : `${list.length} of ${page.photos.length} photos`;
+  const what = filmOf(page.now) ? "shots" : "photos";
+  $("grid-count").textContent = list.length === row.length ? `${list.length} ${what}` : `${list.length} of ${row.length} ${what}`;
   $("grid-download").disabled = !list.length;
 }
 
@@ -70,24 +72,25 @@ function create(photo) {
   const shown = button("", () => {
     $("grid").close();
     acts.open(photo);
-  }, `Open ${photo.name}`);
+  }, `Open ${labelOf(photo)}`);
   shown.className = "shown";
   const image = new Image();
   image.alt = "";
   shown.append(image);
   const name = document.createElement("span");
-  name.textContent = photo.name;
+  name.textContent = labelOf(photo);
   const stars = document.createElement("div");
   stars.className = "stars";
   stars.setAttribute("role", "radiogroup");
-  stars.setAttribute("aria-label", `Rating of ${photo.name}`);
+  stars.setAttribute("aria-label", `Rating of ${labelOf(photo)}`);
   for (let star = 1; star <= MOST; star++) {
     const one = button("☆", () => rate(photo, star === photo.rating ? 0 : star), star === 1 ? "1 star" : `${star} stars`);
     one.setAttribute("role", "radio");
     stars.append(one);
   }
   const alike = button("All like this one", () => acts.apply(photo));
-  const off = button("Remove", () => acts.remove(photo), `Remove ${photo.name}`);
+  const off = button("Remove", () => acts.remove(photo), `Remove ${labelOf(photo)}`);
+  off.hidden = !!photo.of;
   for (const one of [alike, off]) one.className = "button small";
   const row = document.createElement("div");
   row.className = "buttons";
@@ -125,10 +128,10 @@ function move(event) {
 
 // Gives the settings of a photo, without its hints, to all others.
 export function apply(from, changed) {
-  for (const photo of page.photos)
+  for (const photo of rowOf(from))
     if (photo !== from) {
       keep(photo);
-      photo.settings = { ...from.settings };
+      photo.settings = { ...from.settings, leave: photo.settings.leave };
       photo.shownAt = photo.thumbAt = null;
       changed(photo);
     }

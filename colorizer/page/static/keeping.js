@@ -2,7 +2,7 @@
 
 import * as engine from "./engine.js";
 import { Silent } from "./failures.js";
-import { page, write } from "./photo.js";
+import { rowOf, write } from "./photo.js";
 
 const WAIT = 300; // milliseconds after the last change
 const due = new Map(); // photo -> timer
@@ -37,5 +37,5 @@ const tell = () => document.body.toggleAttribute("data-unsaved", isUnsaved());
 export const isDue = (photo) => due.has(photo);
 
 addEventListener("pagehide", () => {
-  for (const photo of [...due.keys()]) if (page.photos.includes(photo)) send(photo, true);
+  for (const photo of [...due.keys()]) if (rowOf(photo).includes(photo)) send(photo, true);
 });

@@ -2,6 +2,7 @@
 
 import * as engine from "./engine.js";
 import { Gone, Silent } from "./failures.js";
+import * as films from "./films.js";
 import * as grid from "./grid.js";
 import * as hints from "./hints.js";
 import * as keeping from "./keeping.js";
@@ -9,7 +10,7 @@ import * as marks from "./marks.js";
 import { isWorking, say } from "./messages.js";
 import * as panel from "./panel.js";
 import { keep, travel } from "./history.js";
-import { create, hasHints, page, read, reset } from "./photo.js";
+import { create, filmOf, hasHints, labelOf, page, read, reset, rowOf } from "./photo.js";
 import * as picker from "./picker.js";
 import * as drawing from "./stage.js";
 import { stage, VARIANTS } from "./stage.js";
@@ -32,12 +33,15 @@ async function open(photo) {
   page.now = photo;
   document.body.removeAttribute("data-empty");
   $("drop").hidden = true;
-  for (const id of ["stage", "panel", "download", "format-row"]) $(id).hidden = false;
+  for (const id of ["stage", "panel"]) $(id).hidden = false;
+  for (const id of ["download", "format-row"]) $(id).hidden = !!filmOf(photo);
+  if (filmOf(photo)) filmOf(photo).last = photo;
   drawing.hideOwn();
   for (const [id, address] of [["before", photo.grayAt], ["after", photo.shownAt || photo.grayAt]])
     if (address) $(id).src = address;
     else $(id).removeAttribute("src");
-  $("after").alt = `${photo.name}, colored`;
+  $("after").alt = `${labelOf(photo)}, colored`;
+  films.showFilm();
   view.show(photo);
   panel.showNotes(photo);
   drawing.showVariants(photo);
@@ -51,6 +55,7 @@ const redraw = () => drawing.draw().then(drawing.drawVariants);
 
 function close() {
   page.now = null;
+  films.showFilm();
   document.body.dataset.empty = "";
   $("drop").hidden = false;
   for (const id of ["stage", "panel", "download", "download-all", "all", "save-hints", "format-row"]) $(id).hidden = true;
@@ -58,9 +63,33 @@ function close() {
 }
 
 function drawStrip() {
-  strip.draw((photo) => (hints.isPicking() ? hints.pickFrom(photo) : open(photo)), remove);
+  const open_ = (photo) => (hints.isPicking() ? hints.pickFrom(photo) : open(photo));
+  strip.draw({ open: open_, openFilm, remove, removeFilm: films.remove });
   grid.draw();
-  for (const id of ["apply", "download-all", "all"]) $(id).hidden = page.photos.length < 2;
+  const alone = rowOf(page.now).length < 2;
+  for (const id of ["apply", "all"]) $(id).hidden = alone;
+  $("download-all").hidden = alone || !!filmOf(page.now);
+}
+
+function openFilm(film) {
+  if (film.shots.length) open(film.last || film.shots[0]);
+  else say(`${film.name} is still being read; its shots stand here when it is.`, "note");
+}
+
+// A film was read; one that was sent just now is opened, if nothing is looked at.
+function arrived(film, isNew) {
+  if (isNew && !page.now) openFilm(film);
+}
+
+// Another frame stands for a shot.
+function replaced(before, after) {
+  if (page.now === before) open(after);
+  drawStrip();
+}
+
+function filmLeft(film) {
+  if (film.shots.includes(page.now)) openNext(0);
+  drawStrip();
 }
 
 function added(photo) {
@@ -87,11 +116,15 @@ async function remove(photo) {
 function drop(photo) {
   const place = page.photos.indexOf(photo);
   page.photos = page.photos.filter((one) => one !== photo);
-  if (photo !== page.now) return drawStrip();
-  const next = page.photos[Math.min(place, page.photos.length - 1)];
+  if (photo === page.now) openNext(place);
+  drawStrip();
+}
+
+// What stands where something was taken away.
+function openNext(place) {
+  const next = page.photos[Math.min(place, page.photos.length - 1)] || page.films.find(({ shots }) => shots.length)?.shots[0];
   if (next) open(next);
   else close();
-  drawStrip();
 }
 
 async function restore(photo, place) {
@@ -109,7 +142,13 @@ async function restore(photo, place) {
 
 // What the server holds: after a reload, and where another tab has changed something.
 async function fetchPhotos() {
-  const told = await engine.photos();
+  const all = await engine.photos();
+  const told = all.filter(({ of }) => !of);
+  const frames = new Map(all.filter(({ of }) => of).map((one) => [one.id, one]));
+  const changedHere = (photo) => photo === page.now && changedNow();
+  films.merge(await engine.films(), true, frames);
+  for (const film of page.films) films.refresh(film, frames, changedHere);
+  films.watch();
   const mine = new Map(page.photos.map((photo) => [photo.id, photo]));
   for (const one of told) {
     const photo = mine.get(one.id);
@@ -123,15 +162,17 @@ async function fetchPhotos() {
   const there = new Set(told.map((one) => one.id));
   for (const photo of [...page.photos])
     if (mine.has(photo.id) && !there.has(photo.id) && !photo.file) drop(photo);
-  if (!page.now && page.photos.length) open(page.photos[0]);
+  if (!page.now) openNext(0);
   drawStrip();
   drawing.drawThumbs(transfer.isSending);
 }
 
 // What an earlier start of the server has left.
-function askOfLeft({ photos, when }) {
+function askOfLeft({ photos, films: count = 0, when }) {
+  const many = (number, what) => number && `${number} ${what}${number > 1 ? "s" : ""}`;
+  const what = [many(photos, "photo"), many(count, "film")].filter(Boolean).join(" and ");
   const date = new Date(1000 * when).toLocaleString([], { dateStyle: "long", timeStyle: "short" });
-  $("left-words").textContent = `${photos} photo${photos > 1 ? "s" : ""}, with all that was said of them, are here from ${date}.`;
+  $("left-words").textContent = `${what}, with all that was said of them, are here from ${date}.`;
   const answer = (act) => () => {
     $("left").close();
     act().then(fetchPhotos).catch(failed);
@@ -176,6 +217,7 @@ function changedNow() {
 function show() {
   const photo = page.now;
   panel.show(photo);
+  films.showFilm();
   $("undo").disabled = !photo.past.length && !hints.isFresh();
   $("redo").disabled = !photo.future.length;
   marks.draw(photo, hints.chosenHint());
@@ -229,7 +271,7 @@ $("reset").onclick = () => {
 function applyToAll(from) {
   hints.close();
   grid.apply(from, keeping.changed);
-  say(`The settings of ${from.name}, without the hints, are those of all photos now.`, "note");
+  say(`The settings of ${labelOf(from)}, without the hints, are those of all ${filmOf(from) ? "shots" : "photos"} now.`, "note");
   if (page.now !== from) changedNow();
   drawStrip();
   drawing.drawThumbs(transfer.isSending);
@@ -237,7 +279,7 @@ function applyToAll(from) {
 $("apply").onclick = () => applyToAll(page.now);
 tools.start({ open, go });
 grid.start({ open, remove, apply: applyToAll, download: transfer.download, changed: keeping.changed });
-$("remove-photo").onclick = () => remove(page.now);
+$("remove-photo").onclick = () => (filmOf(page.now) ? films.remove(filmOf(page.now)) : remove(page.now));
 $("download").onclick = () => transfer.download([page.now]);
 $("download-all").onclick = () => transfer.download(page.photos);
 $("save-hints").onclick = () => transfer.saveHints(page.now);
@@ -279,7 +321,7 @@ let swallowed = false; // this touch only closes the picker, or only shows the p
 addEventListener("pointerdown", (event) => {
   swallowed = false;
   if (regions.isOpen() && !event.target.closest("#region, .area")) regions.close();
-  if (hints.isPicking() && event.target.closest("#view, #strip, #other")) return;
+  if (hints.isPicking() && event.target.closest("#view, #shots, #strip, #other")) return;
   if (!picker.isOpen() || view.isMoving() || event.target.closest("#picker, .mark, #reach, #handle, #undo, #bare")) return;
   swallowed = hints.isFresh() && !!event.target.closest("#view");
   hints.close();
@@ -297,6 +339,7 @@ document.addEventListener("visibilitychange", () => {
 addEventListener("pageshow", (event) => event.persisted && fetchPhotos().catch(() => {}));
 setInterval(() => engine.photos().catch(() => {}), HEARTBEAT);
 
+$("shots").addEventListener("scroll", () => drawing.drawThumbs(transfer.isSending));
 stage.failed = failed;
 stage.drawn = drawStrip;
 const marked = { show, draw: () => {
@@ -357,8 +400,9 @@ try {
   }
   for (const part of document.querySelectorAll(".local")) part.textContent = page.server.privacy;
   if (page.server.reads) $("reads").textContent = page.server.reads;
+  films.begun({ arrived, replaced, left: filmLeft, fetch: fetchPhotos, drawn: show });
   await fetchPhotos();
-  if (page.server.left?.photos) askOfLeft(page.server.left);
+  if (page.server.left?.photos || page.server.left?.films) askOfLeft(page.server.left);
 } catch (error) {
   failed(error);
 }

@@ -2,8 +2,8 @@
 
 const $ = (id) => document.getElementById(id);
 
-// `act`: [words, what to do] of a button.
-export function say(text, kind = "", act = null) {
+// `acts`: [words, what to do] of each button.
+export function say(text, kind = "", ...acts) {
   for (const other of $("messages").children) if (other.dataset.text === text) other.remove();
   const message = document.createElement("div");
   message.className = `message ${kind}`;
@@ -11,13 +11,14 @@ export function say(text, kind = "", act = null) {
   const words = document.createElement("span");
   words.textContent = text;
   message.append(words);
-  if (act) {
+  const offered = acts.filter(Boolean);
+  for (const [label, act] of offered) {
     const button = document.createElement("button");
     button.className = "button small";
-    button.textContent = act[0];
+    button.textContent = label;
     button.onclick = () => {
       message.remove();
-      act[1]();
+      act();
     };
     message.append(button);
   }
@@ -28,7 +29,7 @@ export function say(text, kind = "", act = null) {
   close.onclick = () => message.remove();
   message.append(close);
   $("messages").append(message);
-  setTimeout(() => message.remove(), act ? 30000 : 12000);
+  setTimeout(() => message.remove(), offered.length ? 30000 : 12000);
 }
 
 // Long works, the last begun is shown; each is {text, share, cancel} and ends itself.

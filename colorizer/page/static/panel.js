@@ -1,6 +1,6 @@
 // The settings of the photo on the stage: sliders, switches, the form of downloads, and what is noted.
 
-import { command, formOf, hasHints, LAYERS, page } from "./photo.js";
+import { command, filmOf, formOf, hasHints, isSaidOf, LAYERS, page } from "./photo.js";
 
 const $ = (id) => document.getElementById(id);
 const FORMS = { layer: "Color layer", pair: "Side by side" };
@@ -17,7 +17,7 @@ const SLIDERS = {
   shadows: ["shadows", share],
   highlights: ["highlights", share],
 };
-const SWITCHES = { quality: ["fast", "best"], natural: [false, true] };
+const SWITCHES = { quality: ["fast", "best"], natural: [false, true], leave: [false, true] };
 
 // `change(name, value)` while a slider is dragged, then `settle()`; `choose(name, value)` of a switch.
 export function start({ change, settle, choose, formatted }) {
@@ -73,7 +73,9 @@ export function show(photo) {
   $("palette-file").textContent = settings.palette?.name || "none";
   $("palette-off").hidden = !settings.palette;
   $("save-hints").hidden = !hasHints(photo);
+  $("save-shots").hidden = !filmOf(photo) || !isSaidOf(filmOf(photo));
   $("tip").hidden = !page.server.hints;
+  $("panel").toggleAttribute("data-left", settings.leave);
   $("command").textContent = command(photo);
 }
 

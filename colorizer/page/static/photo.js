@@ -2,7 +2,8 @@
 
 // What changes the whole picture, and what leaves it as it comes.
 const BALANCE = { warmth: 0, tint: 0, shadows: 1, highlights: 1, natural: false };
-const PLAIN = { vividness: 1, boldness: 0, variant: 1, quality: "fast", palette: null, ...BALANCE };
+// `leave` is of shots of a film: they stay as they are.
+const PLAIN = { vividness: 1, boldness: 0, variant: 1, quality: "fast", palette: null, leave: false, ...BALANCE };
 const EMPTY = { hints: [], regions: [], unseen: [] };
 const BEHIND = { photo: "-colored", layer: "-layer", pair: "-pair" };
 export const LAYERS = [".png", ".tif"]; // what holds a layer
@@ -11,12 +12,24 @@ const MOST_KEPT = 200_000; // characters that the server keeps of one
 export const page = {
   server: { steers: false, hints: false, temperature: 1, formats: {}, most: Infinity },
   photos: [],
+  films: [], // each with `shots`, whose key frames are photos
   now: null, // the photo on the stage
 };
+
+export const filmOf = (photo) => photo && page.films.find(({ id }) => id === photo.of);
+
+// The photos among which one stands: all photos, or the shots of its film.
+export const rowOf = (photo) => filmOf(photo)?.shots || page.photos;
+
+export const labelOf = (photo) => photo.label || photo.name;
+
+// What a shot is until something else is said.
+const isLeft = ({ shot }) => !!(shot && (shot.in_color || shot.title));
 
 export function create(told, file = null) {
   const photo = { ...told, file, settings: { ...PLAIN }, ...structuredClone(EMPTY), rating: 0, past: [], future: [] };
   photo.format = formatOf(photo);
+  photo.settings.leave = isLeft(photo);
   if (told.state) read(photo, told.state);
   return photo;
 }
@@ -55,6 +68,13 @@ export function settingsOf(photo) {
   if (photo.settings.palette) told.palette = paletteOf(photo);
   return told;
 }
+
+// Whether anything is said of a shot.
+const isSaid = (photo) => photo.settings.leave || hasHints(photo) || JSON.stringify(settingsOf(photo)) !== '{"vividness":1,"quality":"fast"}';
+export const isSaidOf = ({ shots }) => shots.some(isSaid);
+
+// What the work on a film is told of a shot.
+export const saidOf = (photo) => ({ id: photo.id, ...toldOf(photo), keep: photo.settings.leave || null });
 
 const balanceOf = ({ settings }) => Object.fromEntries(Object.keys(BALANCE).filter((name) => settings[name] !== BALANCE[name]).map((name) => [name, settings[name]]));
 
@@ -103,8 +123,22 @@ export function readHints(text) {
   };
 }
 
+const quote = (text) => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
+function filmCommand(film) {
+  const stem = stemOf(film.name);
+  const lossless = film.format === "lossless";
+  const words = ["colorizer", "video", quote(film.name), quote(`${stem}-colored.${lossless ? "mkv" : film.format}`)];
+  if (page.server.model) words.push("--model", quote(page.server.model));
+  if (lossless) words.push("--codec", "ffv1");
+  if (film.fields) words.push(`--${film.fields}`);
+  if (isSaidOf(film)) words.push("--shots", quote(`${stem}-shots/shots.json`));
+  if (film.shots.some((photo) => hasHints(photo) && !photo.settings.leave)) words.push("--reference", quote(`${stem}-shots/references`));
+  return words.join(" ");
+}
+
 export function command(photo) {
-  const quote = (text) => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+  if (filmOf(photo)) return filmCommand(filmOf(photo));
   const told = settingsOf(photo);
   const stem = stemOf(photo.name);
   const { result, format } = formOf(photo);
@@ -123,7 +157,7 @@ export function command(photo) {
 }
 
 export function reset(photo) {
-  Object.assign(photo, { settings: { ...PLAIN }, ...structuredClone(EMPTY) });
+  Object.assign(photo, { settings: { ...PLAIN, leave: isLeft(photo) }, ...structuredClone(EMPTY) });
 }
 
 // What the server keeps, and how it comes back.

@@ -3,7 +3,8 @@
 import * as engine from "./engine.js";
 import { Gone } from "./failures.js";
 import * as keeping from "./keeping.js";
-import { page, paletteOf, renewPalette, settingsOf, toldOf } from "./photo.js";
+import { page, paletteOf, renewPalette, rowOf, settingsOf, toldOf } from "./photo.js";
+import { isNear } from "./strip.js";
 import * as view from "./view.js";
 
 const $ = (id) => document.getElementById(id);
@@ -77,7 +78,8 @@ async function work() {
       const photo = page.now;
       for (const size of sizesFor(photo)) {
         const told = { ...toldOf(photo), size };
-        const blob = await withPhoto(photo, () => engine.preview(photo.id, { ...told, settings: settingsOf(photo) }));
+        const see = () => engine.preview(photo.id, { ...told, settings: settingsOf(photo) });
+        const blob = await withPhoto(photo, photo.settings.leave ? () => engine.own(photo.id) : see);
         const address = show(photo, "shownAt", blob);
         if (isShown(photo)) {
           $("after").src = address;
@@ -116,7 +118,7 @@ function look() {
 async function lookOnce() {
   for (;;) {
     const photo = page.now;
-    const part = photo && view.part();
+    const part = photo && !photo.settings.leave && view.part();
     const wanted = part ? JSON.stringify([photo.id, part, toldOf(photo), view.isGraySeen()]) : "";
     if (wanted === seen) return;
     if (!part) {
@@ -218,7 +220,8 @@ export async function drawThumbs(isBusy) {
   idling = true;
   try {
     for (;;) {
-      const photo = page.photos.find((one) => !one.shownAt && !one.thumbAt && !one.thumbFailed);
+      const all = [...page.photos, ...page.films.flatMap(({ shots }) => shots.slice(0, 1)), ...rowOf(page.now)];
+      const photo = all.find((one) => !one.shownAt && !one.thumbAt && !one.thumbFailed && isNear(one));
       if (!photo) return;
       if (drawing || isBusy()) {
         await new Promise((done) => setTimeout(done, 200));
@@ -226,7 +229,8 @@ export async function drawThumbs(isBusy) {
       }
       try {
         const told = { ...toldOf(photo), size: "thumbnail" };
-        show(photo, "thumbAt", await withPhoto(photo, () => engine.preview(photo.id, told)));
+        const see = () => (photo.settings.leave ? engine.own(photo.id) : engine.preview(photo.id, told));
+        show(photo, "thumbAt", await withPhoto(photo, see));
       } catch {
         photo.thumbFailed = true; // it is said when it is opened
       }

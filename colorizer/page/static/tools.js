@@ -2,7 +2,7 @@
 
 import * as grid from "./grid.js";
 import * as hints from "./hints.js";
-import { page } from "./photo.js";
+import { page, rowOf } from "./photo.js";
 import * as regions from "./regions.js";
 import * as view from "./view.js";
 
@@ -69,7 +69,7 @@ const KEYS = {
   1: () => view.zoomToOwn(),
   h: () => toggleMarks(),
   o: () => view.hold(true),
-  g: () => page.photos.length > 1 && grid.open(),
+  g: () => rowOf(page.now).length > 1 && grid.open(),
   "?": () => $("keys").showModal(),
   ",": () => step(-1),
   ".": () => step(1),
@@ -77,7 +77,8 @@ const KEYS = {
   "]": () => brush(1),
 };
 function step(by) {
-  const next = page.photos[page.photos.indexOf(page.now) + by];
+  const row = rowOf(page.now);
+  const next = row[row.indexOf(page.now) + by];
   if (next) acts.open(next);
 }
 function pressed(event) {

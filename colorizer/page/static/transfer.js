@@ -2,10 +2,11 @@
 
 import * as engine from "./engine.js";
 import { Gone } from "./failures.js";
+import * as films from "./films.js";
 import * as keeping from "./keeping.js";
 import { begin, say } from "./messages.js";
 import { keep } from "./history.js";
-import { create, hasHints, hintsOf, page, readHints, settingsOf, stemOf, wantedOf } from "./photo.js";
+import { create, hasHints, hintsOf, labelOf, page, readHints, rowOf, settingsOf, stemOf, wantedOf } from "./photo.js";
 import { saveBlob } from "./saving.js";
 import { withPhoto } from "./stage.js";
 
@@ -27,14 +28,17 @@ export const isSending = () => sending + queue.length > 0;
 export async function add(files) {
   const photos = [];
   const hints = [];
+  const reels = [];
   for (const file of files) {
     if (!file.size) say(`${file.name} is empty (0 bytes).`);
     else if (/\.json$/i.test(file.name)) hints.push(file);
+    else if (films.isFilm(file)) reels.push(file);
     else if (file.size > page.server.most)
       say(`${file.name} is over the limit of ${Math.round(page.server.most / 2 ** 20).toLocaleString("en")} MB for one photo.`);
     else photos.push(file);
   }
   await Promise.all(photos.map((file) => new Promise((ended) => enter(file, ended))));
+  for (const file of reels) await films.send(file);
   for (const file of hints) await addHints(file);
 }
 
@@ -81,7 +85,7 @@ async function send({ file, place, ended, salvage }) {
 async function addHints(file) {
   if (!page.server.hints) return say(`${file.name}: this page takes no hints; \`colorizer serve\` does, with a model that does.`);
   const stem = file.name.replace(/\.json$/i, "").replace(/-hints$/i, "");
-  const photo = page.photos.find((one) => stemOf(one.name) === stem) || page.now;
+  const photo = [...page.photos, ...rowOf(page.now)].find((one) => stemOf(one.name) === stem) || page.now;
   if (!photo) return say(`${file.name}: add its photo first.`);
   try {
     const found = readHints(await file.text());
@@ -91,7 +95,7 @@ async function addHints(file) {
     Object.assign(photo, found);
     const more = found.unseen.length;
     const told = more ? `; ${more} more, of other pages, are not shown, but count` : "";
-    say(`${file.name}: ${found.hints.length + found.regions.length} hints for ${photo.name}${told}.`, "note");
+    say(`${file.name}: ${found.hints.length + found.regions.length} hints for ${labelOf(photo)}${told}.`, "note");
     acts.changed(photo);
   } catch (error) {
     const reason = error instanceof SyntaxError ? "it is no valid JSON" : error.message;

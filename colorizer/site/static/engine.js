@@ -114,6 +114,7 @@ async function begin() {
     temperature: model.temperature,
     formats: { ".png": "PNG", ".jpg": "JPEG" },
     most: 1e9,
+    films: { why_none: "this page colors photos only; `colorizer video FILM COLORED` does it at the command line, and `colorizer serve` on a page." },
     privacy: "Photos stay in this browser: nothing is sent.",
     reads: "JPEG, PNG, WebP and what else your browser reads; results are JPEG or PNG with 8 bits.",
   };
@@ -131,6 +132,13 @@ async function readAbout() {
 // A browser keeps nothing when the page is closed.
 export const takeLeft = async () => {};
 export const dropLeft = async () => {};
+
+// Films are not for browsers.
+const none = async () => {
+  throw new Error("This page colors photos only.");
+};
+export { none as chooseFrame, none as forgetFilm, none as own, none as playShot, none as restoreFilm, none as saveFilm, none as saveShots, none as stopWork, none as uploadFilm, none as workOn };
+export const films = async () => [];
 
 export const photos = () => [...held.values()].filter(({ isRemoved }) => !isRemoved).map(({ told }) => told);
 
