@@ -287,7 +287,9 @@ def test_live_bytes_counts():
     "spec",
     [
         {"perceptual": {"vgg16": "random", "tv": 1.0}},
-        {"contrastive": {"vgg16": "random", "mode": "layers"}},
+        pytest.param(
+            {"contrastive": {"vgg16": "random", "mode": "layers"}}, marks=pytest.mark.slow
+        ),
         pytest.param(
             {"contrastive": {"vgg16": "random", "mode": "vector"}}, marks=pytest.mark.slow
         ),
