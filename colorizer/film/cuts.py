@@ -22,6 +22,8 @@ LIT = 10.0  # Lab units of mean lightness, by which a lamp is seen to be lit
 ALIKE = 0.65  # correlation of two frames, moved onto each other, below which they are two shots
 APART = 3.0  # Lab units, by which those differ at least, squared on average: a title is thin
 BLANK = 12.0  # Lab units, likewise, where one of them shows nothing
+BLACK = 25.0, 2.5  # mean lightness, and its spread, up to which a frame shows nothing
+SHOWN = 5.0  # spread of lightness, from which on it shows something
 CONTRAST = 3.0  # ratio, to which no turn of a camera takes it
 TURNED = 0.3  # height of the peak of their phase correlation; of other pictures below 0.15
 SEEN = 0.3  # share of the picture, at least, that is seen before and after a turn
@@ -34,7 +36,7 @@ def placed(
     """Where each frame stands: "cut", if it begins a shot, "within" it, or "aside".
 
     Aside is what is unlike the frame before it, or is lit in another way, where one of the next is
-    like that one again.
+    like that one again. What comes after a fade to black is another shot, too.
 
     Args:
         looked: frames, each with its lightness.
@@ -42,7 +44,7 @@ def placed(
     """
     ahead: deque[tuple[FilmFrame, np.ndarray]] = deque()
     last: np.ndarray | None = None
-    away = 0
+    away, fade = 0, _Fade()
     while True:
         ahead.extend(islice(looked, FLASH + 1 - len(ahead)))
         if not ahead:
@@ -53,7 +55,8 @@ def placed(
             yield frame, grid, "aside"
             continue
         place = "within"
-        if last is None or (starts is not None and frame.index in starts):
+        begins = fade.is_over(grid) if starts is None else frame.index in starts
+        if last is None or begins:
             place = "cut"
         elif (apart := is_cut(grid, last)) or _is_lit(grid, last):
             away = _frames_away(last, ahead, starts)
@@ -63,8 +66,31 @@ def placed(
             elif apart and starts is None:
                 place = "cut"
         if place != "aside":
+            fade.add(grid, place == "cut")
             last = grid
         yield frame, grid, place
+
+
+class _Fade:
+    """Whether a shot has faded to black: by degrees, as a lost frame does not."""
+
+    def __init__(self) -> None:
+        self._has_shown = self._is_faint = self._is_black = False
+
+    def add(self, grid: np.ndarray, begins: bool) -> None:
+        """The next frame of a shot, or the first."""
+        if begins:
+            self._has_shown = self._is_faint = self._is_black = False
+        seen = small(grid)
+        mean, spread = float(seen.mean()), float(seen.std())
+        went = self._has_shown and self._is_faint and mean <= BLACK[0] and spread <= BLACK[1]
+        self._is_faint = spread <= SHOWN
+        self._is_black = went or (self._is_black and self._is_faint)
+        self._has_shown |= not self._is_faint
+
+    def is_over(self, grid: np.ndarray) -> bool:
+        """Whether the next frame shows something again."""
+        return self._is_black and float(small(grid).std()) > SHOWN
 
 
 def _frames_away(

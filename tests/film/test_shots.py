@@ -172,3 +172,26 @@ def test_a_cut_out_of_the_dark_is_one():
     night = dark + 12 + cv2.resize(data.rocket()[..., 1], (320, 180)) / np.float32(5)
     assert is_cut(small(night), small(dark))
     assert is_cut(small(dark), small(night))
+
+
+@pytest.mark.parametrize("length", [8, 12, 40])
+def test_behind_a_fade_to_black_is_another_shot(length):
+    one = data.camera()[150:330, :320] / np.float32(2.55)
+    other = cv2.resize(data.coffee()[..., 1], (700, 500))[200:380, :320] / np.float32(2.55)
+    rng = np.random.default_rng(0)
+    out, black = np.linspace(1, 0, length), np.zeros(8)
+    grids = [one * share for share in (*out[::-1], *np.ones(8), *out, *black)]
+    grids += [other * share for share in (*out[::-1], *np.ones(8))]
+    grids = [(L + rng.normal(4, 2, L.shape)).clip(0).astype(np.float32) for L in grids]
+    looked = [(FilmFrame(i, i, np.zeros(0)), L) for i, L in enumerate(grids)]
+    first, second = (f.index for f, _, place in placed(iter(looked)) if place == "cut")
+    end = 2 * length + 16
+    assert first == 0
+    assert end <= second <= end + 3 + length // 4
+
+
+def test_a_lost_frame_of_a_dark_shot_is_no_cut():
+    dark = data.camera()[150:330, :320] / np.float32(12)
+    grids = [np.zeros_like(dark) if i in (8, 20) else dark for i in range(30)]
+    looked = [(FilmFrame(i, i, np.zeros(0)), L) for i, L in enumerate(grids)]
+    assert [i for i, (*_, place) in enumerate(placed(iter(looked))) if place == "cut"] == [0]
