@@ -25,9 +25,10 @@ from skimage import color
 
 from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.compose import compose, fit_chroma, resize
+from colorizer.inference.fixed_kernels import solve
 from colorizer.inference.hints import Hint, Hints
 from colorizer.inference.predict import Seen
-from colorizer.inference.propagate import EDGE, mark, solve
+from colorizer.inference.propagate import EDGE, mark
 from colorizer.pictures.picture import Picture
 
 COUNTS = (0, 1, 3, 10, 30)

@@ -10,6 +10,7 @@ import numpy as np
 from colorizer.errors import UsageError
 from colorizer.extras import training_side
 from colorizer.inference.balance import balanced
+from colorizer.inference.fixed_kernels import by_hand
 from colorizer.inference.hints import Hint, Hints, read_hints
 from colorizer.inference.network import Network, pad, working_size
 from colorizer.inference.predict import (
@@ -20,7 +21,7 @@ from colorizer.inference.predict import (
     predict_steadily,
 )
 from colorizer.inference.priors import palette_prior, shares, variant_prior
-from colorizer.inference.propagate import Spread, by_hand, by_likeness, follow, followers, grid
+from colorizer.inference.propagate import Spread, by_likeness, follow, followers, grid
 from colorizer.model_folder import ModelFolder
 from colorizer.options import DEFAULT_MODEL, ColorizeOptions
 from colorizer.pictures.resize import resize

@@ -11,9 +11,10 @@ from skimage import color, data, draw
 from colorizer.cli import main
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer
+from colorizer.inference.fixed_kernels import solve
 from colorizer.inference.hints import read_hints
 from colorizer.inference.preview import Preview
-from colorizer.inference.propagate import mark, solve
+from colorizer.inference.propagate import mark
 from tests.model_folder import write_model_folder
 
 CAMERA = data.camera()[:301:2, :400:2]  # 151 x 200
