@@ -57,16 +57,22 @@ def client_of(address: str) -> httpx.Client:
     return httpx.Client(base_url=address, headers=headers, timeout=60, trust_env=False)
 
 
-def rendered(client: httpx.Client, photos: list[dict], extension: str) -> tuple[bytes, dict]:
-    """The file of a download, and what was told of it."""
-    begun = client.post("api/downloads", json={"photos": photos, "format": extension})
-    assert begun.status_code == 202, begun.text
+def ended(client: httpx.Client, key: str) -> dict:
+    """What is told of a download, as soon as it has ended."""
     job: dict = {}
     deadline = time.monotonic() + 60
     while not ("file" in job or "error" in job):
         assert time.monotonic() < deadline
         time.sleep(0.02)
-        job = client.get(f"api/downloads/{begun.json()['id']}").json()
+        job = client.get(f"api/downloads/{key}").json()
+    return job
+
+
+def rendered(client: httpx.Client, photos: list[dict], extension: str) -> tuple[bytes, dict]:
+    """The file of a download, and what was told of it."""
+    begun = client.post("api/downloads", json={"photos": photos, "format": extension})
+    assert begun.status_code == 202, begun.text
+    job = ended(client, begun.json()["id"])
     if "error" in job:
         return b"", job
     return client.get(f"api/results/{job['file']}").content, job

@@ -22,7 +22,7 @@ from colorizer.film.painter import Painter  # noqa: E402
 from colorizer.inference.colorizer import Colorizer  # noqa: E402
 from tests.film.films import pan, read_film, write_film  # noqa: E402
 from tests.mutated import mutated_json  # noqa: E402
-from tests.page.serving import client_of, served  # noqa: E402
+from tests.page.serving import client_of, ended, served  # noqa: E402
 
 WIDTH, HEIGHT, FRAMES = 96, 72, 12
 HINTS = {"version": 1, "hints": [{"at": [0.3, 0.4], "color": "#9c3b34"}]}
@@ -79,12 +79,7 @@ def made(client, path, told):
     """The file of something that goes on as a download does."""
     begun = client.post(path, json=told)
     assert begun.status_code == 202, begun.text
-    job: dict = {}
-    deadline = time.monotonic() + 60
-    while not ("file" in job or "error" in job):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-        job = client.get(f"api/downloads/{begun.json()['id']}").json()
+    job = ended(client, begun.json()["id"])
     assert "error" not in job, job
     return client.get(f"api/results/{job['file']}").content
 

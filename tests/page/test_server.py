@@ -1,5 +1,6 @@
 """The page's server: what it gives, and all that it refuses."""
 
+import ast
 import io
 import json
 import os
@@ -9,6 +10,7 @@ import sys
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -18,6 +20,7 @@ from skimage import data
 
 from colorizer.cli import main
 from colorizer.inference.colorizer import Colorizer
+from colorizer.page import photo as page_photo
 from colorizer.page.receive import Limits
 from colorizer.page.server import STATIC
 from colorizer.page.working_folder import PrivateFolder
@@ -361,3 +364,15 @@ def test_a_port_in_use_is_a_sentence(capsys):
         port = taken.getsockname()[1]
         assert main(["serve", "--no-browser", "--port", str(port)]) == 2
     assert f"cannot listen on 127.0.0.1, port {port}" in capsys.readouterr().err
+
+
+def test_sentences_that_the_page_says_in_its_own_words_are_still_said():
+    package = Path(page_photo.__file__).parents[1]
+    said = "\n".join(
+        node.value
+        for path in package.rglob("*.py")
+        if path != Path(page_photo.__file__)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+    assert [words for words, _ in page_photo._WORDS if words not in said] == []
