@@ -6,7 +6,7 @@ the photo's own.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -80,7 +80,8 @@ class ColoredVersion:
             change = carried(seen.L, seen.slope, seen.offset, told, spread)
             predicted = predicted + resize(change, *L.shape)
         ab = predicted + agreement[..., None] * (ab - predicted)
-        return Seen(L, *fit_chroma(L, ab.transpose(2, 0, 1)), seen.features, seen.alike)
+        slope, offset = fit_chroma(L, ab.transpose(2, 0, 1))
+        return replace(seen, L=L, slope=slope, offset=offset)
 
     def _found_in(self, L: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Its colors at each place of a photo (H, W, 2), and how surely they are of it (H, W)."""

@@ -19,6 +19,8 @@ from colorizer.inference.preview import Preview
 from colorizer.inference.registration import ALIKE, register
 from tests.model_folder import write_model_folder
 
+pytest.importorskip("cv2")
+
 ASTRONAUT = data.astronaut()
 MAGENTA = (200, 30, 200)
 PATCH = slice(30, 170), slice(20, 180)  # rows and columns of the background that are painted over
