@@ -6,7 +6,7 @@ the photo's own.
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -40,16 +40,18 @@ class ColoredVersion:
         lab: (h, w, 3) float32, of its colors.
         opaque: (h, w), 0..1; None if all of it is.
         name: for messages.
+        kept: what was found of the last photo, which is looked at again and again on a page.
     """
 
     lab: np.ndarray
     opaque: np.ndarray | None
     name: str
+    kept: dict[bytes, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def key(self) -> bytes:
         """Two that have it in common have the same colors."""
-        found = hashlib.sha256(self.lab.tobytes())
+        found = hashlib.sha256(self.lab.tobytes() + bytes(str(self.lab.shape), "ascii"))
         found.update(b"" if self.opaque is None else self.opaque.tobytes())
         return found.digest()
 
@@ -71,7 +73,7 @@ class ColoredVersion:
             UsageError: one with transparency, and another aspect.
             ColorizerError: it does not show what the photo shows.
         """
-        ab, agreement = self._laid_over(L) if self.opaque is not None else self._found_in(L)
+        ab, agreement = self._on(L)
         slope, offset = (resize(values, *L.shape) for values in (seen.slope, seen.offset))
         predicted = slope * L[..., None] + offset
         if agreement.min() < OPEN and rest is not None:
@@ -83,8 +85,18 @@ class ColoredVersion:
         slope, offset = fit_chroma(L, ab.transpose(2, 0, 1))
         return replace(seen, L=L, slope=slope, offset=offset)
 
-    def _found_in(self, L: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _on(self, L: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Its colors at each place of a photo (H, W, 2), and how surely they are of it (H, W)."""
+        key = hashlib.sha256(L.tobytes()).digest() + bytes(str(L.shape), "ascii")
+        found = self.kept.get(key)
+        if found is None:
+            found = self._found_in(L) if self.opaque is None else self._laid_over(L)
+            self.kept.clear()
+            self.kept[key] = found
+        return found
+
+    def _found_in(self, L: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `_on`, of a picture that is found in the photo."""
         from colorizer.inference.registration import ALIKE, comparable, register, taken
 
         found = register(comparable(L), comparable(self.lab[..., 0]))
@@ -99,7 +111,7 @@ class ColoredVersion:
         return taken(self.lab[..., 1:], x, y), agreement.clip(0, 1)
 
     def _laid_over(self, L: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """As `_found_in`, of one with transparency: as an image editor lays it over the photo."""
+        """As `_on`, of one with transparency: as an image editor lays it over the photo."""
         assert self.opaque is not None
         height, width = L.shape
         aspect, wanted = self.lab.shape[1] / self.lab.shape[0], width / height

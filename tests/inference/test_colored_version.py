@@ -213,6 +213,22 @@ def test_a_preview_shows_what_is_written(colorizer):
     assert other.with_options(colors_from=None).look_key == colorizer.look_key
 
 
+def test_a_photo_is_found_once_while_other_options_change(colorizer, monkeypatch):
+    from colorizer.inference import registration
+
+    found = []
+    monkeypatch.setattr(
+        registration, "register", lambda *both: found.append(register(*both)) or found[-1]
+    )
+    other = colorizer.with_options(colors_from=jpeg(ASTRONAUT))
+    preview = Preview(gray(ASTRONAUT))
+    for variant in (1, 2, 3):
+        preview.colorize(other.with_options(variant=variant))
+    assert len(found) == 1
+    other.colorize(gray(ASTRONAUT)[::2, ::2])
+    assert len(found) == 2
+
+
 def test_it_is_kept_and_told(colorizer, tmp_path, monkeypatch):
     version = tmp_path / "by hand.jpg"
     version.write_bytes(jpeg(ASTRONAUT))
