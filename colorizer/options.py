@@ -71,6 +71,11 @@ def _name_of_palette(palette: Any) -> str:
     return f"palette {os.path.basename(palette) if named else 'given as pixels'}"
 
 
+def _name_of_version(version: Any) -> str:
+    named = isinstance(version, str | os.PathLike)
+    return f"colors of {os.path.basename(version) if named else 'pixels that were given'}"
+
+
 def _variant(**about: Any) -> Any:
     return option(
         1,
@@ -128,6 +133,14 @@ class ColorizeOptions(SteeringOptions):
         " where nothing is said; see docs/hints.md (distribution head)",
         metavar="FILE",
         note=None,  # their number is told instead
+    )
+    colors_from: Any = option(
+        None,
+        "take the colors of another colored version of this photo, of an editor or another tool,"
+        " which may be small, shifted, cropped or repainted in places; of a folder of photos a"
+        " folder of versions with their names",
+        metavar="PICTURE",
+        note=_name_of_version,
     )
     result: str = option(
         "photo",

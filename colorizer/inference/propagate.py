@@ -156,7 +156,7 @@ def follow(
         slope and offset: as they came in, changed.
     """
     marks = mark(hints, *cells)
-    change = spread(*_on_grid(L, slope, offset, cells), marks) * marks.change[..., None]
+    change = carried(L, slope, offset, marks, spread)
     more_slope, more_offset = fit_chroma(L, change.transpose(2, 0, 1))
     slope, offset = slope + more_slope, offset + more_offset
     slope, offset = _exactly(L, slope, offset, hints)
@@ -164,6 +164,19 @@ def follow(
         keep = resize(marks.color, *L.shape)
         slope, offset = slope * keep, offset * keep
     return slope, offset
+
+
+def carried(
+    L: np.ndarray, slope: np.ndarray, offset: np.ndarray, marks: Marks, spread: Spread
+) -> np.ndarray:
+    """By how much a coloring changes on the grid of some marks: (h, w, 2), Lab units.
+
+    Args:
+        L, slope, offset, spread: as of `follow`.
+        marks: what is said.
+    """
+    now = _on_grid(L, slope, offset, marks.hold.shape)
+    return spread(*now, marks) * marks.change[..., None]
 
 
 def followers(

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -10,6 +11,7 @@ import numpy as np
 from colorizer.errors import UsageError
 from colorizer.extras import training_side
 from colorizer.inference.balance import balanced
+from colorizer.inference.colored_version import ColoredVersion, read_colored_version
 from colorizer.inference.fixed_kernels import by_hand
 from colorizer.inference.hints import Hint, Hints, read_hints
 from colorizer.inference.network import Network, pad, working_size
@@ -29,7 +31,7 @@ from colorizer.pictures.resize import resize
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["SteeredModel"]
+__all__ = ["SteeredModel", "Thumbnail"]
 
 
 class Sides(Protocol):
@@ -40,6 +42,10 @@ class Sides(Protocol):
 
     @property
     def height(self) -> int: ...
+
+
+Thumbnail = Callable[[tuple[int, int]], np.ndarray]
+"""From width and height to the lightness of a picture at that size: (H, W), 0..100."""
 
 
 class SteeredModel:
@@ -63,6 +69,7 @@ class SteeredModel:
         self._palette: np.ndarray | None = None
         self._palette_key = b""
         self._hints = Hints()
+        self._version: ColoredVersion | None = None
         self._take(chosen, ColorizeOptions())
 
     @property
@@ -103,7 +110,8 @@ class SteeredModel:
     def look_key(self) -> tuple[Any, ...]:
         """Two that have it in common see the same in a picture."""
         chosen = self.options
-        steering = chosen.temperature, chosen.variant, self._palette_key
+        version = b"" if self._version is None else self._version.key
+        steering = chosen.temperature, chosen.variant, self._palette_key, version
         return self.weights_sha256, self.size, chosen.quality, *steering
 
     def __getstate__(self) -> dict[str, Any]:
@@ -146,6 +154,10 @@ class SteeredModel:
         elif options.hints is not before.hints:
             self.require_features("hints")
             self._hints = read_hints(options.hints)
+        if options.colors_from is None:
+            self._version = None
+        elif options.colors_from is not before.colors_from:
+            self._version = read_colored_version(options.colors_from, options.max_pixels)
         self.options = options
 
     def look_size(self, sides: Sides) -> tuple[int, int]:
@@ -196,6 +208,31 @@ class SteeredModel:
             cells = grid(features)
             alike = likeness.look(resize(small, *cells)[..., 0], resize(features, *cells))
         return Seen(small, slope, offset, features, alike)
+
+    def look(
+        self, thumbnail: Thumbnail, sides: Sides, *, with_features: bool = False, page: int = 0
+    ) -> Seen:
+        """Run the network on a page of a picture, and take the colors of its colored version.
+
+        Args:
+            thumbnail: the lightness of the page at a size, (width, height).
+            sides: of the page.
+            with_features: also find out what hints need.
+            page: from 0 on; a version is of the first.
+
+        Raises:
+            UsageError, ColorizerError: the version is not of this picture.
+        """
+        version = None if page else self._version
+        fills = version is not None and self.can_hint
+        small = thumbnail(self.look_size(sides))
+        seen = self.see(small, sides, with_features=with_features or fills)
+        if version is None:
+            return seen
+        L = thumbnail(version.size_on(sides.width, sides.height))
+        if seen.features is None:
+            return version.lend(L, seen, None)
+        return version.lend(L, seen, self._spread(seen, seen.features))
 
     def steer(self, seen: Seen, hints: Hints) -> tuple[np.ndarray, np.ndarray]:
         """Slope and offset as they are composed: balanced, as vivid as asked for, as hints say."""
