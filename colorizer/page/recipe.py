@@ -17,7 +17,7 @@ from colorizer.film.references import has_colors
 from colorizer.film.shot_list import STEERED, Shot
 from colorizer.options import SteeringOptions
 from colorizer.page.reel import Reel, ShownShot
-from colorizer.page.studio import Studio
+from colorizer.page.studio import LENT, Studio
 from colorizer.support.files import write_whole
 from colorizer.support.told import shown
 
@@ -68,7 +68,8 @@ def write_recipe(
             if (photo := shot.palette) is not None:
                 shot.options["palette"] = _placed(Path(photo), folder, used).name
             place = references / f"{part.key:06d}.png"
-            by_hand = one.get("hints") or (one.get("settings") or {}).get("colors_from")
+            lent = set(LENT).intersection(one.get("settings") or {}) - {"palette"}  # a list has it
+            by_hand = one.get("hints") or lent
             if not shot.keep and by_hand:
                 if reference_of(part, studio, one, place):
                     used.add(place)

@@ -26,7 +26,7 @@ __all__ = ["LENT", "MOST_PHOTOS", "SETTINGS", "Studio", "TakeFilm"]
 
 TakeFilm = Callable[[str, Path, dict[str, Any]], None]
 
-LENT = ("palette", "colors_from")
+LENT = ("palette", "reference", "colors_from")
 """Settings that name another picture, which lends its colors."""
 
 SETTINGS = (

@@ -1,17 +1,17 @@
 // Pictures that lend their colors to the photo on the stage: chosen, or dropped on it.
 
 import * as engine from "./engine.js";
-import { begin } from "./messages.js";
-import { labelOf, LENT, page, settingsOf } from "./photo.js";
-import { lenders } from "./stage.js";
+import { begin, say } from "./messages.js";
+import { labelOf, LENT, page, rowOf, settingsOf, stemOf, toldOf } from "./photo.js";
+import { lenders, withPhoto } from "./stage.js";
 
 const $ = (id) => document.getElementById(id);
 // The settings, and where each is chosen.
-const CHOSEN = { palette: "palette", colorsFrom: "version" };
+const CHOSEN = { palette: "palette", reference: "reference", colorsFrom: "version" };
 const SIDE = 64; // pixels, at which a dropped picture is looked at
 const COLORED = 24; // between its channels, of 255, that one pixel in a hundred has in a picture in color
 
-let acts = {}; // change(name, value), failed(error), add(files)
+let acts = {}; // change(name, value), lent(photo, name, value), drawn(), failed(error), add(files)
 
 export function start(handlers) {
   acts = handlers;
@@ -48,6 +48,25 @@ async function lend(name, file) {
   }
 }
 
+// The other photos are colored like one, as it is now.
+export async function lendToOthers(photo) {
+  const others = rowOf(photo).filter((one) => one !== photo);
+  const work = begin(`Looking at ${labelOf(photo)}…`);
+  try {
+    const blob = await withPhoto(photo, () => engine.preview(photo.id, toldOf(photo)));
+    const file = new File([blob], `${stemOf(photo.name)}-colored.jpg`);
+    const { id, name } = await engine.upload(file, LENT.reference);
+    lenders.set(id, file);
+    for (const one of others) acts.lent(one, "reference", { id, name });
+  } catch (error) {
+    return acts.failed(error);
+  } finally {
+    work.end();
+  }
+  acts.drawn();
+  say(`The others take colors of ${labelOf(photo)} now, where they show the same things.`, "note");
+}
+
 // A picture in color that is dropped on a photo may be meant in more than one way.
 export async function dropped(files, target) {
   const [file] = files;
@@ -59,6 +78,7 @@ export async function dropped(files, target) {
     act();
   };
   $("lend-version").onclick = answer(() => lend("colorsFrom", file));
+  $("lend-reference").onclick = answer(() => lend("reference", file));
   $("lend-palette").onclick = answer(() => lend("palette", file));
   $("lend-photo").onclick = answer(() => acts.add(files));
   $("lend").showModal();

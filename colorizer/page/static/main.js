@@ -69,6 +69,7 @@ function drawStrip() {
   grid.draw();
   const alone = rowOf(page.now).length < 2;
   for (const id of ["apply", "all"]) $(id).hidden = alone;
+  $("alike").hidden = alone || !page.server.lends?.includes("reference");
   $("download-all").hidden = alone || !!filmOf(page.now);
 }
 
@@ -234,7 +235,22 @@ for (const id of ["files", "files-too"])
     target.value = "";
   });
 $("drop").addEventListener("click", (event) => event.target.closest(".invite") && !event.target.closest("label, a") && $("files-too").click());
-lending.start({ change: (name, value) => change(name, value).then(drawing.drawVariants), failed, add: transfer.add });
+lending.start({
+  change: (name, value) => change(name, value).then(drawing.drawVariants),
+  lent(photo, name, value) {
+    keep(photo);
+    photo.settings[name] = value;
+    photo.shownAt = photo.thumbAt = null;
+    keeping.changed(photo);
+  },
+  drawn() {
+    drawStrip();
+    drawing.drawThumbs(transfer.isSending);
+  },
+  failed,
+  add: transfer.add,
+});
+$("alike").onclick = () => lending.lendToOthers(page.now);
 panel.start({
   change(name, value) {
     stage.dragging = true;

@@ -3,7 +3,7 @@
 // What changes the whole picture, and what leaves it as it comes.
 const BALANCE = { warmth: 0, tint: 0, shadows: 1, highlights: 1, natural: false };
 // `leave` is of shots of a film: they stay as they are.
-const PLAIN = { vividness: 1, boldness: 0, variant: 1, quality: "fast", palette: null, colorsFrom: null, leave: false, ...BALANCE };
+const PLAIN = { vividness: 1, boldness: 0, variant: 1, quality: "fast", palette: null, reference: null, colorsFrom: null, leave: false, ...BALANCE };
 const EMPTY = { hints: [], regions: [], unseen: [] };
 const BEHIND = { photo: "-colored", layer: "-layer", pair: "-pair" };
 export const LAYERS = [".png", ".tif"]; // what holds a layer
@@ -52,7 +52,7 @@ export const stemOf = (name) => name.replace(/\.[^.]*$/, "");
 // What the engine is told ------------------------------------------------------------------
 
 // Settings that name another picture, which lends its colors, as the engine calls them.
-export const LENT = { palette: "palette", colorsFrom: "colors_from" };
+export const LENT = { palette: "palette", reference: "reference", colorsFrom: "colors_from" };
 const renewed = new Map(); // such pictures that were sent again: id -> id
 export const renew = (old, id) => renewed.set(old, id);
 function lenderOf({ settings }, name) {
@@ -137,7 +137,7 @@ function filmCommand(film) {
   if (lossless) words.push("--codec", "ffv1");
   if (film.fields) words.push(`--${film.fields}`);
   if (isSaidOf(film)) words.push("--shots", quote(`${stem}-shots/shots.json`));
-  if (film.shots.some((photo) => (hasHints(photo) || photo.settings.colorsFrom) && !photo.settings.leave)) words.push("--reference", quote(`${stem}-shots/references`));
+  if (film.shots.some((photo) => (hasHints(photo) || photo.settings.colorsFrom || photo.settings.reference) && !photo.settings.leave)) words.push("--reference", quote(`${stem}-shots/references`));
   return words.join(" ");
 }
 
