@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -21,8 +22,18 @@ from colorizer.inference.predict import (
     predict_steadily,
 )
 from colorizer.inference.priors import palette_prior, shares, variant_prior
-from colorizer.inference.propagate import Spread, by_likeness, follow, followers, grid
-from colorizer.model_folder import ModelFolder
+from colorizer.inference.propagate import (
+    Spread,
+    by_likeness,
+    changed,
+    follow,
+    followers,
+    grid,
+    on_grid,
+)
+from colorizer.inference.reference import Lent, Shown
+from colorizer.inference.reference_photo import ReferencePhoto, read_reference
+from colorizer.model_folder import BORROWING, ModelFolder, learning
 from colorizer.options import DEFAULT_MODEL, ColorizeOptions
 from colorizer.pictures.resize import resize
 
@@ -63,6 +74,9 @@ class SteeredModel:
         self._palette: np.ndarray | None = None
         self._palette_key = b""
         self._hints = Hints()
+        self._references: tuple[ReferencePhoto, ...] = ()
+        self._lent: Lent | None = None
+        self._lent_key = b""
         self._take(chosen, ColorizeOptions())
 
     @property
@@ -103,7 +117,7 @@ class SteeredModel:
     def look_key(self) -> tuple[Any, ...]:
         """Two that have it in common see the same in a picture."""
         chosen = self.options
-        steering = chosen.temperature, chosen.variant, self._palette_key
+        steering = chosen.temperature, chosen.variant, self._palette_key, self._lent_key
         return self.weights_sha256, self.size, chosen.quality, *steering
 
     def __getstate__(self) -> dict[str, Any]:
@@ -146,7 +160,45 @@ class SteeredModel:
         elif options.hints is not before.hints:
             self.require_features("hints")
             self._hints = read_hints(options.hints)
+        key = self.look_key if self._lent_key else ()
         self.options = options
+        if options.reference is None:
+            self._references, self._lent, self._lent_key = (), None, b""
+            return
+        if options.reference is not before.reference or self.size != self._references[0].size:
+            self._references = self._read_references(options)
+        elif key and key == self.look_key:  # all is seen as it was
+            return
+        self._lent = self._look_at(self._references)
+        every = b"".join(photo.key for photo in self._references)
+        self._lent_key = hashlib.sha256(every).digest()
+
+    def _read_references(self, options: ColorizeOptions) -> tuple[ReferencePhoto, ...]:
+        self.require_features("references")
+        if self._network.borrowing is None:
+            folder = self._network.folder.path
+            raise UsageError(
+                f"the model folder {folder} has no {BORROWING}, so it takes no references; learn"
+                f" it with `{learning(BORROWING, folder)}`, or choose a shipped model"
+            )
+        told = options.reference
+        photos = told if isinstance(told, list | tuple) else [told]
+        return tuple(read_reference(photo, self.size, options.max_pixels) for photo in photos)
+
+    def _look_at(self, references: Sequence[ReferencePhoto]) -> Lent:
+        """What references lend, predicted as pictures are."""
+        told = {"temperature": self.options.temperature, "prior": self._prior()}
+        seen: list[Shown] = []
+        for photo in references:
+            ab, features = self._network.chroma_and_features(pad(photo.L), **told)
+            features = over_picture(features, photo.L)
+            cells = grid(features)
+            every = photo.L, over_picture(ab, photo.L), photo.ab
+            L, predicted, ab = (resize(values, *cells) for values in every)
+            seen.append(Shown(resize(features, *cells), L[..., 0], predicted, ab))
+        borrowing = self._network.borrowing
+        assert borrowing is not None  # as was found when they were read
+        return borrowing.lend(seen)
 
     def look_size(self, sides: Sides) -> tuple[int, int]:
         """Width and height of the copy of a picture of this size that `see` takes."""
@@ -177,6 +229,7 @@ class SteeredModel:
             prior = lean if prior is None else prior * lean
         told = {"temperature": self.options.temperature, "prior": prior}
         predict, features = partial(self._network, **told), None
+        with_features |= self._lent is not None
         if self.options.quality == "fast" and with_features:
             ab, features = self._network.chroma_and_features(pad(small), **told)
             slope, offset = predict_chroma(small, lambda _: ab)
@@ -191,11 +244,22 @@ class SteeredModel:
         if features is None:
             features = self._network.features(pad(small))
         features = over_picture(features, small)
-        alike = None
+        alike, is_unlike = None, False
+        if self._lent is not None and self._network.borrowing is not None:
+            L, ab = on_grid(small, slope, offset, cells := grid(features))
+            change = self._network.borrowing.carry(self._lent, resize(features, *cells), L, ab)
+            is_unlike = change is None
+            if change is not None:
+                slope, offset = changed(small, slope, offset, change)
         if (likeness := self._network.likeness) is not None:
             cells = grid(features)
             alike = likeness.look(resize(small, *cells)[..., 0], resize(features, *cells))
-        return Seen(small, slope, offset, features, alike)
+        return Seen(small, slope, offset, features, alike, is_unlike)
+
+    @staticmethod
+    def unlike_note(picture: object) -> str:
+        """The sentence on a picture that `see` found unlike all references."""
+        return f"{picture} shows nothing like the reference; its colors are those without one"
 
     def steer(self, seen: Seen, hints: Hints) -> tuple[np.ndarray, np.ndarray]:
         """Slope and offset as they are composed: balanced, as vivid as asked for, as hints say."""
