@@ -183,6 +183,8 @@ class SteeredModel:
             )
         told = options.reference
         photos = told if isinstance(told, list | tuple) else [told]
+        if not photos:
+            raise UsageError("reference is an empty list; give a photo, several, or leave it out")
         return tuple(read_reference(photo, self.size, options.max_pixels) for photo in photos)
 
     def _look_at(self, references: Sequence[ReferencePhoto]) -> Lent:

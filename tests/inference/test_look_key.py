@@ -17,6 +17,7 @@ OTHERS = {
     "palette": landscape(3, 60, 80),
     "variant": 2,
     "hints": [{"at": [0.5, 0.5], "color": "#ff0000"}],
+    "reference": landscape(4, 60, 80),
     "quality": "best",
     "warmth": 0.3,
     "tint": -0.3,
