@@ -257,7 +257,7 @@ def writing(
 
 def learning(name: str, folder: Path) -> str:
     """The command that writes `LIKENESS` or `BORROWING` into a folder."""
-    of = " --of references" if name == BORROWING else ""
+    of = " --learn references" if name == BORROWING else ""
     return f"colorizer likeness {folder} --data PHOTOS{of}"
 
 

@@ -417,9 +417,9 @@ class ExportOptions(Options):
 class LikenessOptions(Options):
     """How long is learnt what follows a hint, or what references lend, and on how many photos."""
 
-    of: str = option(
+    learn: str = option(
         "hints",
-        "within a photo, or between two: hints, references",
+        "what hints follow, within a photo, or what references lend, between two",
         choices=("hints", "references"),
     )
     photos: int = option(

@@ -121,7 +121,7 @@ def learn_likeness(model: str | Path, data: str, **options: Any) -> tuple[Path, 
         ColorizerError: no photo can be used, or the file cannot be written.
     """
     wanted = LikenessOptions.of(options)
-    if wanted.of == "references":
+    if wanted.learn == "references":
         return learn_references(model, data, wanted)
     network = Network(model, wanted.threads)
     if not (network.has_prior and network.has_features):

@@ -217,11 +217,11 @@ def test_what_lends_nothing_is_answered(folder, reference, sentence):
 
 def test_folders_that_never_learnt_say_so(tmp_path):
     bare = write_model_folder(tmp_path / "bare", "distribution")
-    with pytest.raises(UsageError, match=r"no borrowing\.safetensors.*--of references"):
+    with pytest.raises(UsageError, match=r"no borrowing\.safetensors.*--learn references"):
         Colorizer(bare, threads=1, reference=PHOTO)
     Colorizer(bare, threads=1)
     other = folder_with(tmp_path / "other", learnt_for="0" * 64)
-    with pytest.raises(ColorizerError, match=r"learnt for the weights 000.*--of references"):
+    with pytest.raises(ColorizerError, match=r"learnt for the weights 000.*--learn references"):
         Colorizer(other, threads=1, reference=PHOTO)
     with pytest.raises(UsageError, match="predicts no distribution"):
         Colorizer(write_model_folder(tmp_path / "ab"), threads=1, reference=PHOTO)
