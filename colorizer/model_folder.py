@@ -247,9 +247,9 @@ def writing(
         plain = json.loads(json.dumps(full, default=str))  # tuples and paths, for YAML
         text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
         (work / CONFIG).write_text(text, encoding="utf-8")
-        for name in (LIKENESS, BORROWING) if learnt is not None else ():
-            if learnt_for(learnt / name) == full["weights_sha256"]:
-                shutil.copyfile(learnt / name, work / name)
+        for path in (learnt / LIKENESS, learnt / BORROWING) if learnt is not None else ():
+            if learnt_for(path) == full["weights_sha256"]:
+                shutil.copyfile(path, work / path.name)
     for stale in (folder / LIKENESS, folder / BORROWING):
         if stale.is_file() and learnt_for(stale) != full["weights_sha256"]:
             stale.unlink()

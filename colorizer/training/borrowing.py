@@ -31,11 +31,11 @@ class BorrowingNet(nn.Module):
         self.sharp = nn.Parameter(torch.linspace(SHARP - 1, SHARP + 0.5, heads))
         self.far = nn.Parameter(torch.full((heads, 2), -1.0))
         layers = [nn.Linear(2 * SAYS * heads + OWN + 2, hidden), nn.ReLU()]
-        layers += [nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 2 * heads + 1)]
-        self.judge = nn.Sequential(*layers)
-        nn.init.zeros_(layers[-1].weight)
+        last = nn.Linear(hidden, 2 * heads + 1)
+        self.judge = nn.Sequential(*layers, nn.Linear(hidden, hidden), nn.ReLU(), last)
+        nn.init.zeros_(last.weight)
         with torch.no_grad():
-            layers[-1].bias.zero_()[0] = RESERVED
+            last.bias.zero_()[0] = RESERVED
 
     def forward(
         self,
