@@ -80,6 +80,11 @@ def _name_of(photo: Any) -> str:
     return os.path.basename(photo) if named else "given as pixels"
 
 
+def _name_of_version(version: Any) -> str:
+    named = isinstance(version, str | os.PathLike)
+    return f"colors of {os.path.basename(version) if named else 'pixels that were given'}"
+
+
 def _variant(**about: Any) -> Any:
     return option(
         1,
@@ -145,6 +150,14 @@ class ColorizeOptions(SteeringOptions):
         metavar="PHOTO",
         note=_names_of_references,
         again=True,
+    )
+    colors_from: Any = option(
+        None,
+        "take the colors of another colored version of this photo, of an editor or another tool,"
+        " which may be small, shifted, cropped or repainted in places; of a folder of photos a"
+        " folder of versions with their names",
+        metavar="PICTURE",
+        note=_name_of_version,
     )
     result: str = option(
         "photo",

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -164,6 +165,9 @@ class Colorizer(SteeredModel):
         count = len(picture.pages)
         if (last := self._hints.last_page) > count:
             raise UsageError(f"{picture} has no page {last}, of which the hints speak")
+        if self._version is not None and count > 1:
+            told = f"{picture}: {self._version.name} is of its first page; the others are automatic"
+            picture = replace(picture, notes=(*picture.notes, told))
         return picture
 
     def suggest(self, source: Source, x: float, y: float, n: int = 9) -> list[str]:
@@ -211,12 +215,17 @@ class Colorizer(SteeredModel):
 
     def _color(self, picture: Picture, page: int, bits: int) -> Colored:
         """A page in color, lazy: what is seen at a small size is steered, and composed at full."""
-        sides = picture.pages[page]
-        small, had_color = picture.thumbnail(page, self.look_size(sides))
+        sides, had_color = picture.pages[page], False
+
+        def thumbnail(size: tuple[int, int]) -> np.ndarray:
+            nonlocal had_color
+            small, had_color = picture.thumbnail(page, size)
+            return small
+
         hints = self._hints.on(page + 1)
         if hints.layer is not None:
             hints.layer.check_fits(sides.width, sides.height)
-        seen = self.see(small, sides, with_features=bool(hints))
+        seen = self.look(thumbnail, sides, with_features=bool(hints), page=page)
         slope, offset = self.steer(seen, hints)
         original = picture.image(page)
         L = lightness(original)

@@ -159,8 +159,7 @@ class Preview:
         key = colorizer.look_key
         seen = self._seen.get(key)
         if seen is None or (with_features and seen.features is None):
-            small = self._thumbnail(colorizer.look_size(self.picture))
-            seen = colorizer.see(small, self.picture, with_features=with_features)
+            seen = colorizer.look(self._thumbnail, self.picture, with_features=with_features)
             self._seen[key] = seen
         self._seen.move_to_end(key)
         while len(self._seen) > KEPT:

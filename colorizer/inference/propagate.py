@@ -174,13 +174,25 @@ def follow(
         slope and offset: as they came in, changed.
     """
     marks = mark(hints, *cells)
-    change = spread(*on_grid(L, slope, offset, cells), marks) * marks.change[..., None]
-    slope, offset = changed(L, slope, offset, change)
+    slope, offset = changed(L, slope, offset, carried(L, slope, offset, marks, spread))
     slope, offset = _exactly(L, slope, offset, hints)
     if hints.regions:
         keep = resize(marks.color, *L.shape)
         slope, offset = slope * keep, offset * keep
     return slope, offset
+
+
+def carried(
+    L: np.ndarray, slope: np.ndarray, offset: np.ndarray, marks: Marks, spread: Spread
+) -> np.ndarray:
+    """By how much a coloring changes on the grid of some marks: (h, w, 2), Lab units.
+
+    Args:
+        L, slope, offset, spread: as of `follow`.
+        marks: what is said.
+    """
+    now = on_grid(L, slope, offset, marks.hold.shape)
+    return spread(*now, marks) * marks.change[..., None]
 
 
 def followers(

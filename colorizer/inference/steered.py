@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -11,6 +11,7 @@ import numpy as np
 from colorizer.errors import UsageError
 from colorizer.extras import training_side
 from colorizer.inference.balance import balanced
+from colorizer.inference.colored_version import ColoredVersion, read_colored_version
 from colorizer.inference.fixed_kernels import by_hand
 from colorizer.inference.hints import Hint, Hints, read_hints
 from colorizer.inference.network import Network, pad, working_size
@@ -31,16 +32,16 @@ from colorizer.inference.propagate import (
     grid,
     on_grid,
 )
-from colorizer.inference.reference import Lent, Shown
-from colorizer.inference.reference_photo import ReferencePhoto, read_reference
-from colorizer.model_folder import BORROWING, ModelFolder, learning
+from colorizer.inference.reference import Lent
+from colorizer.inference.reference_photo import ReferencePhoto, lent_by, read_references
+from colorizer.model_folder import ModelFolder
 from colorizer.options import DEFAULT_MODEL, ColorizeOptions
 from colorizer.pictures.resize import resize
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["SteeredModel"]
+__all__ = ["SteeredModel", "Thumbnail"]
 
 
 class Sides(Protocol):
@@ -51,6 +52,10 @@ class Sides(Protocol):
 
     @property
     def height(self) -> int: ...
+
+
+Thumbnail = Callable[[tuple[int, int]], np.ndarray]
+"""From width and height to the lightness of a picture at that size: (H, W), 0..100."""
 
 
 class SteeredModel:
@@ -74,9 +79,10 @@ class SteeredModel:
         self._palette: np.ndarray | None = None
         self._palette_key = b""
         self._hints = Hints()
+        self._version: ColoredVersion | None = None
         self._references: tuple[ReferencePhoto, ...] = ()
         self._lent: Lent | None = None
-        self._lent_key = b""
+        self._lent_key: tuple[Any, ...] = ()
         self._take(chosen, ColorizeOptions())
 
     @property
@@ -117,7 +123,8 @@ class SteeredModel:
     def look_key(self) -> tuple[Any, ...]:
         """Two that have it in common see the same in a picture."""
         chosen = self.options
-        steering = chosen.temperature, chosen.variant, self._palette_key, self._lent_key
+        version = b"" if self._version is None else self._version.key
+        steering = chosen.temperature, chosen.variant, self._palette_key, version, self._lent_key
         return self.weights_sha256, self.size, chosen.quality, *steering
 
     def __getstate__(self) -> dict[str, Any]:
@@ -160,47 +167,28 @@ class SteeredModel:
         elif options.hints is not before.hints:
             self.require_features("hints")
             self._hints = read_hints(options.hints)
-        key = self.look_key if self._lent_key else ()
+        if options.colors_from is None:
+            self._version = None
+        elif options.colors_from is not before.colors_from:
+            self._version = read_colored_version(options.colors_from, options.max_pixels)
         self.options = options
-        if options.reference is None:
-            self._references, self._lent, self._lent_key = (), None, b""
-            return
-        if options.reference is not before.reference or self.size != self._references[0].size:
-            self._references = self._read_references(options)
-        elif key and key == self.look_key:  # all is seen as it was
-            return
-        self._lent = self._look_at(self._references)
-        every = b"".join(photo.key for photo in self._references)
-        self._lent_key = hashlib.sha256(every).digest()
+        self._take_references(before)
 
-    def _read_references(self, options: ColorizeOptions) -> tuple[ReferencePhoto, ...]:
-        self.require_features("references")
-        if self._network.borrowing is None:
-            folder = self._network.folder.path
-            raise UsageError(
-                f"the model folder {folder} has no {BORROWING}, so it takes no references; learn"
-                f" it with `{learning(BORROWING, folder)}`, or choose a shipped model"
-            )
-        told = options.reference
-        photos = told if isinstance(told, list | tuple) else [told]
-        if not photos:
-            raise UsageError("reference is an empty list; give a photo, several, or leave it out")
-        return tuple(read_reference(photo, self.size, options.max_pixels) for photo in photos)
-
-    def _look_at(self, references: Sequence[ReferencePhoto]) -> Lent:
-        """What references lend, predicted as pictures are."""
-        told = {"temperature": self.options.temperature, "prior": self._prior()}
-        seen: list[Shown] = []
-        for photo in references:
-            ab, features = self._network.chroma_and_features(pad(photo.L), **told)
-            features = over_picture(features, photo.L)
-            cells = grid(features)
-            every = photo.L, over_picture(ab, photo.L), photo.ab
-            L, predicted, ab = (resize(values, *cells) for values in every)
-            seen.append(Shown(resize(features, *cells), L[..., 0], predicted, ab))
-        borrowing = self._network.borrowing
-        assert borrowing is not None  # as was found when they were read
-        return borrowing.lend(seen)
+    def _take_references(self, before: ColorizeOptions) -> None:
+        told = self.options.reference
+        if told is None:
+            self._references, self._lent, self._lent_key = (), None, ()
+            return
+        if told is not before.reference or self.size != self._references[0].size:
+            self.require_features("references")
+            self._references = read_references(told, self.size, self.options.max_pixels)
+            self._lent_key = ()
+        chosen = self.options
+        key = chosen.temperature, chosen.variant, self._palette_key
+        key = (*key, *(photo.key for photo in self._references))
+        if key != self._lent_key:
+            told = {"temperature": chosen.temperature, "prior": self._prior()}
+            self._lent, self._lent_key = lent_by(self._network, self._references, told), key
 
     def look_size(self, sides: Sides) -> tuple[int, int]:
         """Width and height of the copy of a picture of this size that `see` takes."""
@@ -262,6 +250,31 @@ class SteeredModel:
     def unlike_note(picture: object) -> str:
         """The sentence on a picture that `see` found unlike all references."""
         return f"{picture} shows nothing like the reference; its colors are those without one"
+
+    def look(
+        self, thumbnail: Thumbnail, sides: Sides, *, with_features: bool = False, page: int = 0
+    ) -> Seen:
+        """Run the network on a page of a picture, and take the colors of its colored version.
+
+        Args:
+            thumbnail: the lightness of the page at a size, (width, height).
+            sides: of the page.
+            with_features: also find out what hints need.
+            page: from 0 on; a version is of the first.
+
+        Raises:
+            UsageError, ColorizerError: the version is not of this picture.
+        """
+        version = None if page else self._version
+        fills = version is not None and self.can_hint
+        small = thumbnail(self.look_size(sides))
+        seen = self.see(small, sides, with_features=with_features or fills)
+        if version is None:
+            return seen
+        L = thumbnail(version.size_on(sides.width, sides.height))
+        if seen.features is None:
+            return version.lend(L, seen, None)
+        return version.lend(L, seen, self._spread(seen, seen.features))
 
     def steer(self, seen: Seen, hints: Hints) -> tuple[np.ndarray, np.ndarray]:
         """Slope and offset as they are composed: balanced, as vivid as asked for, as hints say."""

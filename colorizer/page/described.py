@@ -4,7 +4,7 @@ from typing import Any
 
 from colorizer.options import ColorizeOptions
 from colorizer.page.downloads import FORMATS
-from colorizer.page.studio import SETTINGS
+from colorizer.page.studio import LENT, SETTINGS
 from colorizer.version import __version__
 
 __all__ = ["described"]
@@ -44,7 +44,7 @@ def described(model: str) -> dict[str, Any]:
             "description": "colors that you name at places of the photo: see docs/hints.md",
         },
         "salvage": ColorizeOptions.schema("salvage"),
-        **{name: ColorizeOptions.schema(name) for name in SETTINGS if name != "palette"},
+        **{name: ColorizeOptions.schema(name) for name in SETTINGS if name not in LENT},
     }
     colorize = {
         "summary": "Color a photo: the file that `colorizer colorize` would write",

@@ -75,7 +75,7 @@ class Left:
         """How many photos and films there are, and when something was said last, since 1970."""
         found = [known for _, _, known in self._photos()]
         films = sum(bool(known.get("is_film")) for known in found)
-        others = sum(bool(known.get("is_palette") or known.get("of")) for known in found)
+        others = sum(bool(known.get("lends") or known.get("of")) for known in found)
         photos = len(found) - films - others
         return {"photos": photos, "films": films, "when": time.time() - _age(self.path)}
 

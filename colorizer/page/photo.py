@@ -42,7 +42,7 @@ class Photo:
     Attributes:
         file: in the private folder, under the name that the user knows.
         preview: its header, and its pixels while it is open.
-        is_palette: whether its colors alone are of interest.
+        lends: the setting that it is for, if its colors are for other photos, or "".
         salvage: whether it is damaged, and what can be decoded is taken.
         state: settings, hints and history, as the page told them last.
         revision: how often it told them.
@@ -54,7 +54,7 @@ class Photo:
 
     file: Path
     preview: Preview
-    is_palette: bool = False
+    lends: str = ""
     salvage: bool = False
     state: str = ""
     revision: int = 0

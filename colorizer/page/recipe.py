@@ -1,7 +1,7 @@
 """What is said of the shots of a film, as files that `colorizer video` takes.
 
-`shots.json` has a line for each shot, `references/` the key frames with hints, in color, and the
-photos whose colors are preferred lie beside them.
+`shots.json` has a line for each shot, `references/` the key frames with hints or with
+colors of another version, in color, and the photos whose colors are preferred lie beside them.
 """
 
 import json
@@ -54,7 +54,7 @@ def write_recipe(
         said: of each shot, as many as it has, `settings` and `hints` as for a photo, and `keep`.
 
     Raises:
-        UsageError: a wrong setting. UnknownPhotoError: a palette is gone. ColorizerError: a key
+        UsageError: a wrong setting. UnknownPhotoError: a lender is gone. ColorizerError: a key
             frame cannot be colored.
     """
     references, listed = folder / "references", folder / "shots.json"
@@ -68,7 +68,8 @@ def write_recipe(
             if (photo := shot.palette) is not None:
                 shot.options["palette"] = _placed(Path(photo), folder, used).name
             place = references / f"{part.key:06d}.png"
-            if not shot.keep and one.get("hints"):
+            by_hand = one.get("hints") or (one.get("settings") or {}).get("colors_from")
+            if not shot.keep and by_hand:
                 if reference_of(part, studio, one, place):
                     used.add(place)
                 else:  # all of it gray

@@ -27,7 +27,7 @@ from colorizer.page.lanes import BusyError, Lane
 from colorizer.page.names import safe_name
 from colorizer.page.photo import UnknownPhotoError
 from colorizer.page.receive import Limits, RefusedError, attached, receive, told_by
-from colorizer.page.studio import Studio
+from colorizer.page.studio import LENT, Studio
 from colorizer.pictures.forms import FORMS, LAYERS
 from colorizer.support.told import read_json, shown
 
@@ -159,6 +159,7 @@ class _Page:
             {
                 "model": engine.model_name,
                 "steers": engine.can_hint,
+                "lends": LENT,
                 "temperature": engine.default_temperature,
                 "formats": FORMATS,
                 "results": list(FORMS),
@@ -202,10 +203,10 @@ class _Page:
             raise
         finally:
             self.uploads -= 1
-        is_palette = request.query_params.get("for") == "palette"
+        lends = request.query_params.get("for", "")
         salvage = request.query_params.get("salvage") in ("1", "true")
         try:
-            return await self.previews.run(self.studio.add, file, is_palette, salvage)
+            return await self.previews.run(self.studio.add, file, lends, salvage)
         except BusyError:
             self.studio.folder.remove(file)
             raise
@@ -298,7 +299,7 @@ class _Page:
                 query.pop(name, None)
             hints = _read(query.pop("hints", "null"))
             settings = {
-                name: value if name == "palette" else _read(value) for name, value in query.items()
+                name: value if name in LENT else _read(value) for name, value in query.items()
             }
             one = {"id": photo["id"], "settings": settings, "hints": hints, "format": extension}
             made = await self.downloads.run_one(one)

@@ -22,12 +22,15 @@ from colorizer.support.told import shown
 if TYPE_CHECKING:
     import pyvips
 
-__all__ = ["MOST_PHOTOS", "SETTINGS", "Studio", "TakeFilm"]
+__all__ = ["LENT", "MOST_PHOTOS", "SETTINGS", "Studio", "TakeFilm"]
 
 TakeFilm = Callable[[str, Path, dict[str, Any]], None]
 
+LENT = ("palette", "colors_from")
+"""Settings that name another picture, which lends its colors."""
+
 SETTINGS = (
-    *("vividness", "temperature", "variant", "quality", "palette"),
+    *("vividness", "temperature", "variant", "quality", *LENT),
     *("warmth", "tint", "shadows", "highlights", "natural", "result"),
 )
 """What the page may set of `ColorizeOptions`, beside hints."""
@@ -36,7 +39,8 @@ OPEN = 6  # photos whose pixels are held for previews
 IDLE = 12 * 3600.0  # seconds without a request, after which all photos go
 MOST_PHOTOS = 500
 _UP = 32  # libvips' number for the filter of PNG that is the quickest of use
-GRACE = 60.0  # seconds in which a palette need not be in use
+GRACE = 60.0  # seconds in which a picture that lends its colors need not be in use
+ENGINES = 8  # with lent colors, which are held read
 
 
 class Studio:
@@ -59,7 +63,7 @@ class Studio:
         self.engine, self.folder, self.max_pixels = colorizer, folder, max_pixels
         self._photos: dict[str, Photo] = {}
         self._open: OrderedDict[str, None] = OrderedDict()  # the last used at the end
-        self._palettes: dict[str, Colorizer] = {}
+        self._lent: OrderedDict[tuple[tuple[str, str], ...], Colorizer] = OrderedDict()
         self._lock = threading.Lock()
         self._used = time.monotonic()
         self._count = 0
@@ -83,7 +87,7 @@ class Studio:
                     continue
                 salvage = known.get("salvage") is True
                 preview = Preview(file, self.max_pixels, salvage=salvage)
-                photo = Photo(file, preview, known.get("is_palette") is True, salvage)
+                photo = Photo(file, preview, str(known.get("lends", "")), salvage)
                 photo.of = str(known.get("of", ""))
             except ColorizerError:  # it was damaged meanwhile
                 self.folder.remove(file)
@@ -111,18 +115,18 @@ class Studio:
         """What the next start must know of a photo."""
         photo.number = photo.number or self.next_number()
         told = {"name": photo.file.name, "number": photo.number, "state": photo.state}
-        told |= {"is_palette": photo.is_palette, "is_removed": photo.is_removed}
+        told |= {"lends": photo.lends, "is_removed": photo.is_removed}
         told |= {"salvage": photo.salvage, "of": photo.of}
         note(self.folder, key, told)
 
     def add(
-        self, file: Path, is_palette: bool = False, salvage: bool = False, of: str = ""
+        self, file: Path, lends: str = "", salvage: bool = False, of: str = ""
     ) -> dict[str, Any]:
         """Take a file of the private folder for a photo; on failure it is removed.
 
         Args:
             file: from `PrivateFolder.place`.
-            is_palette: its colors alone are of interest.
+            lends: of `LENT`, the setting that it is for; empty of a photo to color.
             salvage: take of a damaged one what can be decoded.
             of: the key of the film that it is a frame of.
 
@@ -130,15 +134,19 @@ class Studio:
             What the page knows of it.
 
         Raises:
-            ColorizerError: it cannot be colored.
+            ColorizerError: it cannot be colored. UsageError: it has no colors to lend.
         """
         try:
+            if lends and lends not in LENT:
+                raise UsageError(f"a photo is for {' or '.join(LENT)}, or to color, not {lends!r}")
             count = sum(not photo.of for photo in self._photos.values())
             if not of and count >= MOST_PHOTOS and not self.forget_one():
                 raise ColorizerError(f"a page holds at most {MOST_PHOTOS} photos; remove some")
             preview = Preview(file, self.max_pixels, salvage=salvage)
-            photo = Photo(file, preview, is_palette, salvage, of=of)
+            photo = Photo(file, preview, lends, salvage, of=of)
             photo.preview.gray()  # reads all of the file, so this is where damage shows
+            if lends:
+                self.engine.with_options(**{lends: file})
         except Exception as error:
             told = about(file, error)
             if type(told) is ColorizerError and not salvage and self._is_readable(file):
@@ -167,7 +175,7 @@ class Studio:
             shown = [
                 (key, photo)
                 for key, photo in self._photos.items()
-                if not (photo.is_removed or photo.is_palette)
+                if not (photo.is_removed or photo.lends)
             ]
         return [photo.told(key) for key, photo in shown]
 
@@ -177,7 +185,7 @@ class Studio:
         with self._lock:
             photo.state, photo.revision = state, photo.revision + 1
             self._note(key, photo)
-        self._drop_palettes()
+        self._drop_lenders()
         return photo.revision
 
     def remove(self, key: str) -> None:
@@ -193,7 +201,7 @@ class Studio:
                 photo.is_removed = True
                 self._photos[key] = self._photos.pop(key)  # the last that is forgotten
                 self._open.pop(key, None)
-                self._palettes.pop(key, None)
+                self._drop_engines(key)
                 self._note(key, photo)
             self._close(photo)
 
@@ -244,7 +252,7 @@ class Studio:
 
         Raises:
             UsageError: an unknown setting, a value out of range, or wrong hints.
-            UnknownPhotoError: the palette is no longer here.
+            UnknownPhotoError: a picture that lends its colors is no longer here.
         """
         if not isinstance(settings, Mapping):
             raise UsageError(f"settings are {shown(settings)}; accepted are names with values")
@@ -254,8 +262,8 @@ class Studio:
             if name not in SETTINGS:
                 raise UsageError(f"the page sets no {shown(name)}{did_you_mean(name, SETTINGS)}")
         changes = {name: value for name, value in settings.items() if value is not None}
-        palette = changes.pop("palette", None)
-        engine = self.engine if palette is None else self._with_palette(str(palette))
+        lent = tuple((name, str(changes.pop(name))) for name in LENT if name in changes)
+        engine = self._with_lent(lent) if lent else self.engine
         if hints:
             changes["hints"] = hints
         return engine.with_options(**changes)
@@ -324,30 +332,43 @@ class Studio:
             yield photo
         self._close_others(key)
 
-    def _with_palette(self, key: str) -> Colorizer:
-        """An engine whose palette is read once."""
-        if key not in self._palettes:
-            try:
-                photo = self.check(key)
-            except UnknownPhotoError as error:
-                raise UnknownPhotoError(
-                    "the photo whose colors are used is no longer here; choose it again", key
-                ) from error
-            with telling(photo):
-                self._palettes[key] = self.engine.with_options(palette=photo.file)
-        return self._palettes[key]
+    def _with_lent(self, lent: tuple[tuple[str, str], ...]) -> Colorizer:
+        """An engine with colors of other pictures, by setting and key, which are read once."""
+        engine = self._lent.get(lent)
+        if engine is None:
+            engine = self.engine
+            for name, key in lent:
+                try:
+                    photo = self.check(key)
+                except UnknownPhotoError as error:
+                    raise UnknownPhotoError(
+                        "the photo whose colors are used is no longer here; choose it again", key
+                    ) from error
+                with telling(photo):
+                    engine = engine.with_options(**{name: photo.file})
+        with self._lock:
+            self._lent[lent] = engine
+            self._lent.move_to_end(lent)
+            while len(self._lent) > ENGINES:
+                self._lent.popitem(last=False)
+        return engine
 
-    def _drop_palettes(self) -> None:
-        """Forget palettes that no photo uses, nor can go back to."""
+    def _drop_engines(self, key: str) -> None:
+        """Let go of what a picture lends."""
+        for lent in [one for one in self._lent if key in dict(one).values()]:
+            self._lent.pop(lent, None)
+
+    def _drop_lenders(self) -> None:
+        """Forget pictures that lend their colors to no photo, nor to what one can go back to."""
         now = time.monotonic()
         with self._lock:
-            palettes = [
+            lenders = [
                 key
                 for key, photo in self._photos.items()
-                if photo.is_palette and now - photo.added > GRACE
+                if photo.lends and now - photo.added > GRACE
             ]
-            told = [photo.state for photo in self._photos.values()] if palettes else []
-        for key in palettes:
+            told = [photo.state for photo in self._photos.values()] if lenders else []
+        for key in lenders:
             if not any(key in state for state in told):
                 self.forget(key)
 
@@ -355,7 +376,7 @@ class Studio:
         """Remove a photo for good, if it is there."""
         with self._lock:
             photo = self._photos.pop(key, None)
-            self._palettes.pop(key, None)
+            self._drop_engines(key)
             self._open.pop(key, None)
         if photo is not None:
             self._close(photo)

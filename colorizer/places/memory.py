@@ -24,6 +24,7 @@ _FIXED = 30 * MB
 _KEPT = 50 * MB  # what libvips and the allocator keep for the next picture
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8  # of mallopt, in <malloc.h>
 _NETWORK = 500  # bytes per pixel of the working size
+_VERSION = 250 * MB  # a colored version and the photo at its size, see `ColoredVersion`
 
 
 def estimate(picture: Picture, destination: Path, size: int, threads: int) -> int:
@@ -52,13 +53,15 @@ class Budget:
         memory: in megabytes, for the whole process. None promises nothing, and lets pictures
             wait for each other only where they would take more than half of the machine's.
         colorizer: with which the pictures are colored.
+        versions: whether pictures have colored versions.
 
     Raises:
         UsageError: the process takes more than `memory` before any picture.
     """
 
-    def __init__(self, memory: int | None, colorizer: Colorizer) -> None:
+    def __init__(self, memory: int | None, colorizer: Colorizer, *, versions: bool = False) -> None:
         self._memory = memory
+        self._further = _VERSION if versions else 0
         self._colorizer = colorizer
         self._used = 0
         self._changed = threading.Condition()
@@ -95,18 +98,18 @@ class Budget:
         self, picture: Picture, destination: Path
     ) -> tuple[int, dict[str, Any], tuple[str, ...]]:
         size, threads = self._colorizer.size, self._colorizer.options.threads or cores()
-        need = estimate(picture, destination, self._scaled(size), threads)
+        need = self._further + estimate(picture, destination, self._scaled(size), threads)
         if self._memory is None:
             return min(need, self._free), {}, ()
         if need <= self._free:
             return need, {}, ()
-        least = estimate(picture, destination, self._scaled(size), 1)
+        least = self._further + estimate(picture, destination, self._scaled(size), 1)
         if least <= self._free:
             note = f"{picture}: colored in smaller strips, to stay within {self._memory} MB"
             return least, {"threads": 1}, (note,)
         while size >= 2 * SMALLEST and least > self._free:
             size //= 2
-            least = estimate(picture, destination, self._scaled(size), 1)
+            least = self._further + estimate(picture, destination, self._scaled(size), 1)
         if least > self._free:
             needed = -(-(least - self._free) // MB) + self._memory
             raise ColorizerError(

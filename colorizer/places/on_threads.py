@@ -118,7 +118,9 @@ def threads(
     """
     if workers < 1:
         raise UsageError(f"workers is {workers!r}; accepted are whole numbers from 1 on")
-    budget, turns = Budget(memory, colorizer), threading.BoundedSemaphore(workers)
+    versions = colorizer.options.colors_from is not None or any(i.colors_from for i in items)
+    budget = Budget(memory, colorizer, versions=versions)
+    turns = threading.BoundedSemaphore(workers)
 
     @contextmanager
     def share(picture: Picture, path: Path) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:

@@ -4,7 +4,7 @@ import os
 import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from colorizer.places.archive import ARCHIVE
 from colorizer.places.manifest import read_manifest
 from colorizer.places.outputs import result_name
 from colorizer.places.place import Bucket, Found, Place, Stream, find_all, place_of
+from colorizer.places.versions import versions_in
 from colorizer.support.pool import in_order
 from colorizer.support.shares import falls_to, share_of
 
@@ -38,6 +39,7 @@ class Item(NamedTuple):
         variant: which coloring, see `Colorizer`.
         passed: why it is no photo; empty if it is one.
         problem: why it will fail; empty if nothing is known.
+        colors_from: the path of its colored version; empty if it has none of its own.
     """
 
     source: str
@@ -49,6 +51,7 @@ class Item(NamedTuple):
     variant: int = 1
     passed: str = ""
     problem: str = ""
+    colors_from: str = ""
 
 
 @dataclass
@@ -92,6 +95,7 @@ def plan(
     shard: str | None = None,
     collection: bool = False,
     form: str = "photo",
+    versions: str | os.PathLike[str] | None = None,
 ) -> Plan:
     """Pair each photo with the file that it becomes, and leave out what is done, by its mark.
 
@@ -112,6 +116,8 @@ def plan(
         collection: go on where a run was left also with photos that are named, and take the tar
             shards of folders too, as for stores.
         form: of `FORMS`; layers are PNG where no format is given.
+        versions: a folder of colored versions of the photos, see `versions_in`; a photo without
+            one will fail.
 
     Raises:
         UsageError: no photo; `out` is a file but must be a folder, or is or contains a folder of
@@ -136,6 +142,8 @@ def plan(
     share = share_of(shard) if several or shard is not None else (1, 1)
     plan = Plan(share=share, report=goal.folder if several else None)
     pairs = _named(inputs, goal) if manifest is None else _rows(manifest, given, goal, plan)
+    if versions is not None:
+        pairs = _with_versions(pairs, versions_in(versions))
     items = [each for item in _own(pairs, plan) for each in _varied(item, variants)]
     if not plan.photos:
         where = manifest or ", ".join(given)
@@ -240,6 +248,17 @@ def _named(inputs: list[tuple[Place, bool]], goal: _Goal) -> Pairs:
         passed, problem = place.what_it_is(goal.collection) if by_pattern else ("", "")
         name = last if goal.collection else place.address
         yield _paired(place, Found(last, 0.0, passed, problem), name, goal, goal.collection)
+
+
+def _with_versions(pairs: Pairs, version_of: Callable[[str], str]) -> Pairs:
+    for item, name in pairs:
+        if item.passed or item.problem:
+            yield item, name
+            continue
+        try:
+            yield item._replace(colors_from=version_of(name)), name
+        except UsageError as error:
+            yield item._replace(problem=str(error)), name
 
 
 def _paired(source: Place, found: Found, name: str, goal: _Goal, resume: bool) -> tuple[Item, str]:

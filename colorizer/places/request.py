@@ -1,5 +1,6 @@
 """`colorizer colorize` and `colorizer report`: what is asked for, done and told."""
 
+import os
 import sys
 from functools import partial
 
@@ -43,6 +44,9 @@ def colorize(
         is_remote(path) or path.lower().endswith(ARCHIVE) for path in [*paths, output or ""]
     )
     _check_options(options, folder, cluster, collection, "-" in (*paths, output), uncertainty)
+    versions = None
+    if isinstance(options.colors_from, str) and os.path.isdir(options.colors_from):
+        versions, options = options.colors_from, options.changed({"colors_from": None})
     found = plan(
         paths,
         output,
@@ -53,8 +57,14 @@ def colorize(
         shard="1/1" if ray and folder.shard is None else folder.shard,
         collection=collection,
         form=options.result,
+        versions=versions,
     )
-    for what, wanted in (("hints are", options.hints), ("an uncertainty map is", uncertainty)):
+    of_one = {
+        "hints are": options.hints,
+        "an uncertainty map is": uncertainty,
+        "a colored version (of several, give a folder) is": options.colors_from,
+    }
+    for what, wanted in of_one.items():
         if wanted is not None and found.photos > 1:
             raise UsageError(f"{what} of one photo; these are {found.photos}")
     own, count = found.share
@@ -144,6 +154,8 @@ def _check_options(
         raise UsageError("an uncertainty map is of a photo of this machine, not of a store")
     if collection and options.hints is not None:
         raise UsageError("hints are of one photo of this machine; leave --hints out")
+    if collection and options.colors_from is not None:
+        raise UsageError("colored versions are of photos of this machine; leave --colors-from out")
     if cluster.engine == "ray" and folder.memory is not None:
         raise UsageError("a bound on memory is for the local engine; leave --memory out")
     if cluster.gpus is not None and options.device == "cpu":

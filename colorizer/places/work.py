@@ -69,9 +69,10 @@ def color_item(
 
 
 def _own(colorizer: Colorizer, item: Item, options: dict[str, Any]) -> Colorizer:
-    if not options and item.variant == colorizer.options.variant:
+    own = options | ({"colors_from": item.colors_from} if item.colors_from else {})
+    if not own and item.variant == colorizer.options.variant:
         return colorizer
-    return colorizer.with_options(variant=item.variant, **options)
+    return colorizer.with_options(variant=item.variant, **own)
 
 
 def _color(

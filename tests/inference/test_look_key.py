@@ -16,6 +16,7 @@ OTHERS = {
     "temperature": 0.9,
     "palette": landscape(3, 60, 80),
     "variant": 2,
+    "colors_from": landscape(1, 80, 96)[..., ::-1],
     "hints": [{"at": [0.5, 0.5], "color": "#ff0000"}],
     "reference": landscape(4, 60, 80),
     "quality": "best",
@@ -49,8 +50,7 @@ def seen(colorizer, preview):
     other = colorizer.with_options()
     other.options = Spied(**vars(colorizer.options))
     asked.clear()
-    small = preview._thumbnail(other.look_size(preview.picture))
-    found = other.see(small, preview.picture, with_features=True)
+    found = other.look(preview._thumbnail, preview.picture, with_features=True)
     return np.concatenate([found.slope, found.offset]), asked
 
 

@@ -233,7 +233,7 @@ def test_it_is_read_once_and_goes_with_all_other_options(folder, painted, monkey
     found = here.colorize(CAMERA)
     again = pickle.loads(pickle.dumps(here))
     np.testing.assert_array_equal(again.colorize(CAMERA), found)
-    monkeypatch.setattr("colorizer.inference.steered.read_reference", None)
+    monkeypatch.setattr("colorizer.inference.steered.read_references", None)
     vivid = here.with_options(vividness=1.3, warmth=0.2)
     assert vivid.look_key == here.look_key
     assert (vivid.colorize(CAMERA) != found).any()

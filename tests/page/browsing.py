@@ -60,7 +60,7 @@ def ready(page):
     assert TOKEN not in page.url
 
 
-def drop(page, *paths):
+def drop(page, *paths, on="body"):
     """As a file manager does it."""
     files = [[path.name, base64.b64encode(path.read_bytes()).decode()] for path in paths]
     transfer = page.evaluate_handle(
@@ -73,7 +73,7 @@ def drop(page, *paths):
         }""",
         files,
     )
-    page.dispatch_event("body", "drop", {"dataTransfer": transfer})
+    page.dispatch_event(on, "drop", {"dataTransfer": transfer})
 
 
 def settled(page):

@@ -165,7 +165,7 @@ def test_a_palette_that_went_is_sent_again_and_the_photo_is_not(wide, scan, addr
     expect(wide.locator("#palette-file")).to_have_text("colors.png")
     settled(wide)
     expect(wide.locator("#variants img")).to_have_count(6, timeout=20000)
-    known = "import('/static/stage.js').then(({ palettes }) => [...palettes.keys()])"
+    known = "import('/static/stage.js').then(({ lenders }) => [...lenders.keys()])"
     (palette,) = wide.evaluate(known)
     with client_of(address) as client:
         client.delete(f"api/photos/{palette}")

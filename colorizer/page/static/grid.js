@@ -131,7 +131,8 @@ export function apply(from, changed) {
   for (const photo of rowOf(from))
     if (photo !== from) {
       keep(photo);
-      photo.settings = { ...from.settings, leave: photo.settings.leave };
+      const { leave, colorsFrom } = photo.settings; // which are of one photo alone
+      photo.settings = { ...from.settings, leave, colorsFrom };
       photo.shownAt = photo.thumbAt = null;
       changed(photo);
     }

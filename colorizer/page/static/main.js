@@ -6,6 +6,7 @@ import * as films from "./films.js";
 import * as grid from "./grid.js";
 import * as hints from "./hints.js";
 import * as keeping from "./keeping.js";
+import * as lending from "./lending.js";
 import * as marks from "./marks.js";
 import { isWorking, say } from "./messages.js";
 import * as panel from "./panel.js";
@@ -217,21 +218,12 @@ function changedNow() {
 function show() {
   const photo = page.now;
   panel.show(photo);
+  lending.show(photo);
   films.showFilm();
   $("undo").disabled = !photo.past.length && !hints.isFresh();
   $("redo").disabled = !photo.future.length;
   marks.draw(photo, hints.chosenHint());
   drawStrip();
-}
-
-async function setPalette(file) {
-  try {
-    const told = await engine.upload(file, "palette");
-    drawing.palettes.set(told.id, file);
-    change("palette", { id: told.id, name: told.name }).then(drawing.drawVariants);
-  } catch (error) {
-    failed(error);
-  }
 }
 
 // What is touched --------------------------------------------------------------------------
@@ -242,11 +234,7 @@ for (const id of ["files", "files-too"])
     target.value = "";
   });
 $("drop").addEventListener("click", (event) => event.target.closest(".invite") && !event.target.closest("label, a") && $("files-too").click());
-$("palette").addEventListener("change", ({ target }) => {
-  if (target.files[0]) setPalette(target.files[0]);
-  target.value = "";
-});
-$("palette-off").onclick = () => change("palette", null).then(drawing.drawVariants);
+lending.start({ change: (name, value) => change(name, value).then(drawing.drawVariants), failed, add: transfer.add });
 panel.start({
   change(name, value) {
     stage.dragging = true;
@@ -311,7 +299,7 @@ addEventListener("dragleave", (event) => {
 addEventListener("drop", (event) => {
   event.preventDefault();
   $("veil").hidden = true;
-  transfer.add([...event.dataTransfer.files]);
+  lending.dropped([...event.dataTransfer.files], event.target);
 });
 addEventListener("paste", (event) => {
   if (event.clipboardData.files.length) transfer.add([...event.clipboardData.files]);
@@ -392,6 +380,7 @@ picker.start({
 try {
   page.server = await engine.about();
   for (const part of document.querySelectorAll("[data-steers]")) part.hidden = !page.server.steers;
+  for (const part of document.querySelectorAll("[data-lends]")) part.hidden = !page.server.lends?.includes(part.dataset.lends);
   panel.showFormats(page.server);
   for (const part of document.querySelectorAll("[data-hints]")) part.hidden = !page.server.hints;
   if (!page.server.hints) {

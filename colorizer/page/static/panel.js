@@ -70,8 +70,6 @@ export function show(photo) {
     button.setAttribute("aria-checked", settings.variant === i + 1);
     button.tabIndex = settings.variant === i + 1 ? 0 : -1;
   });
-  $("palette-file").textContent = settings.palette?.name || "none";
-  $("palette-off").hidden = !settings.palette;
   $("save-hints").hidden = !hasHints(photo);
   $("save-shots").hidden = !filmOf(photo) || !isSaidOf(filmOf(photo));
   $("tip").hidden = !page.server.hints;

@@ -3,7 +3,7 @@
 // What changes the whole picture, and what leaves it as it comes.
 const BALANCE = { warmth: 0, tint: 0, shadows: 1, highlights: 1, natural: false };
 // `leave` is of shots of a film: they stay as they are.
-const PLAIN = { vividness: 1, boldness: 0, variant: 1, quality: "fast", palette: null, leave: false, ...BALANCE };
+const PLAIN = { vividness: 1, boldness: 0, variant: 1, quality: "fast", palette: null, colorsFrom: null, leave: false, ...BALANCE };
 const EMPTY = { hints: [], regions: [], unseen: [] };
 const BEHIND = { photo: "-colored", layer: "-layer", pair: "-pair" };
 export const LAYERS = [".png", ".tif"]; // what holds a layer
@@ -51,22 +51,26 @@ export const stemOf = (name) => name.replace(/\.[^.]*$/, "");
 
 // What the engine is told ------------------------------------------------------------------
 
-const renewed = new Map(); // palettes that were sent again: id -> id
-export const renewPalette = (old, id) => renewed.set(old, id);
-export function paletteOf({ settings }) {
-  let id = settings.palette?.id;
+// Settings that name another picture, which lends its colors, as the engine calls them.
+export const LENT = { palette: "palette", colorsFrom: "colors_from" };
+const renewed = new Map(); // such pictures that were sent again: id -> id
+export const renew = (old, id) => renewed.set(old, id);
+function lenderOf({ settings }, name) {
+  let id = settings[name]?.id;
   while (renewed.has(id)) id = renewed.get(id);
   return id;
 }
 
+// Those of a photo: as the engine calls the setting -> id.
+export const lentOf = (photo) => Object.fromEntries(Object.entries(LENT).filter(([name]) => photo.settings[name]).map(([name, told]) => [told, lenderOf(photo, name)]));
+
 export function settingsOf(photo) {
   const { vividness, boldness, variant, quality } = photo.settings;
   const told = { vividness, quality, ...balanceOf(photo) };
-  if (!page.server.steers) return told;
+  if (!page.server.steers) return { ...told, ...lentOf(photo) };
   if (boldness) told.temperature = temperatureOf(boldness);
   if (variant > 1) told.variant = variant;
-  if (photo.settings.palette) told.palette = paletteOf(photo);
-  return told;
+  return { ...told, ...lentOf(photo) };
 }
 
 // Whether anything is said of a shot.
@@ -133,7 +137,7 @@ function filmCommand(film) {
   if (lossless) words.push("--codec", "ffv1");
   if (film.fields) words.push(`--${film.fields}`);
   if (isSaidOf(film)) words.push("--shots", quote(`${stem}-shots/shots.json`));
-  if (film.shots.some((photo) => hasHints(photo) && !photo.settings.leave)) words.push("--reference", quote(`${stem}-shots/references`));
+  if (film.shots.some((photo) => (hasHints(photo) || photo.settings.colorsFrom) && !photo.settings.leave)) words.push("--reference", quote(`${stem}-shots/references`));
   return words.join(" ");
 }
 
@@ -146,7 +150,7 @@ export function command(photo) {
   if (page.server.model) words.push("--model", quote(page.server.model));
   if (told.vividness !== 1) words.push("--vividness", told.vividness);
   if (told.temperature) words.push("--temperature", told.temperature);
-  if (photo.settings.palette) words.push("--palette", quote(photo.settings.palette.name));
+  for (const [name, flag] of Object.entries(LENT)) if (photo.settings[name]) words.push(`--${flag.replace("_", "-")}`, quote(photo.settings[name].name));
   if (told.quality === "best") words.push("--quality", "best");
   for (const [name, value] of Object.entries(balanceOf(photo))) words.push(value === true ? `--${name}` : `--${name}=${value}`);
   if (result !== "photo") words.push("--result", result);

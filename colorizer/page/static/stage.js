@@ -3,13 +3,13 @@
 import * as engine from "./engine.js";
 import { Gone } from "./failures.js";
 import * as keeping from "./keeping.js";
-import { page, paletteOf, renewPalette, rowOf, settingsOf, toldOf } from "./photo.js";
+import { lentOf, page, renew, rowOf, settingsOf, toldOf } from "./photo.js";
 import { isNear } from "./strip.js";
 import * as view from "./view.js";
 
 const $ = (id) => document.getElementById(id);
 export const VARIANTS = 6;
-export const palettes = new Map(); // id -> file, while the page is open
+export const lenders = new Map(); // of pictures that lend their colors: id -> file, while the page is open
 export const stage = { dragging: false, failed: () => {}, drawn: () => {} };
 
 // Asks again with the file itself if the server has let go of it.
@@ -19,13 +19,13 @@ export async function withPhoto(photo, task) {
       return await task();
     } catch (error) {
       if (!(error instanceof Gone) || !tries) throw error;
-      const palette = paletteOf(photo);
-      if (palette && error.id === palette) {
-        const file = palettes.get(palette);
+      const [purpose] = Object.entries(lentOf(photo)).find(([, id]) => id === error.id) || [];
+      if (purpose) {
+        const file = lenders.get(error.id);
         if (!file) throw error;
-        const { id } = await engine.upload(file, "palette");
-        palettes.set(id, file);
-        renewPalette(palette, id);
+        const { id } = await engine.upload(file, purpose);
+        lenders.set(id, file);
+        renew(error.id, id);
       } else if (photo.file && error.id === photo.id) {
         photo.id = (await engine.upload(photo.file, "", photo.salvage)).id;
         keeping.changed(photo);
@@ -161,7 +161,7 @@ export function hideOwn() {
 // Alternatives, kept for each photo --------------------------------------------------------
 
 const about = (photo) => {
-  const settings = { ...photo.settings, variant: 0, quality: "", palette: paletteOf(photo) };
+  const settings = { ...photo.settings, variant: 0, quality: "", ...lentOf(photo) };
   return JSON.stringify([photo.id, settings, toldOf(photo).hints]);
 };
 
