@@ -31,7 +31,7 @@ SAYS = 6
 CONTEXT = 12  # cells of the short side, of what is around a place
 MOST = 6  # references with `CELLS`; of more, each has fewer cells
 AT_ONCE = 4_000_000  # scores, which bounds the memory
-UNLIKE = 0.05  # of the picture, that takes colors on: with less there is nothing alike
+UNLIKE, ALIKE = 0.3, 0.6  # of a picture that would take colors on: then none are; all are
 APART = 25.0  # Lab units
 
 
@@ -133,9 +133,10 @@ class Borrowing:
         judged = np.exp(judged - judged.max(1, keepdims=True))
         taken = judged[:, 1:] / judged.sum(1, keepdims=True)  # the first is the prediction's
         taken = taken.reshape(len(L), 2, -1) * share[:, None]
-        if taken.sum((1, 2)).mean() < UNLIKE:
+        trust = (taken.sum((1, 2)).mean() - UNLIKE) / (ALIKE - UNLIKE)
+        if trust <= 0:
             return None
-        return np.einsum("nkh,nkhc->nc", taken, off).reshape(ab.shape)
+        return np.einsum("nkh,nkhc->nc", min(trust, 1) * taken, off).reshape(ab.shape)
 
     def _heard(
         self, lent: Lent, inner: np.ndarray, L: np.ndarray, own: np.ndarray

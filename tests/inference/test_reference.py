@@ -14,7 +14,7 @@ from colorizer.cli import main
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.preview import Preview
-from colorizer.inference.reference import SAYS, TOLD, Borrowing, Shown
+from colorizer.inference.reference import ALIKE, SAYS, TOLD, UNLIKE, Borrowing, Shown, told_of
 from colorizer.model_folder import BORROWING, WEIGHTS, ModelFolder
 from tests.model_folder import write_model_folder
 
@@ -93,7 +93,6 @@ def test_a_lone_head_takes_the_mean_of_what_is_alike():
     borrowing = Borrowing(of)
     lent = borrowing.lend(lends)
     found = borrowing.carry(lent, asks.features, asks.L, asks.predicted)
-    from colorizer.inference.reference import told_of  # which is what both start from
 
     def linear(name, values):
         return of[f"{name}.weight"] @ values + of[f"{name}.bias"]
@@ -147,18 +146,24 @@ def test_a_lone_head_takes_the_mean_of_what_is_alike():
         moves.append(move)
         shares.append(share)
         owns.append([*np.tanh(linear("own", i)), L / 50 - 1, np.linalg.norm(own) / 40])
-    for n, value in enumerate(found.reshape(-1, 2)):
+    wanted, amounts = [], []
+    for n in range(len(says)):
         judged = np.concatenate([says[n], np.mean(says, 0), owns[n]])
         for name in ("judge.0", "judge.2"):
             judged = np.maximum(linear(name, judged), 0)
         taken = np.exp(linear("judge.4", judged))
         taken = (taken / taken.sum())[1:].reshape(2, HEADS)
-        expected = sum(
-            taken[kind, head] * shares[n][head] * moves[n][head][kind]
-            for kind in (0, 1)
-            for head in range(HEADS)
+        amounts.append((taken * shares[n]).sum())
+        wanted.append(
+            sum(
+                taken[kind, head] * shares[n][head] * moves[n][head][kind]
+                for kind in (0, 1)
+                for head in range(HEADS)
+            )
         )
-        np.testing.assert_allclose(value, expected, atol=1e-3)
+    trust = (np.mean(amounts) - UNLIKE) / (ALIKE - UNLIKE)
+    assert 0 < trust < 1  # so that all of the formula is seen
+    np.testing.assert_allclose(found.reshape(-1, 2), trust * np.array(wanted), atol=1e-3)
 
 
 def test_colors_come_from_the_reference(folder):
