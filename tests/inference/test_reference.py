@@ -281,3 +281,19 @@ def test_the_command_line_takes_several_for_a_folder(folder, painted, tmp_path, 
     capsys.readouterr()
     assert main([*call, "--reference", str(painted / "camera.png")]) == 2
     assert "has no colors" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("photo", [data.coffee, data.astronaut])
+def test_another_view_of_the_same_thing_brings_colors_nearer(photo):
+    """Of the shipped model: the left of a photo lends to its right, mirrored, smaller, darker."""
+    whole = photo()
+    width = whole.shape[1]
+    asks, lends = whole[:, width // 3 :], whole[40:, : 2 * width // 3][::-2, ::-2]
+    lends = (lends * 0.8).astype(np.uint8)[::-1].copy()
+    truth = color.rgb2lab(asks)
+    here = Colorizer("colornet_lite_cross", threads=1)
+    errors = [
+        color.deltaE_ciede2000(truth, color.rgb2lab(one.colorize(asks))).mean()
+        for one in (here, here.with_options(reference=lends))
+    ]
+    assert errors[1] < 0.85 * errors[0]
