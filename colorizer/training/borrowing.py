@@ -8,7 +8,10 @@ from colorizer.inference.reference import APART, SAYS, TOLD
 
 __all__ = ["BorrowingNet"]
 
-SHARP = 2.0  # of a head, at first: the logarithm of what multiplies products of query and key
+SHARP = (
+    1.0,
+    4.0,
+)  # of the first head and the last, at first: the logarithm of what multiplies products
 RESERVED = 3.0  # the logit of keeping the prediction, at first
 OWN = 8  # numbers of a place itself, for the judgment
 
@@ -28,7 +31,7 @@ class BorrowingNet(nn.Module):
         self.place = nn.Linear(2 * (channels + TOLD), inner)
         self.query, self.key = nn.Linear(inner, inner), nn.Linear(inner, inner)
         self.none, self.own = nn.Linear(inner, heads), nn.Linear(inner, OWN)
-        self.sharp = nn.Parameter(torch.linspace(SHARP - 1, SHARP + 0.5, heads))
+        self.sharp = nn.Parameter(torch.linspace(*SHARP, heads))
         self.far = nn.Parameter(torch.full((heads, 2), -1.0))
         layers = [nn.Linear(2 * SAYS * heads + OWN + 2, hidden), nn.ReLU()]
         last = nn.Linear(hidden, 2 * heads + 1)
