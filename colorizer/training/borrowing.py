@@ -8,10 +8,7 @@ from colorizer.inference.reference import APART, SAYS, TOLD
 
 __all__ = ["BorrowingNet"]
 
-SHARP = (
-    1.0,
-    4.0,
-)  # of the first head and the last, at first: the logarithm of what multiplies products
+SHARP = 1.0, 4.0  # the log of what multiplies the products of the first head and the last, at first
 RESERVED = 3.0  # the logit of keeping the prediction, at first
 OWN = 8  # numbers of a place itself, for the judgment
 
