@@ -27,6 +27,7 @@ from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.compose import compose, fit_chroma, resize
 from colorizer.inference.fixed_kernels import solve
 from colorizer.inference.hints import Hint, Hints
+from colorizer.inference.likeness import EVEN
 from colorizer.inference.predict import Seen
 from colorizer.inference.propagate import EDGE, mark
 from colorizer.pictures.picture import Picture
@@ -38,6 +39,11 @@ METHODS = {
     "by hand": "carried by fixed kernels, then along edges",
     "edges": "the same differences, along edges alone (Levin et al. 2004)",
     "alone": "the hints' colors along edges, without a network",
+}
+ORACLES = {
+    "share": "the share of the hint's change that is best for each place, from the truth",
+    "inside": "the same inside the thing, nothing outside",
+    "mask": "all of the hint's change inside the thing, nothing outside",
 }
 
 Steer = Callable[[Seen, Hints], tuple[np.ndarray, np.ndarray]]
@@ -68,7 +74,7 @@ def main() -> None:
 
 def people(colorizer: Colorizer, tar: Path, steers: dict[str, Steer]) -> None:
     """One hint in the middle of the thing that is furthest off."""
-    rows: dict[str, list[list[float]]] = {method: [] for method in steers}
+    rows: dict[str, list[list[float]]] = {method: [] for method in (*steers, *ORACLES)}
     for rgb, labels in segmented(tar):
         lab, seen, L = look(colorizer, rgb)
         before = chroma(L, *colorizer.steer(seen, Hints()))
@@ -77,26 +83,46 @@ def people(colorizer: Colorizer, tar: Path, steers: dict[str, Steer]) -> None:
             continue
         thing, place, hint = chosen
         truth = lab[..., 1:]
-        for method, steer in steers.items():
-            after = chroma(L, *steer(seen, Hints((hint,))))
+        made = {method: chroma(L, *steer(seen, Hints((hint,)))) for method, steer in steers.items()}
+        made |= oracles(before, truth, thing, place, hint)
+        for method, after in made.items():
             moved = np.linalg.norm(after - before, axis=-1)
             much = moved > 0.5 * moved[place]
             errors = [np.linalg.norm(one - truth, axis=-1) for one in (before, after)]
             inside = [error[thing].mean() for error in errors]
             outside = [error[~thing].mean() for error in errors]
-            leak = (much & ~thing).sum() / max(1, much.sum())
+            leak, harm = (
+                (much & ~thing & worse).sum() / max(1, much.sum())
+                for worse in (True, errors[1] > errors[0])
+            )
             gain = 10 * np.log10((errors[0] ** 2).mean() / (errors[1] ** 2).mean())
-            rows[method].append([*inside, *outside, much[thing].mean(), leak, gain])
+            rows[method].append([*inside, *outside, much[thing].mean(), leak, harm, gain])
     print(f"One hint where a person would set it, {len(rows['ours'])} photos of {tar.name}\n")
-    print("| | inside before | inside | outside before | outside | fill | leak | worst tenth, dB |")
-    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    columns = ["inside before", "inside", "outside before", "outside", "fill", "leak"]
+    columns += ["harmful leak", "gain, dB", "worst tenth, dB"]
+    print(f"| | {' | '.join(columns)} |\n|---|{'---:|' * len(columns)}")
     for method, values in rows.items():
         mean = np.mean(values, 0)
-        gains = np.sort([value[6] for value in values])
+        gains = np.sort([value[7] for value in values])
         worst = gains[: max(1, len(gains) // 10)].mean()
-        told = [f"{v:.1f}" for v in mean[:4]] + [f"{v:.0%}" for v in mean[4:6]] + [f"{worst:+.2f}"]
-        print(f"| {METHODS[method]} | {' | '.join(told)} |")
+        told = [f"{v:.1f}" for v in mean[:4]] + [f"{v:.0%}" for v in mean[4:7]]
+        told += [f"{mean[7]:+.2f}", f"{worst:+.2f}"]
+        print(f"| {(METHODS | ORACLES)[method]} | {' | '.join(told)} |")
     print()
+
+
+def oracles(
+    before: np.ndarray, truth: np.ndarray, thing: np.ndarray, place: tuple[int, int], hint: Hint
+) -> dict[str, np.ndarray]:
+    """What is made by who knows the truth, or where the thing ends, but can only share out a hint.
+
+    So far and no further can any likeness get; `ORACLES` tells which is which.
+    """
+    change = np.asarray(hint.ab) - before[place] + EVEN * (before[place] - before)
+    best = ((truth - before) * change).sum(-1) / np.maximum((change**2).sum(-1), 1e-6)
+    share = best.clip(0, 1)
+    shares = {"share": share, "inside": share * thing, "mask": thing}
+    return {method: before + one[..., None] * change for method, one in shares.items()}
 
 
 def at_random(
