@@ -37,7 +37,7 @@ def export(
     size: int = 256,
     tolerance: float = 0.05,
     extra_files: Mapping[str, str] | None = None,
-    likeness: Path | None = None,
+    learnt: Path | None = None,
 ) -> Path:
     """Write a model folder: weights.safetensors, model.onnx, config.yaml and `extra_files`.
 
@@ -57,7 +57,7 @@ def export(
         size: the working size of inference, in pixels; noted in config.yaml.
         tolerance: largest difference in ab, in Lab units, between torch and ONNX Runtime.
         extra_files: name -> text, such as metrics.json and card.md.
-        likeness: of the same weights, what hints follow; one of others is left out.
+        learnt: a folder of the same weights, whose learnt likeness is kept.
 
     Returns:
         The folder.
@@ -69,7 +69,7 @@ def export(
     folder = Path(folder)
     model = rounded(model, weights_dtype)
     try:
-        with writing(folder, _config(model, size, settings), extra_files, likeness) as work:
+        with writing(folder, _config(model, size, settings), extra_files, learnt) as work:
             _save_weights(model, work / WEIGHTS, weights_dtype)
             try:
                 _save_graph(model, work)

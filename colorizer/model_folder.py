@@ -1,7 +1,8 @@
 """The model folder, the one currency: found, read, checked and written here only.
 
 It holds `weights.safetensors`, `model.onnx` (whose weights lie in that file), `config.yaml` (with
-its sha256), and where they are known `likeness.safetensors`, `metrics.json` and `card.md`.
+its sha256), and where they are known `likeness.safetensors`, `borrowing.safetensors`,
+`metrics.json` and `card.md`.
 """
 
 import json
@@ -23,6 +24,7 @@ from colorizer.support.nearest import did_you_mean
 
 __all__ = [
     "BAKED",
+    "BORROWING",
     "CONFIG",
     "GRAPH",
     "LIKENESS",
@@ -35,8 +37,9 @@ __all__ = [
 WEIGHTS, GRAPH, CONFIG = "weights.safetensors", "model.onnx", "config.yaml"
 """Names in a model folder."""
 
-LIKENESS = "likeness.safetensors"
-"""What hints follow, learnt for the weights whose sha256 its metadata name `WEIGHTS`."""
+LIKENESS, BORROWING = "likeness.safetensors", "borrowing.safetensors"
+"""What hints follow, and what references lend, both learnt for the weights whose sha256 their
+metadata name `WEIGHTS`."""
 
 BAKED = "colorizer.inference"
 """The graph's metadata of what is fixed in it: those settings of `inference`, as JSON."""
@@ -94,7 +97,8 @@ class ModelFolder:
         if isinstance(model, ModelFolder):
             return model
         if str(model).startswith(HUB):
-            return cls(fetched(str(model), (CONFIG, WEIGHTS, GRAPH), _TEXTS))
+            more = (*_TEXTS, LIKENESS, BORROWING)
+            return cls(fetched(str(model), (CONFIG, WEIGHTS, GRAPH), more))
         shipped = shipped_models()
         if str(model) in shipped:
             return cls(SERIALIZED / model)
@@ -178,12 +182,12 @@ class ModelFolder:
             return {}
         return found if isinstance(found, dict) else {}
 
-    def likeness(self) -> dict[str, np.ndarray] | None:
-        """The tensors of learnt likeness, by name; None where the folder has none.
+    def learnt(self, name: str) -> dict[str, np.ndarray] | None:
+        """The tensors of `LIKENESS` or `BORROWING`, by name; None where the folder has none.
 
-        Raises: ColorizerError: it is damaged, or was learnt for other weights.
+        Raises: ColorizerError: they are damaged, or were learnt for other weights.
         """
-        path = self.path / LIKENESS
+        path = self.path / name
         if not path.is_file():
             return None
         try:
@@ -201,8 +205,8 @@ class ModelFolder:
         if learnt_for != self.weights_sha256:
             raise ColorizerError(
                 f"{path} was learnt for the weights {str(learnt_for)[:12]}..., but the folder holds"
-                f" {self.weights_sha256[:12]}...: learn it anew with `colorizer likeness"
-                f" {self.path} --data PHOTOS`, or remove the file"
+                f" {self.weights_sha256[:12]}...: learn it anew with `{learning(name, self.path)}`,"
+                " or remove the file"
             )
         return found
 
@@ -217,7 +221,7 @@ def writing(
     folder: Path,
     config: Mapping[str, Any],
     texts: Mapping[str, str] | None = None,
-    likeness: Path | None = None,
+    learnt: Path | None = None,
 ) -> Iterator[Path]:
     """Gives a folder to write weights and graph to, which then becomes `folder`, with its config.
 
@@ -228,7 +232,7 @@ def writing(
         folder: where to.
         config: for config.yaml, beside the sha256: model, inference, training.
         texts: name -> text of more files.
-        likeness: a file of learnt likeness, which is taken over if it is of these weights.
+        learnt: a folder whose learnt likeness is taken over where it is of these weights.
 
     Raises:
         OSError: no space, no permission.
@@ -243,11 +247,18 @@ def writing(
         plain = json.loads(json.dumps(full, default=str))  # tuples and paths, for YAML
         text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
         (work / CONFIG).write_text(text, encoding="utf-8")
-        if likeness is not None and learnt_for(likeness) == full["weights_sha256"]:
-            shutil.copyfile(likeness, work / LIKENESS)
-    stale = folder / LIKENESS
-    if stale.is_file() and learnt_for(stale) != full["weights_sha256"]:
-        stale.unlink()
+        for path in (learnt / LIKENESS, learnt / BORROWING) if learnt is not None else ():
+            if learnt_for(path) == full["weights_sha256"]:
+                shutil.copyfile(path, work / path.name)
+    for stale in (folder / LIKENESS, folder / BORROWING):
+        if stale.is_file() and learnt_for(stale) != full["weights_sha256"]:
+            stale.unlink()
+
+
+def learning(name: str, folder: Path) -> str:
+    """The command that writes `LIKENESS` or `BORROWING` into a folder."""
+    of = " --learn references" if name == BORROWING else ""
+    return f"colorizer likeness {folder} --data PHOTOS{of}"
 
 
 def learnt_for(likeness: Path) -> str | None:

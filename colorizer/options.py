@@ -67,8 +67,17 @@ def _limit(default: int | None) -> Any:
 
 
 def _name_of_palette(palette: Any) -> str:
-    named = isinstance(palette, str | os.PathLike)
-    return f"palette {os.path.basename(palette) if named else 'given as pixels'}"
+    return f"palette {_name_of(palette)}"
+
+
+def _names_of_references(reference: Any) -> str:
+    several = reference if isinstance(reference, list | tuple) else [reference]
+    return f"reference {', '.join(_name_of(photo) for photo in several)}"
+
+
+def _name_of(photo: Any) -> str:
+    named = isinstance(photo, str | os.PathLike)
+    return os.path.basename(photo) if named else "given as pixels"
 
 
 def _name_of_version(version: Any) -> str:
@@ -133,6 +142,14 @@ class ColorizeOptions(SteeringOptions):
         " where nothing is said; see docs/hints.md (distribution head)",
         metavar="FILE",
         note=None,  # their number is told instead
+    )
+    reference: Any = option(
+        None,
+        "take colors from this photo where it shows the same kinds of things; may be given several"
+        " times; see docs/album.md (distribution head)",
+        metavar="PHOTO",
+        note=_names_of_references,
+        again=True,
     )
     colors_from: Any = option(
         None,
@@ -411,10 +428,18 @@ class ExportOptions(Options):
 
 @dataclass(frozen=True)
 class LikenessOptions(Options):
-    """How long is learnt what follows a hint, and on how many photos."""
+    """How long is learnt what follows a hint, or what references lend, and on how many photos."""
 
+    learn: str = option(
+        "hints",
+        "what hints follow, within a photo, or what references lend, between two",
+        choices=("hints", "references"),
+    )
     photos: int = option(
-        3000, "look at only so many photos, evenly spread; half a megabyte of memory each", low=1
+        3000,
+        "look at only so many photos, evenly spread; half a megabyte of memory each, for references"
+        " 1.2",
+        low=1,
     )
     steps: int = option(2500, "of learning, on 8 crops each", low=1)
     seed: int = option(0, "of crops, hints and weights", low=0)

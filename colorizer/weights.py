@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.export import COUNTER, export
-from colorizer.model_folder import CONFIG, LIKENESS, ModelFolder, shipped_models
+from colorizer.model_folder import CONFIG, ModelFolder, shipped_models
 from colorizer.models import BASE, ColorModel, create_model
 from colorizer.models.encoders import read_tensors
 from colorizer.support.files import sha256
@@ -111,10 +111,10 @@ def export_weights(
     network, known = _network_of(source, model)
     if known is not None:
         settings, known_size, texts = known.config.get("training", {}), known.size, known.texts()
-        dtype, likeness = known.dtype, known.path / LIKENESS
+        dtype, learnt = known.dtype, known.path
     else:
         settings, known_size, texts = {"state_dict": Path(source).name}, 256, {}
-        dtype, likeness = "float16", None
+        dtype, learnt = "float16", None
     chosen = {"temperature": temperature, "moderation": moderation, "gain": gain}
     for name, value in chosen.items():
         if value is not None:
@@ -127,7 +127,7 @@ def export_weights(
         weights_dtype=dtype,
         size=size,
         extra_files=texts,
-        likeness=likeness,
+        learnt=learnt,
     )
 
 

@@ -196,8 +196,8 @@ def _calibrate(args: Namespace) -> int:
 
 def _likeness_parser() -> Parser:
     parser = Parser(
-        description="learn from photos in color what follows a hint, and write it into a model's "
-        "folder; its other weights stay what they are"
+        description="learn from photos in color what follows a hint, or what references lend, and "
+        "write it into a model's folder; its other weights stay what they are"
     )
     parser.add_argument("model", metavar="MODEL", help="a model folder, or a shipped model's name")
     parser.add_argument("--data", required=True, help="photos, as for training")

@@ -53,8 +53,9 @@ class Colorizer(SteeredModel):
 
     Raises:
         UsageError: an unknown model or option, or a value out of range; a temperature, palette or
-            variant where the model predicts no distribution; a palette without colors.
-        ColorizerError: the model folder is damaged, or the palette cannot be read.
+            variant where the model predicts no distribution; a palette without colors; a reference
+            without, or with few pixels, or for a model that has not learnt to take colors of one.
+        ColorizerError: the model folder is damaged, or a palette or reference cannot be read.
     """
 
     def colorize(self, source: Source) -> np.ndarray:
@@ -99,7 +100,7 @@ class Colorizer(SteeredModel):
         path = check_destination(destination, self.options.result)
         picture = self._read(source)
         chosen = self.options.threads, self.options.result
-        notes = to_file(picture, path, self._color, self._signature(), *chosen)
+        notes = to_file(picture, path, self._color, *chosen)
         return (*picture.notes, *notes)
 
     def colorize_bytes(
@@ -120,7 +121,7 @@ class Colorizer(SteeredModel):
         path = check_extension(extension, self.options.result)
         picture = self._read(data)
         chosen = self.options.threads, self.options.result
-        found, notes = to_bytes(picture, path, self._color, self._signature(), *chosen)
+        found, notes = to_bytes(picture, path, self._color, *chosen)
         return found, (*picture.notes, *notes)
 
     def uncertainty(self, source: Source) -> np.ndarray:
@@ -232,7 +233,9 @@ class Colorizer(SteeredModel):
         if self.options.result != "photo":
             form = layer if self.options.result == "layer" else pair
             image = form(image, gray(L, bits=bits), alpha_of(original, bits))
-        return Colored(image, original, had_color)
+        signature = self._signature(seen.is_unlike)
+        notes = (self.unlike_note(picture),) if seen.is_unlike else ()
+        return Colored(image, original, had_color, signature, notes)
 
     def _uncertainty(self, picture: Picture) -> "pyvips.Image":
         """One float band, 0..1, at full size."""
@@ -244,10 +247,11 @@ class Colorizer(SteeredModel):
         values = predict_uncertainty(small, self._network, self._prior())
         return enlarge(pyvips.Image.new_from_array(values), picture.width, picture.height)
 
-    def _signature(self) -> Signature:
-        """The model and what it was told, for the metadata."""
+    def _signature(self, is_unlike: bool = False) -> Signature:
+        """The model and what it was told, for the metadata; less references without likeness."""
         hinted = [str(self._hints)] if self._hints else []
-        told = ", ".join([f"size {self.size}", *self.options.noted(), *hinted])
+        options = self.options.changed({"reference": None}) if is_unlike else self.options
+        told = ", ".join([f"size {self.size}", *options.noted(), *hinted])
         system = f"{SYSTEM} {self._network.name}, {told}"
         return Signature(system, f"{__version__}, weights sha256 {self._network.weights_sha256}")
 

@@ -16,7 +16,8 @@ from colorizer.color import gamut
 from colorizer.errors import ColorizerError
 from colorizer.inference import devices
 from colorizer.inference.likeness import Likeness
-from colorizer.model_folder import BAKED, CONFIG, RENEW, ModelFolder
+from colorizer.inference.reference import Borrowing
+from colorizer.model_folder import BAKED, BORROWING, CONFIG, LIKENESS, RENEW, ModelFolder
 from colorizer.support.forked import check_not_forked
 
 if TYPE_CHECKING:
@@ -112,8 +113,17 @@ class Network:
 
         Raises: ColorizerError: it is damaged, or of other weights.
         """
-        tensors = self.folder.likeness()
+        tensors = self.folder.learnt(LIKENESS)
         return None if tensors is None else Likeness(tensors)
+
+    @cached_property
+    def borrowing(self) -> Borrowing | None:
+        """What takes colors of references, where it was learnt.
+
+        Raises: ColorizerError: it is damaged, or of other weights.
+        """
+        tensors = self.folder.learnt(BORROWING)
+        return None if tensors is None else Borrowing(tensors)
 
     def training_prior(self) -> np.ndarray:
         """The share of each of `gamut.bins` in the training photos; (Q,), sums to 1.

@@ -35,6 +35,7 @@ class Seen:
         slope, offset: (H, W, 2) each: the coloring, see `fit_chroma`.
         features: (h, w, C), of the decoder, where hints need them.
         alike: what learnt likeness asks of it, where hints need it and the model has it.
+        is_unlike: whether there are references, and none shows anything alike.
     """
 
     L: np.ndarray
@@ -42,6 +43,7 @@ class Seen:
     offset: np.ndarray
     features: np.ndarray | None = None
     alike: Alike | None = None
+    is_unlike: bool = False
 
 
 def predict_chroma(L: np.ndarray, predict: Predict) -> tuple[np.ndarray, np.ndarray]:

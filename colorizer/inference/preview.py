@@ -139,6 +139,11 @@ class Preview:
         hints = read_hints([{"at": [x, y], "color": color} for color in colors])
         return [colorizer.follow_share(seen, hint) for hint in hints.points]
 
+    def sentences(self, colorizer: SteeredModel) -> tuple[str, ...]:
+        """What `Colorizer.colorize_file` tells of this coloring: that no reference is alike."""
+        seen = self._look(colorizer, bool(colorizer.hints.on(1)))
+        return (colorizer.unlike_note(self.picture),) if seen.is_unlike else ()
+
     def lightness_at(self, x: float, y: float) -> float:
         """L of the place as it is shown."""
         L = self._lightness()

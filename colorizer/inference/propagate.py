@@ -21,10 +21,12 @@ __all__ = [
     "Spread",
     "around",
     "by_likeness",
+    "changed",
     "follow",
     "followers",
     "grid",
     "mark",
+    "on_grid",
 ]
 
 EDGE = 5.0  # of lightness, over which a difference of chroma costs little
@@ -80,6 +82,22 @@ def grid(features: np.ndarray) -> tuple[int, int]:
     scale = min(1.0, FINEST / min(features.shape[:2]))
     height, width = (max(1, round(side * scale)) for side in features.shape[:2])
     return height, width
+
+
+def on_grid(
+    L: np.ndarray, slope: np.ndarray, offset: np.ndarray, cells: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """L (h, w) and ab (h, w, 2) of a coloring, on the grid of the hints: of `grid`."""
+    small_L = resize(L, *cells)[..., 0].astype(np.float64)
+    return small_L, resize(slope * L[..., None] + offset, *cells).astype(np.float64)
+
+
+def changed(
+    L: np.ndarray, slope: np.ndarray, offset: np.ndarray, change: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Slope and offset of a coloring that is changed by ab (h, w, 2) on a grid."""
+    more_slope, more_offset = fit_chroma(L, change.transpose(2, 0, 1))
+    return slope + more_slope, offset + more_offset
 
 
 def mark(hints: Hints, height: int, width: int) -> Marks:
@@ -156,9 +174,7 @@ def follow(
         slope and offset: as they came in, changed.
     """
     marks = mark(hints, *cells)
-    change = carried(L, slope, offset, marks, spread)
-    more_slope, more_offset = fit_chroma(L, change.transpose(2, 0, 1))
-    slope, offset = slope + more_slope, offset + more_offset
+    slope, offset = changed(L, slope, offset, carried(L, slope, offset, marks, spread))
     slope, offset = _exactly(L, slope, offset, hints)
     if hints.regions:
         keep = resize(marks.color, *L.shape)
@@ -175,7 +191,7 @@ def carried(
         L, slope, offset, spread: as of `follow`.
         marks: what is said.
     """
-    now = _on_grid(L, slope, offset, marks.hold.shape)
+    now = on_grid(L, slope, offset, marks.hold.shape)
     return spread(*now, marks) * marks.change[..., None]
 
 
@@ -193,19 +209,11 @@ def followers(
         L, slope, offset, cells, spread: as of `follow`.
     """
     marks = mark(Hints((hint,)), *cells)
-    small_L, now = _on_grid(L, slope, offset, cells)
+    small_L, now = on_grid(L, slope, offset, cells)
     said = marks.hold > 0
     own = np.linalg.norm((marks.ab - now)[said], axis=-1).mean()
     moved = np.linalg.norm(spread(small_L, now, marks), axis=-1)
     return float((moved > 0.5 * own).mean())
-
-
-def _on_grid(
-    L: np.ndarray, slope: np.ndarray, offset: np.ndarray, cells: tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """L (h, w) and ab (h, w, 2) of a coloring, on the grid of the hints."""
-    small_L = resize(L, *cells)[..., 0].astype(np.float64)
-    return small_L, resize(slope * L[..., None] + offset, *cells).astype(np.float64)
 
 
 def _along(places: np.ndarray) -> np.ndarray:

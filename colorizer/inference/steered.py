@@ -23,7 +23,17 @@ from colorizer.inference.predict import (
     predict_steadily,
 )
 from colorizer.inference.priors import palette_prior, shares, variant_prior
-from colorizer.inference.propagate import Spread, by_likeness, follow, followers, grid
+from colorizer.inference.propagate import (
+    Spread,
+    by_likeness,
+    changed,
+    follow,
+    followers,
+    grid,
+    on_grid,
+)
+from colorizer.inference.reference import Lent
+from colorizer.inference.reference_photo import ReferencePhoto, lent_by, read_references
 from colorizer.model_folder import ModelFolder
 from colorizer.options import DEFAULT_MODEL, ColorizeOptions
 from colorizer.pictures.resize import resize
@@ -70,6 +80,9 @@ class SteeredModel:
         self._palette_key = b""
         self._hints = Hints()
         self._version: ColoredVersion | None = None
+        self._references: tuple[ReferencePhoto, ...] = ()
+        self._lent: Lent | None = None
+        self._lent_key: tuple[Any, ...] = ()
         self._take(chosen, ColorizeOptions())
 
     @property
@@ -111,7 +124,7 @@ class SteeredModel:
         """Two that have it in common see the same in a picture."""
         chosen = self.options
         version = b"" if self._version is None else self._version.key
-        steering = chosen.temperature, chosen.variant, self._palette_key, version
+        steering = chosen.temperature, chosen.variant, self._palette_key, version, self._lent_key
         return self.weights_sha256, self.size, chosen.quality, *steering
 
     def __getstate__(self) -> dict[str, Any]:
@@ -159,6 +172,23 @@ class SteeredModel:
         elif options.colors_from is not before.colors_from:
             self._version = read_colored_version(options.colors_from, options.max_pixels)
         self.options = options
+        self._take_references(before)
+
+    def _take_references(self, before: ColorizeOptions) -> None:
+        told = self.options.reference
+        if told is None:
+            self._references, self._lent, self._lent_key = (), None, ()
+            return
+        if told is not before.reference or self.size != self._references[0].size:
+            self.require_features("references")
+            self._references = read_references(told, self.size, self.options.max_pixels)
+            self._lent_key = ()
+        chosen = self.options
+        key = chosen.temperature, chosen.variant, self._palette_key
+        key = (*key, *(photo.key for photo in self._references))
+        if key != self._lent_key:
+            told = {"temperature": chosen.temperature, "prior": self._prior()}
+            self._lent, self._lent_key = lent_by(self._network, self._references, told), key
 
     def look_size(self, sides: Sides) -> tuple[int, int]:
         """Width and height of the copy of a picture of this size that `see` takes."""
@@ -189,6 +219,7 @@ class SteeredModel:
             prior = lean if prior is None else prior * lean
         told = {"temperature": self.options.temperature, "prior": prior}
         predict, features = partial(self._network, **told), None
+        with_features |= self._lent is not None
         if self.options.quality == "fast" and with_features:
             ab, features = self._network.chroma_and_features(pad(small), **told)
             slope, offset = predict_chroma(small, lambda _: ab)
@@ -203,11 +234,22 @@ class SteeredModel:
         if features is None:
             features = self._network.features(pad(small))
         features = over_picture(features, small)
-        alike = None
+        alike, is_unlike = None, False
+        if self._lent is not None and self._network.borrowing is not None:
+            L, ab = on_grid(small, slope, offset, cells := grid(features))
+            change = self._network.borrowing.carry(self._lent, resize(features, *cells), L, ab)
+            is_unlike = change is None
+            if change is not None:
+                slope, offset = changed(small, slope, offset, change)
         if (likeness := self._network.likeness) is not None:
             cells = grid(features)
             alike = likeness.look(resize(small, *cells)[..., 0], resize(features, *cells))
-        return Seen(small, slope, offset, features, alike)
+        return Seen(small, slope, offset, features, alike, is_unlike)
+
+    @staticmethod
+    def unlike_note(picture: object) -> str:
+        """The sentence on a picture that `see` found unlike all references."""
+        return f"{picture} shows nothing like the reference; its colors are those without one"
 
     def look(
         self, thumbnail: Thumbnail, sides: Sides, *, with_features: bool = False, page: int = 0

@@ -24,11 +24,15 @@ class Colored(NamedTuple):
         image: its colors, at full size; lazy. Other forms than a photo with their transparency.
         original: the page, as `Picture.image` gave it.
         had_color: whether it had colors before.
+        signature: for its mark.
+        notes: sentences of its coloring.
     """
 
     image: "pyvips.Image"
     original: "pyvips.Image"
     had_color: bool
+    signature: "Signature"
+    notes: tuple[str, ...] = ()
 
 
 class Signature(NamedTuple):
@@ -46,7 +50,6 @@ def to_file(
     picture: Picture,
     path: Path,
     color: Color,
-    signature: Signature,
     threads: int | None = None,
     form: str = "photo",
 ) -> tuple[str, ...]:
@@ -58,7 +61,6 @@ def to_file(
         picture: the original.
         path: from `check_destination`; its extension selects the format, and it is replaced.
         color: of each page, asked for when the one before is written.
-        signature: for the mark.
         threads: of libvips; None takes all cores.
         form: of `FORMS`, which `color` gives.
 
@@ -69,7 +71,7 @@ def to_file(
         ColorizerError: the picture is damaged, or the file cannot be written.
     """
     notes: list[str] = []
-    pages = _pages(picture, path, color, signature, notes, form)
+    pages = _pages(picture, path, color, notes, form)
     output.save(pages, path, threads, _raw_bytes(picture, form))
     return tuple(notes)
 
@@ -78,7 +80,6 @@ def to_bytes(
     picture: Picture,
     path: Path,
     color: Color,
-    signature: Signature,
     threads: int | None = None,
     form: str = "photo",
 ) -> tuple[bytes, tuple[str, ...]]:
@@ -88,7 +89,7 @@ def to_bytes(
         path: from `check_extension`.
     """
     notes: list[str] = []
-    pages = _pages(picture, path, color, signature, notes, form)
+    pages = _pages(picture, path, color, notes, form)
     return output.encode(pages, path, threads, _raw_bytes(picture, form)), tuple(notes)
 
 
@@ -96,7 +97,6 @@ def _pages(
     picture: Picture,
     path: Path,
     color: Color,
-    signature: Signature,
     notes: list[str],
     form: str,
 ) -> Iterator[OutputPage]:
@@ -110,9 +110,10 @@ def _pages(
         colored = color(picture, page, output.bits_of(path, deep))
         if colored.had_color and not page:
             notes.append(f"{picture} has colors of its own; they are replaced")
+        notes += [note for note in colored.notes if note not in notes]
         with picture.reading():  # whose metadata may be damaged
             width = colored.image.width
-            told = picture.metadata(page, colored.original, *signature, width)
+            told = picture.metadata(page, colored.original, *colored.signature, width)
             whole = measured(colored.image)
             if form == "photo":
                 whole = _with_alpha(whole, colored.original)

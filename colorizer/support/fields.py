@@ -51,6 +51,7 @@ class _About:
     metavar: str | None
     note: str | Callable[[Any], str] | None
     always: bool
+    again: bool
 
 
 def option(
@@ -67,6 +68,7 @@ def option(
     metavar: str | None = None,
     note: str | Callable[[Any], str] | None = "",
     always: bool = False,
+    again: bool = False,
 ) -> Any:
     """A field of a dataclass of options; its annotation (`int | None`) tells the type.
 
@@ -83,8 +85,9 @@ def option(
         note: how a value other than the default is told in metadata: a text, with `{}` for the
             value, or a function of it; by default the name and the value; None is never told.
         always: tell the default too.
+        again: the flag may come several times, and gives a list.
     """
-    about = _About(help, low, high, above, below, choices, unit, flag, metavar, note, always)
+    about = _About(help, low, high, above, below, choices, unit, flag, metavar, note, always, again)
     if type(default).__hash__ is None:  # it can be changed
         return field(default_factory=lambda: copy.deepcopy(default), metadata={"about": about})
     return field(default=default, metadata={"about": about})
@@ -202,6 +205,7 @@ class Options:
             default = cls._default(name)
             parser.add_argument(
                 flag,
+                action="append" if about.again else "store",
                 default=str(list(default)) if isinstance(default, tuple) else default,
                 metavar=about.metavar or "|".join(about.choices) or None,
                 help=_help(cls, name, about),

@@ -29,6 +29,7 @@ from colorizer.options import LikenessOptions
 from colorizer.pictures.resize import resize
 from colorizer.support.files import write_whole
 from colorizer.training.hinting import draw_lesson
+from colorizer.training.learn_references import learn_references
 
 __all__ = ["LikenessNet", "learn_likeness"]
 
@@ -105,7 +106,7 @@ class Crop:
 
 
 def learn_likeness(model: str | Path, data: str, **options: Any) -> tuple[Path, list[str]]:
-    """Learn what follows a hint, and write it into the model's folder.
+    """Learn what follows a hint, or what references lend, and write it into the model's folder.
 
     Args:
         model: a model folder, or a shipped model's name, with the distribution head.
@@ -120,6 +121,8 @@ def learn_likeness(model: str | Path, data: str, **options: Any) -> tuple[Path, 
         ColorizerError: no photo can be used, or the file cannot be written.
     """
     wanted = LikenessOptions.of(options)
+    if wanted.learn == "references":
+        return learn_references(model, data, wanted)
     network = Network(model, wanted.threads)
     if not (network.has_prior and network.has_features):
         raise UsageError(f"the model {network.name} takes no hints: there is nothing to learn")

@@ -149,7 +149,7 @@ def test_likeness_of_other_weights_or_damaged_is_told(tmp_path):
 
 def test_what_ships_is_of_the_weights_that_ship():
     for place in SERIALIZED.glob(f"*/{LIKENESS}"):
-        tensors = ModelFolder.find(place.parent).likeness()
+        tensors = ModelFolder.find(place.parent).learnt(LIKENESS)
         assert tensors is not None
         assert tensors["pair.4.weight"].shape[0] == 2
         assert place.stat().st_size < 250_000
@@ -245,7 +245,7 @@ def test_twenty_thousand_places_take_seconds_at_most(tmp_path):
 
 
 def test_the_file_holds_what_is_read(folder):
-    tensors = ModelFolder.find(folder).likeness()
+    tensors = ModelFolder.find(folder).learnt(LIKENESS)
     assert tensors is not None
     for name, value in load_file(folder / LIKENESS).items():
         np.testing.assert_array_equal(tensors[name], value)

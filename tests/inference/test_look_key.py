@@ -18,6 +18,7 @@ OTHERS = {
     "variant": 2,
     "colors_from": landscape(1, 80, 96)[..., ::-1],
     "hints": [{"at": [0.5, 0.5], "color": "#ff0000"}],
+    "reference": landscape(4, 60, 80),
     "quality": "best",
     "warmth": 0.3,
     "tint": -0.3,

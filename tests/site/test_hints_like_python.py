@@ -18,7 +18,7 @@ from tests.site.node import HERE, call, needs_node
 pytestmark = needs_node
 FOLDER = ModelFolder.find(DEFAULT_MODEL)
 BYTES = (FOLDER.path / LIKENESS).read_bytes()
-LEARNT = likeness.Likeness(FOLDER.likeness())
+LEARNT = likeness.Likeness(FOLDER.learnt(LIKENESS))
 H, W = 64, 80
 POINTS = [
     {"at": [0.2, 0.3], "color": "#8a2f2b"},

@@ -94,7 +94,7 @@ def test_it_goes_where_its_weights_go(made: Path, tmp_path: Path) -> None:
     config = {"model": {"name": "tiny"}, "inference": {"size": 64}}
     for weights, kept in ((made / WEIGHTS, True), (tmp_path / "others", False)):
         (tmp_path / "others").write_bytes(b"others")
-        with writing(tmp_path / "other", config, likeness=made / LIKENESS) as work:
+        with writing(tmp_path / "other", config, learnt=made) as work:
             shutil.copy(weights, work / WEIGHTS)
         assert (tmp_path / "other" / LIKENESS).is_file() == kept
 

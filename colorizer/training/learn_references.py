@@ -1,0 +1,150 @@
+"""Learn what references lend, over the frozen network of a model folder.
+
+As for hints (`training/learn_likeness.py`) the network looks at each photo once, and what it saw
+stays in memory: two crops, of which one is mirrored, of another size and under another light.
+"""
+
+import copy
+import math
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from colorizer.color.lab import RGB_WHITE, light_to_lab, srgb_to_light
+from colorizer.data.photos import Photo, decode_in_color, evenly_spread, find_photos
+from colorizer.errors import ColorizerError, UsageError
+from colorizer.inference.network import MULTIPLE, Network
+from colorizer.model_folder import BORROWING, WEIGHTS
+from colorizer.options import LikenessOptions
+from colorizer.pictures.resize import resize
+from colorizer.support.files import write_whole
+from colorizer.training.borrowing import BorrowingNet
+from colorizer.training.pairing import Cells, Sight, draw_pair, relit, seen_of
+
+__all__ = ["learn_references"]
+
+BATCH = 8  # pairs of a step
+RATE, DECAY, AVERAGE = 3e-3, 1e-3, 0.995
+ROBUST = 5.0  # Lab units, from which on an error counts by its size, below by its square
+
+
+def learn_references(
+    model: str | Path, data: str, wanted: LikenessOptions
+) -> tuple[Path, list[str]]:
+    """Learn what references lend, and write it into the model's folder.
+
+    Args:
+        model: a model folder, or a shipped model's name, with the distribution head.
+        data: photos in color, as `find_photos` takes them; neighbors in a folder, by name, are
+            taken for photos of an album.
+        wanted: how long, and on how many photos.
+
+    Returns:
+        The file, and sentences: what was left out, and how the error fell.
+
+    Raises:
+        UsageError: a model that takes no references.
+        ColorizerError: no photo can be used, or the file cannot be written.
+    """
+    network = Network(model, wanted.threads)
+    if not (network.has_prior and network.has_features):
+        raise UsageError(f"the model {network.name} takes no references: there is nothing to learn")
+    notes: list[str] = []
+    photos = evenly_spread(find_photos(data, notes=notes), wanted.photos)
+    rng = np.random.default_rng(wanted.seed)
+    sights = _look(network, photos, rng, notes)
+    before, after, net = _learn(sights, wanted.steps, rng, wanted.seed)
+    notes.append(f"mean error with a reference is about {before:.2f}, now {after:.2f}")
+    tensors = {name: value.half().contiguous() for name, value in net.state_dict().items()}
+    path = network.folder.path / BORROWING
+    try:
+        write_whole(path, save(tensors, {WEIGHTS: network.weights_sha256}))
+    except OSError as error:
+        raise ColorizerError(f"{path} cannot be written: {error.strerror or error}") from error
+    return path, notes
+
+
+def _look(
+    network: Network, photos: Sequence[Photo], rng: np.random.Generator, notes: list[str]
+) -> list[Sight]:
+    """Two crops of each photo, one after another, seen at the working size."""
+    side = MULTIPLE * max(1, round(network.size / MULTIPLE))
+    sights: list[Sight] = []
+    for number, photo in enumerate(
+        tqdm(photos, desc="looking at photos", unit="photo", disable=None)
+    ):
+        try:
+            rgb = decode_in_color(photo, network.size)
+        except ColorizerError as error:
+            notes.append(f"left out: {error}")
+            continue
+        short, first = min(rgb.shape[:2]), rng.uniform(0.55, 1)
+        second = np.clip(first * np.exp(rng.uniform(np.log(0.6), np.log(1.6))), 0.45, 1)
+        for is_second, share in enumerate((first, second)):
+            cut = max(1, int(share * short))
+            top, left = (int(rng.integers(0, s - cut + 1)) for s in rgb.shape[:2])
+            crop = rgb[top : top + cut, left : left + cut]
+            if is_second and rng.random() < 0.5:
+                crop = crop[:, ::-1]
+            light = srgb_to_light(crop / 255)
+            lab = light_to_lab(resize(light, side, side).reshape(-1, 3), RGB_WHITE)
+            lab = lab.reshape(side, side, 3).astype(np.float32)
+            if is_second and rng.random() < 0.8:
+                lab[..., 0] = relit(lab[..., 0], rng)
+            found = network.chroma_and_features(lab[..., 0].clip(0, 100))
+            predicted, features = (values.transpose(1, 2, 0) for values in found)
+            size = features.shape[:2]
+            small, predicted = (resize(values, *size) for values in (lab, predicted))
+            album = str(PurePosixPath(photo.name).parent)
+            about = (small[..., 0], predicted, small[..., 1:], (number, album))
+            sights.append(seen_of(features, *about, rng))
+    if not sights:
+        raise ColorizerError(f"none of {len(photos)} photos can be learnt from; {notes[-1]}")
+    return sights
+
+
+def _learn(
+    sights: list[Sight], steps: int, rng: np.random.Generator, seed: int
+) -> tuple[float, float, BorrowingNet]:
+    """The trained network, its weights averaged; and the error without and with it, at the end."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = BorrowingNet(len(sights[0].means))
+    average = copy.deepcopy(net)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=DECAY)
+    last: list[tuple[float, float]] = []
+    for step in (bar := tqdm(range(steps), desc="learning", unit="step", disable=None)):
+        rise = min(1, (step + 1) / 50)
+        for group in optimizer.param_groups:
+            group["lr"] = RATE * rise * (0.03 + 0.97 * (1 + math.cos(math.pi * step / steps)) / 2)
+        errors = [_errors(net, *draw_pair(sights, rng)) for _ in range(BATCH)]
+        loss = torch.stack([error for error, _ in errors]).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+        share = 1 - min(AVERAGE, (step + 1) / (step + 10))
+        for mean, now in zip(average.parameters(), net.parameters(), strict=True):
+            mean.data.lerp_(now.data, share)
+        last = [*last[-199:], (float(np.mean([before for _, before in errors])), loss.item())]
+        bar.set_postfix(error="{1:.2f} of {0:.2f}".format(*np.mean(last, 0)), refresh=False)
+    before, after = np.mean(last, 0)
+    return float(before), float(after), average
+
+
+def _errors(net: BorrowingNet, asks: Cells, lends: Cells) -> tuple[Tensor, float]:
+    """The mean error at places that ask: with the network, and without."""
+    fine, coarse = (
+        [torch.from_numpy(np.asarray(values, np.float32)) for values in vars(one).values()]
+        for one in (asks, lends)
+    )
+    told, L, own, wanted, _ = fine
+    change, _ = net(told, L, own, (coarse[0], coarse[1], coarse[2], coarse[3], coarse[4]))
+    with_it, without = (F.smooth_l1_loss(ab, wanted, beta=ROBUST) for ab in (own + change, own))
+    return with_it, without.item()
