@@ -5,8 +5,6 @@ and again (`training/hinting.py`). So a training takes a quarter of an hour of o
 weights that color stay what they are.
 """
 
-import copy
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -24,18 +21,18 @@ from colorizer.data.photos import Photo, decode_in_color, evenly_spread, find_ph
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.likeness import EVEN, PAIR, eases, pairs, unit
 from colorizer.inference.network import MULTIPLE, Network
-from colorizer.model_folder import LIKENESS, WEIGHTS
+from colorizer.model_folder import LIKENESS
 from colorizer.options import LikenessOptions
 from colorizer.pictures.resize import resize
-from colorizer.support.files import write_whole
 from colorizer.training.hinting import draw_lesson
 from colorizer.training.learn_references import learn_references
+from colorizer.training.on_top import fit, write_learnt
 
 __all__ = ["LikenessNet", "learn_likeness"]
 
 BATCH = 8  # crops of a step
 PLACES = 500  # of a crop, which are asked whom they follow
-RATE, DECAY, AVERAGE = 3e-3, 1e-3, 0.998
+AVERAGE = 0.998
 ROBUST = 12.0  # Lab units, from which on an error counts by its size, below by its square
 
 
@@ -130,15 +127,16 @@ def learn_likeness(model: str | Path, data: str, **options: Any) -> tuple[Path, 
     photos = evenly_spread(find_photos(data, notes=notes), wanted.photos)
     rng = np.random.default_rng(wanted.seed)
     crops = _look(network, photos, rng, notes)
-    before, after, net = _learn(crops, wanted.steps, rng, wanted.seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(wanted.seed)
+        net = LikenessNet(crops[0].features.shape[-1])
+
+    def errors() -> list[tuple[Tensor, float]]:
+        return [_errors(net, crops[i], rng) for i in rng.integers(0, len(crops), BATCH)]
+
+    before, after, net = fit(net, wanted.steps, errors, AVERAGE)
     notes.append(f"mean error at places that a hint is about {before:.2f}, now {after:.2f}")
-    tensors = {name: value.half().contiguous() for name, value in net.state_dict().items()}
-    path = network.folder.path / LIKENESS
-    try:
-        write_whole(path, save(tensors, {WEIGHTS: network.weights_sha256}))
-    except OSError as error:
-        raise ColorizerError(f"{path} cannot be written: {error.strerror or error}") from error
-    return path, notes
+    return write_learnt(net, network, LIKENESS), notes
 
 
 def _look(
@@ -166,36 +164,6 @@ def _look(
     if not crops:
         raise ColorizerError(f"none of {len(photos)} photos can be learnt from; {notes[-1]}")
     return crops
-
-
-def _learn(
-    crops: list[Crop], steps: int, rng: np.random.Generator, seed: int
-) -> tuple[float, float, LikenessNet]:
-    """The trained network, its weights averaged; and the error without and with it, at the end."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        net = LikenessNet(crops[0].features.shape[-1])
-    average = copy.deepcopy(net)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=DECAY)
-    last: list[tuple[float, float]] = []
-    for step in (bar := tqdm(range(steps), desc="learning", unit="step", disable=None)):
-        rise = min(1, (step + 1) / 50)
-        for group in optimizer.param_groups:
-            group["lr"] = RATE * rise * (0.03 + 0.97 * (1 + math.cos(math.pi * step / steps)) / 2)
-        chosen = rng.integers(0, len(crops), BATCH)
-        errors = [_errors(net, crops[i], rng) for i in chosen]
-        loss = torch.stack([error for error, _ in errors]).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimizer.step()
-        share = 1 - min(AVERAGE, (step + 1) / (step + 10))
-        for mean, now in zip(average.parameters(), net.parameters(), strict=True):
-            mean.data.lerp_(now.data, share)
-        last = [*last[-199:], (float(np.mean([before for _, before in errors])), loss.item())]
-        bar.set_postfix(error="{1:.2f} of {0:.2f}".format(*np.mean(last, 0)), refresh=False)
-    before, after = np.mean(last, 0)
-    return float(before), float(after), average
 
 
 def _errors(net: LikenessNet, crop: Crop, rng: np.random.Generator) -> tuple[Tensor, float]:

@@ -4,33 +4,30 @@ As for hints (`training/learn_likeness.py`) the network looks at each photo once
 stays in memory: two crops, of which one is mirrored, of another size and under another light.
 """
 
-import copy
-import math
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from colorizer.color.lab import RGB_WHITE, light_to_lab, srgb_to_light
 from colorizer.data.photos import Photo, decode_in_color, evenly_spread, find_photos
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.network import MULTIPLE, Network
-from colorizer.model_folder import BORROWING, WEIGHTS
+from colorizer.model_folder import BORROWING
 from colorizer.options import LikenessOptions
 from colorizer.pictures.resize import resize
-from colorizer.support.files import write_whole
 from colorizer.training.borrowing import BorrowingNet
+from colorizer.training.on_top import fit, write_learnt
 from colorizer.training.pairing import Cells, Sight, draw_pair, relit, seen_of
 
 __all__ = ["learn_references"]
 
 BATCH = 8  # pairs of a step
-RATE, DECAY, AVERAGE = 3e-3, 1e-3, 0.995
+AVERAGE = 0.995
 ROBUST = 5.0  # Lab units, from which on an error counts by its size, below by its square
 
 
@@ -59,15 +56,16 @@ def learn_references(
     photos = evenly_spread(find_photos(data, notes=notes), wanted.photos)
     rng = np.random.default_rng(wanted.seed)
     sights = _look(network, photos, rng, notes)
-    before, after, net = _learn(sights, wanted.steps, rng, wanted.seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(wanted.seed)
+        net = BorrowingNet(len(sights[0].means))
+
+    def errors() -> list[tuple[Tensor, float]]:
+        return [_errors(net, *draw_pair(sights, rng)) for _ in range(BATCH)]
+
+    before, after, net = fit(net, wanted.steps, errors, AVERAGE)
     notes.append(f"mean error with a reference is about {before:.2f}, now {after:.2f}")
-    tensors = {name: value.half().contiguous() for name, value in net.state_dict().items()}
-    path = network.folder.path / BORROWING
-    try:
-        write_whole(path, save(tensors, {WEIGHTS: network.weights_sha256}))
-    except OSError as error:
-        raise ColorizerError(f"{path} cannot be written: {error.strerror or error}") from error
-    return path, notes
+    return write_learnt(net, network, BORROWING), notes
 
 
 def _look(
@@ -107,35 +105,6 @@ def _look(
     if not sights:
         raise ColorizerError(f"none of {len(photos)} photos can be learnt from; {notes[-1]}")
     return sights
-
-
-def _learn(
-    sights: list[Sight], steps: int, rng: np.random.Generator, seed: int
-) -> tuple[float, float, BorrowingNet]:
-    """The trained network, its weights averaged; and the error without and with it, at the end."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        net = BorrowingNet(len(sights[0].means))
-    average = copy.deepcopy(net)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=DECAY)
-    last: list[tuple[float, float]] = []
-    for step in (bar := tqdm(range(steps), desc="learning", unit="step", disable=None)):
-        rise = min(1, (step + 1) / 50)
-        for group in optimizer.param_groups:
-            group["lr"] = RATE * rise * (0.03 + 0.97 * (1 + math.cos(math.pi * step / steps)) / 2)
-        errors = [_errors(net, *draw_pair(sights, rng)) for _ in range(BATCH)]
-        loss = torch.stack([error for error, _ in errors]).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimizer.step()
-        share = 1 - min(AVERAGE, (step + 1) / (step + 10))
-        for mean, now in zip(average.parameters(), net.parameters(), strict=True):
-            mean.data.lerp_(now.data, share)
-        last = [*last[-199:], (float(np.mean([before for _, before in errors])), loss.item())]
-        bar.set_postfix(error="{1:.2f} of {0:.2f}".format(*np.mean(last, 0)), refresh=False)
-    before, after = np.mean(last, 0)
-    return float(before), float(after), average
 
 
 def _errors(net: BorrowingNet, asks: Cells, lends: Cells) -> tuple[Tensor, float]:
