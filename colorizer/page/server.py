@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -159,7 +159,7 @@ class _Page:
             {
                 "model": engine.model_name,
                 "steers": engine.can_hint,
-                "lends": LENT,
+                "lends": self.studio.lends,
                 "temperature": engine.default_temperature,
                 "formats": FORMATS,
                 "results": list(FORMS),
@@ -238,11 +238,12 @@ class _Page:
         told = await told_by(request)
         shrink = SHRINKS.get(str(told.get("size")), 1)
 
-        def show() -> bytes:
+        def show() -> tuple[bytes, tuple[str, ...]]:
             engine = self.studio.told_to(told.get("settings", {}), told.get("hints"))
             return self.studio.show(request.path_params["id"], engine, shrink)
 
-        return Response(await self.previews.run(show), media_type="image/jpeg")
+        picture, notes = await self.previews.run(show)
+        return Response(picture, headers=_noted(notes), media_type="image/jpeg")
 
     async def region(self, request: Request) -> Response:
         """A part of the file with its own pixels: `box` is left, top, width, height of them."""
@@ -306,8 +307,13 @@ class _Page:
         finally:
             await anyio.to_thread.run_sync(self.studio.remove, photo["id"])
         answer = attached(self.downloads.result(made["file"]))
-        answer.headers["X-Colorizer-Notes"] = json.dumps(made["notes"])
+        answer.headers.update(_noted(made["notes"]))
         return answer
+
+
+def _noted(notes: Sequence[str]) -> dict[str, str]:
+    """Sentences as a header of an answer, which is ASCII."""
+    return {"X-Colorizer-Notes": json.dumps(notes)}
 
 
 def _box(told: dict[str, Any]) -> tuple[tuple[int, int, int, int], int]:

@@ -14,7 +14,7 @@ from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.preview import Preview
 from colorizer.page.kept import Left, note
-from colorizer.page.photo import Photo, UnknownPhotoError, about, telling
+from colorizer.page.photo import Photo, UnknownPhotoError, about, telling, unplaced
 from colorizer.page.working_folder import PrivateFolder
 from colorizer.support.nearest import did_you_mean
 from colorizer.support.told import shown
@@ -68,6 +68,16 @@ class Studio:
         self._used = time.monotonic()
         self._count = 0
         self.left = left
+
+    @property
+    def lends(self) -> list[str]:
+        """What of `LENT` the model takes."""
+        able = {
+            "palette": self.engine.can_hint,
+            "reference": self.engine.can_hint and self.engine.network.borrowing is not None,
+            "colors_from": True,
+        }
+        return [name for name in LENT if able[name]]
 
     def take_left(self, take_film: TakeFilm) -> dict[str, Any]:
         """Go on with what an earlier start has left.
@@ -268,10 +278,12 @@ class Studio:
             changes["hints"] = hints
         return engine.with_options(**changes)
 
-    def show(self, key: str, engine: Colorizer, shrink: int = 1) -> bytes:
-        """A JPEG of the colored preview, or of one `shrink` times smaller."""
+    def show(self, key: str, engine: Colorizer, shrink: int = 1) -> tuple[bytes, tuple[str, ...]]:
+        """A JPEG of the colored preview, or of one `shrink` times smaller; and sentences on it."""
         with self._opened(key) as photo:
-            return _jpeg(photo.preview.colorize(engine, shrink))
+            shown = _jpeg(photo.preview.colorize(engine, shrink))
+            notes = photo.preview.sentences(engine)
+            return shown, tuple(unplaced(note, photo.file) for note in notes)
 
     def gray(self, key: str) -> bytes:
         """A JPEG of the preview without color."""

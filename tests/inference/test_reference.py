@@ -7,56 +7,19 @@ import numpy as np
 import pytest
 import pyvips
 from PIL import Image
-from safetensors.numpy import save_file
 from skimage import color, data
 
 from colorizer.cli import main
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.preview import Preview
-from colorizer.inference.reference import ALIKE, SAYS, TOLD, UNLIKE, Borrowing, Shown, told_of
-from colorizer.model_folder import BORROWING, WEIGHTS, ModelFolder
+from colorizer.inference.reference import ALIKE, UNLIKE, Borrowing, Shown, told_of
+from tests.borrowing import HEADS, WIDTH, folder_with, weights
 from tests.model_folder import write_model_folder
 
 CAMERA = data.camera()[:301:2, :400:2]  # 151 x 200
 PHOTO = data.chelsea()[:150, :200]
 OTHER = data.coffee()[100:250, 200:400]
-HEADS, WIDTH, HIDDEN = 2, 4, 5
-
-
-def weights(channels: int = 1, none: float = 0.0, own: float = 0.0) -> dict[str, np.ndarray]:
-    """What a training would write, untrained.
-
-    Args:
-        none: added to the score of "none of them". own: to that of keeping the prediction.
-    """
-    rng = np.random.default_rng(3)
-    inner = HEADS * WIDTH
-    shapes = {
-        "place": (inner, 2 * (channels + TOLD)),
-        "query": (inner, inner),
-        "key": (inner, inner),
-        "none": (HEADS, inner),
-        "own": (8, inner),
-        "judge.0": (HIDDEN, 2 * SAYS * HEADS + 8 + 2),
-        "judge.2": (HIDDEN, HIDDEN),
-        "judge.4": (2 * HEADS + 1, HIDDEN),
-    }
-    found = {}
-    for name, shape in shapes.items():
-        found[f"{name}.weight"] = rng.normal(0, 0.5, shape).astype(np.float16)
-        found[f"{name}.bias"] = rng.normal(0, 0.1, shape[0]).astype(np.float16)
-    found |= {"sharp": np.float16([1, 2]), "far": np.full((HEADS, 2), -1, np.float16)}
-    found["none.bias"] += np.float16(none)
-    found["judge.4.bias"][0] += np.float16(own)
-    return found
-
-
-def folder_with(place, learnt_for: str | None = None, **told: float):
-    folder = write_model_folder(place, "distribution")
-    sha256 = learnt_for or ModelFolder(folder).weights_sha256
-    save_file(weights(**told), folder / BORROWING, {WEIGHTS: sha256})
-    return folder
 
 
 @pytest.fixture(scope="module")

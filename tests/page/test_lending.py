@@ -1,6 +1,7 @@
 """Another version of a photo lends it its colors on the page: as the command line takes them."""
 
 import json
+from contextlib import ExitStack
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,8 +15,9 @@ from colorizer.inference.colorizer import Colorizer
 from colorizer.page.reel import ShownShot
 from colorizer.page.studio import Studio
 from colorizer.page.working_folder import PrivateFolder
+from tests.borrowing import folder_with
 from tests.page.browsing import click_on, drop, needs_chromium, settled, shown, sync_api
-from tests.page.serving import client_of, rendered
+from tests.page.serving import client_of, rendered, served
 
 pytest.importorskip("cv2")
 expect = sync_api.expect
@@ -75,7 +77,96 @@ def test_what_has_no_colors_is_refused_when_it_comes(address, scan, purpose):
         assert answer.status_code == 400
         assert answer.json()["error"].startswith("gray.png has no colors")
         answer = client.post("api/photos?for=nothing", content=scan.read_bytes())
-        assert "a photo is for palette or colors_from" in answer.json()["error"]
+        assert "a photo is for palette or reference or colors_from" in answer.json()["error"]
+
+
+@pytest.fixture(scope="module")
+def albums(tmp_path_factory):
+    """Pages whose models take colors of references: of all, and of none."""
+    for name, own, none in (("all", -20, -30), ("none", 0, 60)):
+        folder_with(tmp_path_factory.getbasetemp() / name, none=none, own=own)
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(
+                served(
+                    Colorizer(tmp_path_factory.getbasetemp() / name, threads=1), place, room=2**26
+                )
+            )
+            for name in ("all", "none")
+            for place in [tmp_path_factory.mktemp(f"private-{name}")]
+        }
+
+
+@pytest.mark.parametrize("kind", ["all", "none"])
+def test_a_reference_is_that_of_the_command_line_and_is_told(
+    albums, kind, scan, other, tmp_path, tmp_path_factory, capsys
+):
+    with client_of(albums[kind]) as client:
+        photo = client.post("api/photos?name=old.png", content=scan.read_bytes()).json()["id"]
+        query = {"name": other.name, "for": "reference"}
+        lender = client.post("api/photos", params=query, content=other.read_bytes()).json()["id"]
+        told = {"settings": {"reference": lender}}
+        preview = client.post(f"api/photos/{photo}/preview", json=told)
+        notes = json.loads(preview.headers["X-Colorizer-Notes"])
+        found, _ = rendered(client, [{"id": photo, **told}], ".png")
+    out = tmp_path / "out.png"
+    model = tmp_path_factory.getbasetemp() / kind
+    flags = ["--reference", str(other), "--model", str(model), "--threads", "1"]
+    assert main(["colorize", str(scan), "-o", str(out), *flags]) == 0
+    assert found == out.read_bytes()
+    unlike = "old.png shows nothing like the reference; its colors are those without one"
+    assert notes == ([unlike] if kind == "none" else [])
+    assert ("nothing like the reference" in capsys.readouterr().err) == (kind == "none")
+
+
+def test_a_model_that_has_not_learnt_it_says_so(address, other):
+    with client_of(address) as client:
+        query = {"name": other.name, "for": "reference"}
+        answer = client.post("api/photos", params=query, content=other.read_bytes())
+        assert client.get("api/about").json()["lends"] == ["palette", "colors_from"]
+    assert answer.status_code == 400
+    assert "takes no references" in answer.json()["error"]
+
+
+@needs_chromium
+def test_the_others_are_colored_like_the_one_on_the_stage(visited, albums, scan, other, version):
+    with visited(albums["all"], "alike") as page:
+        expect(page.locator("#alike")).to_be_hidden()
+        drop(page, scan, other)
+        settled(page)
+        page.locator(".thumb button[aria-label='old.png']").click()
+        settled(page)
+        click_on(page, 0.3, 0.8)
+        page.locator("#suggested button").nth(5).click()
+        page.keyboard.press("Escape")
+        settled(page)
+        page.locator("#alike").click()
+        expect(page.locator(".message", has_text="take colors of old.png")).to_be_visible()
+        expect(page.locator("#reference-file")).to_have_text("none")
+        page.locator(".thumb button[aria-label='coffee.png']").click()
+        expect(page.locator("#reference-file")).to_have_text("old-colored.jpg")
+        settled(page)
+        alike = shown(page)
+        assert "--reference old-colored.jpg" in page.locator("#command").text_content()
+        page.locator("#undo").click()
+        settled(page)
+        expect(page.locator("#reference-file")).to_have_text("none")
+        assert shown(page) != alike
+
+
+@needs_chromium
+def test_that_nothing_is_alike_is_said_once(visited, albums, scan, other):
+    with visited(albums["none"], "unlike") as page:
+        drop(page, scan)
+        settled(page)
+        page.locator("#reference").set_input_files(other)
+        expect(page.locator("#reference-file")).to_have_text("coffee.png")
+        message = page.locator(".message", has_text="old.png shows nothing like the reference")
+        expect(message).to_have_count(1)
+        message.locator(".icon").click()
+        page.locator("#quality").check()
+        settled(page)
+        expect(message).to_have_count(0)
 
 
 @needs_chromium

@@ -94,7 +94,12 @@ export const keep = async (id, state, last) =>
 
 export const gray = async (id) => (await ask(`api/photos/${id}/gray`)).blob();
 
-export const preview = async (id, told) => (await send("POST", `api/photos/${id}/preview`, told)).blob();
+// A picture, and sentences on it as its `notes`.
+export async function preview(id, told) {
+  const answer = await send("POST", `api/photos/${id}/preview`, told);
+  const notes = JSON.parse(answer.headers.get("X-Colorizer-Notes") || "[]");
+  return Object.assign(await answer.blob(), { notes });
+}
 
 export const region = async (id, told) => (await send("POST", `api/photos/${id}/region`, told)).blob();
 

@@ -70,7 +70,7 @@ export async function lendToOthers(photo) {
 // A picture in color that is dropped on a photo may be meant in more than one way.
 export async function dropped(files, target) {
   const [file] = files;
-  const asks = files.length === 1 && page.now && target.closest("#view") && page.server.lends && (await isInColor(file));
+  const asks = files.length === 1 && page.now && target.closest("#view") && page.server.lends.includes(LENT.colorsFrom) && (await isInColor(file));
   if (!asks) return acts.add(files);
   $("lend-words").textContent = `${file.name} is in color. What is it to ${labelOf(page.now)}?`;
   const answer = (act) => () => {

@@ -69,7 +69,7 @@ function drawStrip() {
   grid.draw();
   const alone = rowOf(page.now).length < 2;
   for (const id of ["apply", "all"]) $(id).hidden = alone;
-  $("alike").hidden = alone || !page.server.lends?.includes("reference");
+  $("alike").hidden = alone || !page.server.lends.includes("reference");
   $("download-all").hidden = alone || !!filmOf(page.now);
 }
 
@@ -396,7 +396,7 @@ picker.start({
 try {
   page.server = await engine.about();
   for (const part of document.querySelectorAll("[data-steers]")) part.hidden = !page.server.steers;
-  for (const part of document.querySelectorAll("[data-lends]")) part.hidden = !page.server.lends?.includes(part.dataset.lends);
+  for (const part of document.querySelectorAll("[data-lends]")) part.hidden = !page.server.lends.includes(part.dataset.lends);
   panel.showFormats(page.server);
   for (const part of document.querySelectorAll("[data-hints]")) part.hidden = !page.server.hints;
   if (!page.server.hints) {

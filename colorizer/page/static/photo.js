@@ -10,7 +10,7 @@ export const LAYERS = [".png", ".tif"]; // what holds a layer
 const MOST_KEPT = 200_000; // characters that the server keeps of one
 
 export const page = {
-  server: { steers: false, hints: false, temperature: 1, formats: {}, most: Infinity },
+  server: { steers: false, hints: false, lends: [], temperature: 1, formats: {}, most: Infinity },
   photos: [],
   films: [], // each with `shots`, whose key frames are photos
   now: null, // the photo on the stage

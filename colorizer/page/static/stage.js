@@ -3,6 +3,7 @@
 import * as engine from "./engine.js";
 import { Gone } from "./failures.js";
 import * as keeping from "./keeping.js";
+import { say } from "./messages.js";
 import { lentOf, page, renew, rowOf, settingsOf, toldOf } from "./photo.js";
 import { isNear } from "./strip.js";
 import * as view from "./view.js";
@@ -64,6 +65,12 @@ export function draw() {
   return drawing;
 }
 
+// What is to be known of how it is colored, once.
+function tell(photo, notes) {
+  for (const note of notes) if (!photo.told?.includes(note)) say(note, "note");
+  photo.told = notes;
+}
+
 // A large photo is shown at half its size first, so that a change is seen at once.
 function sizesFor({ shown }) {
   if (stage.dragging) return ["small"];
@@ -81,6 +88,7 @@ async function work() {
         const see = () => engine.preview(photo.id, { ...told, settings: settingsOf(photo) });
         const blob = await withPhoto(photo, photo.settings.leave ? () => engine.own(photo.id) : see);
         const address = show(photo, "shownAt", blob);
+        tell(photo, blob.notes || []);
         if (isShown(photo)) {
           $("after").src = address;
           if ($("own").dataset.told !== JSON.stringify(toldOf(photo))) $("own").hidden = true;

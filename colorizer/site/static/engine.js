@@ -111,6 +111,7 @@ async function begin() {
     model: model.model,
     steers: model.takes.includes("prior"),
     hints: model.takes.includes("hints"),
+    lends: model.takes.includes("prior") ? ["palette"] : [],
     temperature: model.temperature,
     formats: { ".png": "PNG", ".jpg": "JPEG" },
     most: 1e9,
