@@ -17,9 +17,8 @@ from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.compose import fit_chroma
 from colorizer.inference.predict import Seen
 from colorizer.inference.propagate import Marks, Spread, carried
-from colorizer.pictures.lightness import linear_light, split_alpha
 from colorizer.pictures.picture import Picture, Source
-from colorizer.pictures.resize import enlarge, resize
+from colorizer.pictures.resize import resize
 
 __all__ = ["ColoredVersion", "read_colored_version"]
 
@@ -147,26 +146,18 @@ def read_colored_version(source: Source, max_pixels: int) -> ColoredVersion:
     scale = min(1.0, LARGEST / max(picture.width, picture.height))
     width, height = (max(1, round(side * scale)) for side in (picture.width, picture.height))
     picture.thumbnail(0, (SMALLEST, SMALLEST))  # which says whether all of it can be read
-    with picture.reading():
-        image = picture.image(0, picture.shrink_for(width, times=1))
-        colors, alpha = split_alpha(image)
-        if colors.bands < 3:
-            raise _gray(picture)
-        if alpha is None:
-            light, opaque = enlarge(linear_light(image), width, height).numpy(), None
-        else:
-            share = alpha / (255 if alpha.format == "uchar" else 65535)
-            both = enlarge((linear_light(image) * share).bandjoin(share), width, height).numpy()
-            opaque = both[..., 3].clip(0, 1)
-            light = both[..., :3] / np.maximum(opaque, 1e-6)[..., None]
-            opaque = None if opaque.min() > 1 - SAID else opaque
+    found = picture.light((width, height))
+    if found is None:
+        raise _gray(picture)
+    light, opaque = found
+    opaque = None if opaque is None or opaque.min() > 1 - SAID else opaque
     if opaque is None:
         import colorizer.inference.registration  # noqa: F401  # which says what it lacks
-    lab = light_to_lab(light.reshape(-1, 3).clip(0, 1), RGB_WHITE).astype(np.float32)
-    said = lab if opaque is None else lab[opaque.reshape(-1) > SAID]
-    if not len(said) or highest_chroma(said[:, 1:]) < CHROMA:
+    lab = light_to_lab(light, RGB_WHITE).astype(np.float32)
+    said = lab if opaque is None else lab[opaque > SAID]
+    if not said.size or highest_chroma(said[..., 1:]) < CHROMA:
         raise _gray(picture)
-    return ColoredVersion(lab.reshape(height, width, 3), opaque, str(picture))
+    return ColoredVersion(lab, opaque, str(picture))
 
 
 def _speaking(ab: np.ndarray, agreement: np.ndarray, cells: tuple[int, int]) -> Marks:

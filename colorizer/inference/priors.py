@@ -10,9 +10,7 @@ from colorizer.color import gamut
 from colorizer.color.has_color import SPREAD, mean_spread
 from colorizer.color.lab import RGB_WHITE, light_to_lab
 from colorizer.errors import UsageError
-from colorizer.pictures.lightness import linear_light
 from colorizer.pictures.picture import Picture, Source
-from colorizer.pictures.resize import enlarge
 
 __all__ = ["palette_prior", "reference_ab", "shares", "variant_prior"]
 
@@ -65,11 +63,8 @@ def reference_ab(picture: Picture) -> np.ndarray:
     """
     scale = SIDE / max(picture.width, picture.height)
     size = [max(1, round(side * min(scale, 1))) for side in (picture.width, picture.height)]
-    with picture.reading():
-        image = picture.image()
-        colored = image.bands - image.hasalpha() >= 3
-        light = enlarge(linear_light(image), *size).numpy() if colored else np.ones((1, 1, 3))
-    light = light.reshape(-1, 3).clip(0, 1).astype(np.float64)
+    found = picture.light((size[0], size[1]))
+    light = np.ones((1, 3)) if found is None else found[0].reshape(-1, 3).astype(np.float64)
     if mean_spread(light) < SPREAD / 4:  # linear light of a color is darker than its code
         raise UsageError(f"{picture} has no colors, so it is no palette; choose a photo in color")
     return light_to_lab(light, RGB_WHITE)[:, 1:]

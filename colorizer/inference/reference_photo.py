@@ -16,9 +16,8 @@ from colorizer.inference.predict import over_picture
 from colorizer.inference.propagate import grid
 from colorizer.inference.reference import Lent, Shown
 from colorizer.model_folder import BORROWING, learning
-from colorizer.pictures.lightness import linear_light
 from colorizer.pictures.picture import Picture, Source
-from colorizer.pictures.resize import enlarge, resize
+from colorizer.pictures.resize import resize
 
 __all__ = ["ReferencePhoto", "lent_by", "read_references"]
 
@@ -99,11 +98,8 @@ def _read(source: Source, size: int, max_pixels: int) -> ReferencePhoto:
         )
     small = working_size(width, height, size)
     L, _ = picture.thumbnail(0, small)
-    with picture.reading():
-        image = picture.image(0, picture.shrink_for(small[0]))
-        colored = image.bands - image.hasalpha() >= 3
-        light = enlarge(linear_light(image), *small).numpy() if colored else np.ones((1, 1, 3))
-    ab = light_to_lab(light.reshape(-1, 3).clip(0, 1).astype(np.float64), RGB_WHITE)[:, 1:]
-    if highest_chroma(ab) < CHROMA:
+    found = picture.light(small)
+    ab = None if found is None else light_to_lab(found[0].astype(np.float64), RGB_WHITE)[..., 1:]
+    if ab is None or highest_chroma(ab) < CHROMA:
         raise UsageError(f"{picture} has no colors, so it is no reference; choose a photo in color")
-    return ReferencePhoto(size, L, ab.reshape(*L.shape, 2).astype(np.float32))
+    return ReferencePhoto(size, L, ab.astype(np.float32))

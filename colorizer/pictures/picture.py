@@ -176,6 +176,30 @@ class Picture:
             small = enlarge(both, width, height).numpy()
         return small[..., 0].clip(0, 100), float(small[..., 1].mean()) > SPREAD
 
+    def light(self, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray | None] | None:
+        """The colors of the first page at a small size; None of a picture in gray.
+
+        Args:
+            size: width and height.
+
+        Returns:
+            (H, W, 3) float32, linear sRGB, 0..1; and how opaque it is, (H, W), 0..1, None if it all
+            is. Transparent pixels take no part in the colors of those beside them.
+        """
+        width, height = size
+        with self.reading():
+            image = self.image(0, self.shrink_for(width))
+            colors, alpha = light.split_alpha(image)
+            if colors.bands < 3:
+                return None
+            linear = light.linear_light(image)
+            if alpha is None:
+                return enlarge(linear, width, height).numpy().clip(0, 1), None
+            opaque = alpha / (255 if alpha.format == "uchar" else 65535)
+            found = enlarge((linear * opaque).bandjoin(opaque), width, height).numpy()
+        share = found[..., 3].clip(0, 1)
+        return (found[..., :3] / np.maximum(share, 1e-6)[..., None]).clip(0, 1), share
+
     def salvaged(self) -> "Picture":
         """The picture, to be decoded as far as it can be; with a note, if that takes anything.
 
