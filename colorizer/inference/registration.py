@@ -90,7 +90,9 @@ def register(L: np.ndarray, other: np.ndarray) -> Registration:
     if telling.mean() > TELLING * inside.mean():
         alike = _correlation(_structure(L)[inside], _structure(there)[inside])
     agreement = _step(correlation, CORRELATED - 0.1, CORRELATED + 0.1) * inside
-    apart = _blurred(np.abs(L - _toned(there, L, agreement)), NEAR)
+    contrast = np.minimum(_contrast(L, NEAR), _contrast(there, NEAR))
+    known = agreement * (contrast / (contrast + FLAT)) ** 2  # what is flat agrees with all else
+    apart = _blurred(np.abs(L - _toned(there, L, known)), NEAR)
     agreement *= 1 - _step(apart, 0.8 * TONES, 1.2 * TONES)
     around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * int(NEAR) + 1,) * 2)
     agreement = _blurred(cv2.erode(agreement, around), NEAR / 2)  # of a rim not all is believed
