@@ -40,6 +40,7 @@ TINY = {
     "cross": {**SMALL, "cross_connections": True},
     "constant": {"name": "constantnet", "width": 8},
 }
+QUICK = ("cross", "distribution"), ("constant", "ab")  # what the other tests have traced anyway
 UNSEEN = ((1, 1, 47, 70), (3, 1, 33, 98))  # the export traces and checks at others
 
 
@@ -108,7 +109,7 @@ def folders(tmp_path_factory):
         pytest.param(
             kind,
             head,
-            marks=() if (kind == "constant") == (head == "ab") else pytest.mark.slow,
+            marks=() if (kind, head) in QUICK else pytest.mark.slow,
         )
         for kind in TINY
         for head in ("distribution", "ab")
@@ -126,7 +127,7 @@ def test_parity_of_the_zoo(tmp_path, name, head):
 
 
 def test_each_weight_is_stored_once(folders):
-    folder, model = folders("plain", "distribution")
+    folder, model = folders("cross", "distribution")
     weights = (folder / "weights.safetensors").read_bytes()
     stored = load_file(folder / "weights.safetensors")
     proto = onnx.load(folder / "model.onnx", load_external_data=False)
@@ -158,24 +159,26 @@ def test_graph_names_its_inputs_and_outputs(folders):
         ("logits", ["N", 261, "h", "w"]),
         ("features", ["N", channels, "h", "w"]),
     ]
-    graph = session(folders("cross", "ab")[0])
+    graph = session(folders("constant", "ab")[0])
     assert [o.name for o in graph.get_outputs()] == ["ab", "features"]
     assert not graph.get_overridable_initializers()
 
 
 def test_config_says_what_was_built_and_trained(folders):
-    folder, model = folders("plain", "ab")
+    folder, model = folders("cross", "distribution")
     config = yaml.safe_load((folder / "config.yaml").read_text())
     digest = hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
     assert config["weights_sha256"] == digest
-    assert config["inference"] == {"size": 256}
+    assert config["inference"]["size"] == 256
     assert config["training"] == {"epochs": 3}
     assert config["model"] == model.config
     assert config["model"]["stride"] == 4  # defaults are noted too
+    other = yaml.safe_load((folders("constant", "ab")[0] / "config.yaml").read_text())
+    assert other["inference"] == {"size": 256}  # a head without a temperature has none
 
 
 def test_export_leaves_the_model_as_it_was(folders):
-    model = folders("plain", "ab")[1]
+    model = folders("constant", "ab")[1]
     assert model.training
     assert any((p != p.half().float()).any() for p in model.parameters())
     assert all(p.requires_grad for p in model.parameters())
@@ -298,7 +301,7 @@ def test_export_of_a_state_dict_is_kept(tmp_path, monkeypatch):
 
 
 def test_a_model_folder_can_be_given_other_defaults(folders, tmp_path):
-    source = folders("plain", "distribution")[0]
+    source = folders("cross", "distribution")[0]
     changed = export_weights(source, tmp_path / "changed", size=96, temperature=0.9, moderation=0.0)
     vivid = export_weights(changed, tmp_path / "vivid", gain=1.5)
     before, after = (yaml.safe_load((f / "config.yaml").read_text()) for f in (source, changed))
@@ -325,9 +328,9 @@ def another(source, folder, seed, **inference):
 
 def test_an_average_is_the_mean_of_the_weights(folders, tmp_path):
     sources = [
-        folders("plain", "distribution")[0],
-        another(folders("plain", "distribution")[0], tmp_path / "b", 1, size=96),
-        another(folders("plain", "distribution")[0], tmp_path / "c", 2, size=96),
+        folders("cross", "distribution")[0],
+        another(folders("cross", "distribution")[0], tmp_path / "b", 1, size=96),
+        another(folders("cross", "distribution")[0], tmp_path / "c", 2, size=96),
     ]
     stored = [load_file(source / "weights.safetensors") for source in sources]
     for shares in (None, [0.5, 0.3, 0.2]):
@@ -359,7 +362,7 @@ def test_an_average_is_the_mean_of_the_weights(folders, tmp_path):
     ],
 )
 def test_averages_of_what_does_not_fit_are_refused(folders, tmp_path, others, shares, message):
-    known = {"same": folders("plain", "distribution")[0], "other": folders("plain", "ab")[0]}
+    known = {"same": folders("cross", "distribution")[0], "other": folders("constant", "ab")[0]}
     sources = [known["same"], *(known.get(name, name) for name in others)]
     with pytest.raises(ColorizerError, match=message):
         average_weights(sources, tmp_path / "mean", shares=shares)
@@ -367,7 +370,7 @@ def test_averages_of_what_does_not_fit_are_refused(folders, tmp_path, others, sh
 
 
 def test_a_default_that_is_fixed_in_the_graph_is_not_changed_by_hand(folders, tmp_path):
-    folder = shutil.copytree(folders("plain", "distribution")[0], tmp_path / "edited")
+    folder = shutil.copytree(folders("cross", "distribution")[0], tmp_path / "edited")
     config = yaml.safe_load((folder / "config.yaml").read_text())
     L = 100 * np.random.default_rng(0).random((32, 32), np.float32)
     before = Network(folder)(L)
@@ -383,7 +386,7 @@ def test_a_default_that_is_fixed_in_the_graph_is_not_changed_by_hand(folders, tm
 
 
 def test_defaults_that_do_not_fit_are_refused(folders, tmp_path):
-    source = folders("plain", "ab")[0]
+    source = folders("constant", "ab")[0]
     with pytest.raises(UsageError, match=r"the head .ab. takes none"):
         export_weights(source, tmp_path / "out", temperature=0.5)
     with pytest.raises(UsageError, match="leave out --model"):
