@@ -258,7 +258,7 @@ def _with_versions(pairs: Pairs, version_of: Callable[[str], str]) -> Pairs:
         try:
             yield item._replace(colors_from=version_of(name)), name
         except UsageError as error:
-            yield item._replace(problem=str(error)), name
+            yield item._replace(problem=f"{item.source}: {error}"), name
 
 
 def _paired(source: Place, found: Found, name: str, goal: _Goal, resume: bool) -> tuple[Item, str]:

@@ -49,8 +49,8 @@ def versions_in(folder: str | os.PathLike[str]) -> Callable[[str], str]:
         if len(found) == 1:
             return found[0]
         if found:
-            raise UsageError(f"{name}: {' and '.join(sorted(found))} have its name; leave one")
-        raise UsageError(f"{name}: there is no colored version of its name in {root}")
+            raise UsageError(f"{' and '.join(sorted(found))} have its name; leave one")
+        raise UsageError(f"there is no colored version of its name in {root}")
 
     return version_of
 

@@ -310,7 +310,7 @@ def test_folders_are_matched_by_name(folders, tmp_path, capsys):
     photos, versions, pictures = folders
     assert colorize(photos, "-o", tmp_path / "out", "--colors-from", versions) == 1
     told = capsys.readouterr().err
-    assert "c.png: there is no colored version of its name in" in told
+    assert f"failed: {photos / 'c.png'}: there is no colored version of its name in" in told
     for name in ("a", "deep/b"):
         found = np.asarray(Image.open(tmp_path / "out" / f"{name}.png"))
         assert np.median(apart(found, pictures[name][::2, ::2][: len(found)])) < 3
