@@ -283,16 +283,13 @@ def test_live_bytes_counts():
     assert live.bytes == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "spec",
     [
         {"perceptual": {"vgg16": "random", "tv": 1.0}},
-        pytest.param(
-            {"contrastive": {"vgg16": "random", "mode": "layers"}}, marks=pytest.mark.slow
-        ),
-        pytest.param(
-            {"contrastive": {"vgg16": "random", "mode": "vector"}}, marks=pytest.mark.slow
-        ),
+        {"contrastive": {"vgg16": "random", "mode": "layers"}},
+        {"contrastive": {"vgg16": "random", "mode": "vector"}},
     ],
     ids=lambda spec: "-".join([*spec, *(v.get("mode", "") for v in spec.values())]).strip("-"),
 )
