@@ -16,17 +16,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from colorizer.color.lab import RGB_WHITE, light_to_lab, srgb_to_light
 from colorizer.data.photos import Photo, decode_in_color, evenly_spread, find_photos
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.likeness import EVEN, PAIR, eases, pairs, unit
 from colorizer.inference.network import MULTIPLE, Network
 from colorizer.model_folder import LIKENESS
 from colorizer.options import LikenessOptions
-from colorizer.pictures.resize import resize
 from colorizer.training.hinting import draw_lesson
 from colorizer.training.learn_references import learn_references
-from colorizer.training.on_top import fit, write_learnt
+from colorizer.training.on_top import crop_in_lab, fit, look_at, write_learnt
 
 __all__ = ["LikenessNet", "learn_likeness"]
 
@@ -151,16 +149,9 @@ def _look(
         except ColorizerError as error:
             notes.append(f"left out: {error}")
             continue
-        cut = int(min(rgb.shape[:2]) * rng.uniform(0.75, 1))
-        top, left = (int(rng.integers(0, s - cut + 1)) for s in rgb.shape[:2])
-        light = srgb_to_light(rgb[top : top + cut, left : left + cut] / 255)
-        lab = light_to_lab(resize(light, side, side).reshape(-1, 3), RGB_WHITE)
-        lab = lab.reshape(side, side, 3).astype(np.float32)
-        L = lab[..., 0].clip(0, 100)
-        predicted, features = (v.transpose(1, 2, 0) for v in network.chroma_and_features(L))
-        height, width = features.shape[:2]
-        small, predicted = (resize(values, height, width) for values in (lab, predicted))
-        crops.append(Crop(features.astype(np.float16), small[..., 0], predicted, small[..., 1:]))
+        lab = crop_in_lab(rgb, rng.uniform(0.75, 1), side, rng)
+        features, L, predicted, ab = look_at(network, lab)
+        crops.append(Crop(features.astype(np.float16), L, predicted, ab))
     if not crops:
         raise ColorizerError(f"none of {len(photos)} photos can be learnt from; {notes[-1]}")
     return crops

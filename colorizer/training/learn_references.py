@@ -13,15 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from colorizer.color.lab import RGB_WHITE, light_to_lab, srgb_to_light
 from colorizer.data.photos import Photo, decode_in_color, evenly_spread, find_photos
 from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.network import MULTIPLE, Network
 from colorizer.model_folder import BORROWING
 from colorizer.options import LikenessOptions
-from colorizer.pictures.resize import resize
 from colorizer.training.borrowing import BorrowingNet
-from colorizer.training.on_top import fit, write_learnt
+from colorizer.training.on_top import crop_in_lab, fit, look_at, write_learnt
 from colorizer.training.pairing import Cells, Sight, draw_pair, relit, seen_of
 
 __all__ = ["learn_references"]
@@ -82,26 +80,17 @@ def _look(
         except ColorizerError as error:
             notes.append(f"left out: {error}")
             continue
-        short, first = min(rgb.shape[:2]), rng.uniform(0.55, 1)
+        first = rng.uniform(0.55, 1)
         second = np.clip(first * np.exp(rng.uniform(np.log(0.6), np.log(1.6))), 0.45, 1)
         for is_second, share in enumerate((first, second)):
-            cut = max(1, int(share * short))
-            top, left = (int(rng.integers(0, s - cut + 1)) for s in rgb.shape[:2])
-            crop = rgb[top : top + cut, left : left + cut]
+            lab = crop_in_lab(rgb, share, side, rng)
             if is_second and rng.random() < 0.5:
-                crop = crop[:, ::-1]
-            light = srgb_to_light(crop / 255)
-            lab = light_to_lab(resize(light, side, side).reshape(-1, 3), RGB_WHITE)
-            lab = lab.reshape(side, side, 3).astype(np.float32)
+                lab = lab[:, ::-1].copy()
             if is_second and rng.random() < 0.8:
                 lab[..., 0] = relit(lab[..., 0], rng)
-            found = network.chroma_and_features(lab[..., 0].clip(0, 100))
-            predicted, features = (values.transpose(1, 2, 0) for values in found)
-            size = features.shape[:2]
-            small, predicted = (resize(values, *size) for values in (lab, predicted))
+            features, L, predicted, ab = look_at(network, lab)
             album = str(PurePosixPath(photo.name).parent)
-            about = (small[..., 0], predicted, small[..., 1:], (number, album))
-            sights.append(seen_of(features, *about, rng))
+            sights.append(seen_of(features, L, predicted, ab, (number, album), rng))
     if not sights:
         raise ColorizerError(f"none of {len(photos)} photos can be learnt from; {notes[-1]}")
     return sights

@@ -12,12 +12,14 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from colorizer.color.lab import RGB_WHITE, light_to_lab, srgb_to_light
 from colorizer.errors import ColorizerError
 from colorizer.inference.network import Network
 from colorizer.model_folder import WEIGHTS
+from colorizer.pictures.resize import resize
 from colorizer.support.files import write_whole
 
-__all__ = ["fit", "write_learnt"]
+__all__ = ["crop_in_lab", "fit", "look_at", "write_learnt"]
 
 RATE, DECAY = 3e-3, 1e-3
 RISE = 50  # steps, over which the rate rises
@@ -61,6 +63,33 @@ def fit(net: Net, steps: int, errors: Errors, average: float) -> tuple[float, fl
         bar.set_postfix(error="{1:.2f} of {0:.2f}".format(*np.mean(last, 0)), refresh=False)
     before, after = np.mean(last, 0)
     return float(before), float(after), mean
+
+
+def crop_in_lab(rgb: np.ndarray, share: float, side: int, rng: np.random.Generator) -> np.ndarray:
+    """A square of a photo (H, W, 3) uint8, of a share of its short side, in Lab.
+
+    Returns:
+        (side, side, 3) float32.
+    """
+    cut = max(1, int(share * min(rgb.shape[:2])))
+    top, left = (int(rng.integers(0, s - cut + 1)) for s in rgb.shape[:2])
+    light = resize(srgb_to_light(rgb[top : top + cut, left : left + cut] / 255), side, side)
+    return light_to_lab(light, RGB_WHITE).astype(np.float32)
+
+
+def look_at(network: Network, lab: np.ndarray) -> tuple[np.ndarray, ...]:
+    """What the frozen network sees in a crop, on the grid of its features.
+
+    Args:
+        lab: (H, W, 3).
+
+    Returns:
+        The features (h, w, C), L (h, w), the predicted ab (h, w, 2), and that of the crop.
+    """
+    found = network.chroma_and_features(lab[..., 0].clip(0, 100))
+    predicted, features = (values.transpose(1, 2, 0) for values in found)
+    small, predicted = (resize(values, *features.shape[:2]) for values in (lab, predicted))
+    return features, small[..., 0], predicted, small[..., 1:]
 
 
 def write_learnt(net: nn.Module, network: Network, name: str) -> Path:
