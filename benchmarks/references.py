@@ -1,5 +1,7 @@
 """What a reference photo is worth: CIEDE2000 with it, beside automatic, gray and `--palette`.
 
+Of frames also what `--colors-from` makes of the other one, where it takes it for the same view.
+
     python benchmarks/references.py --films walk.mp4 --albums albums/ --photos everyday.tar
 
 Each picture is colored from its own lightness, its true colors are those to reach; the other one of
@@ -18,6 +20,7 @@ import numpy as np
 from PIL import Image
 from skimage import color
 
+from colorizer.errors import ColorizerError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.network import pad
 from colorizer.pictures.resize import resize
@@ -56,6 +59,8 @@ def main() -> None:
         told += [f"{(off > WORSE).mean():.0%}", f"{np.mean([none for _, none, _ in measured]):.0%}"]
         print(f"| {kind} | {len(pairs)} | {' | '.join(told)} |", flush=True)
         rows += spread([row for _, _, row in measured], 4)
+    for film in args.films:
+        print(f"\n--colors-from, {film.stem}: {as_version(colorizer, kinds[film.stem])}")
     if args.sheet:
         Image.fromarray(np.concatenate(rows)).save(args.sheet)
 
@@ -73,6 +78,22 @@ def measure(
     errors = [float(color.deltaE_ciede2000(truth, color.rgb2lab(one)).mean()) for one in made]
     shown = [tile(one) for one in (gray, made[1], reference, made[3], photo)]
     return errors, bool((made[3] == made[1]).all()), np.concatenate(shown, 1)
+
+
+def as_version(colorizer: Colorizer, pairs: list[Pair]) -> str:
+    """CIEDE2000 of the pairs that show the same view: gray, automatic, and with its colors."""
+    rows = []
+    for photo, other in pairs:
+        truth = color.rgb2lab(photo)
+        gray = (color.lab2rgb(truth * (1, 0, 0)) * 255).round().astype(np.uint8)
+        try:
+            made = colorizer.with_options(colors_from=other).colorize(gray)
+        except ColorizerError:
+            continue
+        shown = (gray, colorizer.colorize(gray), made)
+        rows.append([color.deltaE_ciede2000(truth, color.rgb2lab(one)).mean() for one in shown])
+    means = " ".join(f"{value:.2f}" for value in np.mean(rows, 0)) if rows else ""
+    return f"{means} of {len(rows)}, {len(pairs) - len(rows)} refused"
 
 
 def tile(rgb: np.ndarray, width: int = 240, height: int = 180) -> np.ndarray:

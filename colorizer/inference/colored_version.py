@@ -23,6 +23,7 @@ from colorizer.pictures.resize import resize
 __all__ = ["ColoredVersion", "read_colored_version"]
 
 LARGEST = 1024  # pixels of the longer side, at which its colors are taken
+LEAST = 256  # likewise: a smaller version makes nothing else coarser
 SMALLEST = 32  # pixels of the shorter one
 ASPECT = 0.02  # by which a version with transparency may differ from the photo
 SAID = 1 / 512  # of opacity: less says nothing
@@ -56,7 +57,7 @@ class ColoredVersion:
 
     def size_on(self, width: int, height: int) -> tuple[int, int]:
         """Width and height of the copy of a photo of this size that `lend` takes."""
-        scale = min(1.0, max(self.lab.shape[:2]) / max(width, height))
+        scale = min(1.0, max(LEAST, *self.lab.shape[:2]) / max(width, height))
         return max(1, round(width * scale)), max(1, round(height * scale))
 
     def lend(self, L: np.ndarray, seen: Seen, rest: tuple[tuple[int, int], Spread] | None) -> Seen:

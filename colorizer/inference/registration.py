@@ -99,6 +99,12 @@ def register(L: np.ndarray, other: np.ndarray) -> Registration:
     return Registration((x + 0.5) / w, (y + 0.5) / h, agreement, alike)
 
 
+def taken(values: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """What another version (h, w, C) has at the places that `Registration` names: (H, W, C)."""
+    height, width = values.shape[:2]
+    return _at(values, x * width - 0.5, y * height - 0.5)
+
+
 def _whole(L: np.ndarray, other: np.ndarray) -> np.ndarray:
     """The affine map from places of a photo to those of another version: (2, 3), in pixels."""
     structures, found = (_structure(L), _structure(other)), _guesses(L, other)
@@ -252,12 +258,6 @@ def _moved(
 ) -> np.ndarray:
     flags = how | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(values, guess.astype(np.float32), shape[::-1], flags=flags)
-
-
-def taken(values: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """What another version (h, w, C) has at the places that `Registration` names: (H, W, C)."""
-    height, width = values.shape[:2]
-    return _at(values, x * width - 0.5, y * height - 0.5)
 
 
 def _at(values: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -187,8 +187,8 @@ class SteeredModel:
         key = chosen.temperature, chosen.variant, self._palette_key
         key = (*key, *(photo.key for photo in self._references))
         if key != self._lent_key:
-            told = {"temperature": chosen.temperature, "prior": self._prior()}
-            self._lent, self._lent_key = lent_by(self._network, self._references, told), key
+            steering = {"temperature": chosen.temperature, "prior": self._prior()}
+            self._lent, self._lent_key = lent_by(self._network, self._references, steering), key
 
     def look_size(self, sides: Sides) -> tuple[int, int]:
         """Width and height of the copy of a picture of this size that `see` takes."""

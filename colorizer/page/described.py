@@ -4,7 +4,8 @@ from typing import Any
 
 from colorizer.options import ColorizeOptions
 from colorizer.page.downloads import FORMATS
-from colorizer.page.studio import LENT, SETTINGS
+from colorizer.page.lenders import LENT
+from colorizer.page.studio import SETTINGS
 from colorizer.version import __version__
 
 __all__ = ["described"]

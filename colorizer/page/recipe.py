@@ -16,8 +16,9 @@ from colorizer.film.progress import progress
 from colorizer.film.references import has_colors
 from colorizer.film.shot_list import STEERED, Shot
 from colorizer.options import SteeringOptions
+from colorizer.page.lenders import LENT
 from colorizer.page.reel import Reel, ShownShot
-from colorizer.page.studio import LENT, Studio
+from colorizer.page.studio import Studio
 from colorizer.support.files import write_whole
 from colorizer.support.told import shown
 

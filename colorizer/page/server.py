@@ -24,10 +24,11 @@ from colorizer.page.film_requests import FilmRequests
 from colorizer.page.guard import refusal
 from colorizer.page.kept import DAYS
 from colorizer.page.lanes import BusyError, Lane
+from colorizer.page.lenders import LENT
 from colorizer.page.names import safe_name
 from colorizer.page.photo import UnknownPhotoError
 from colorizer.page.receive import Limits, RefusedError, attached, receive, told_by
-from colorizer.page.studio import LENT, Studio
+from colorizer.page.studio import Studio
 from colorizer.pictures.forms import FORMS, LAYERS
 from colorizer.support.told import read_json, shown
 
@@ -159,7 +160,7 @@ class _Page:
             {
                 "model": engine.model_name,
                 "steers": engine.can_hint,
-                "lends": self.studio.lends,
+                "lends": self.studio.lenders.able,
                 "temperature": engine.default_temperature,
                 "formats": FORMATS,
                 "results": list(FORMS),

@@ -14,6 +14,7 @@ from colorizer.errors import ColorizerError, UsageError
 from colorizer.inference.colorizer import Colorizer
 from colorizer.inference.preview import Preview
 from colorizer.page.kept import Left, note
+from colorizer.page.lenders import LENT, Lenders
 from colorizer.page.photo import Photo, UnknownPhotoError, about, telling, unplaced
 from colorizer.page.working_folder import PrivateFolder
 from colorizer.support.nearest import did_you_mean
@@ -22,12 +23,9 @@ from colorizer.support.told import shown
 if TYPE_CHECKING:
     import pyvips
 
-__all__ = ["LENT", "MOST_PHOTOS", "SETTINGS", "Studio", "TakeFilm"]
+__all__ = ["MOST_PHOTOS", "SETTINGS", "Studio", "TakeFilm"]
 
 TakeFilm = Callable[[str, Path, dict[str, Any]], None]
-
-LENT = ("palette", "reference", "colors_from")
-"""Settings that name another picture, which lends its colors."""
 
 SETTINGS = (
     *("vividness", "temperature", "variant", "quality", *LENT),
@@ -40,7 +38,6 @@ IDLE = 12 * 3600.0  # seconds without a request, after which all photos go
 MOST_PHOTOS = 500
 _UP = 32  # libvips' number for the filter of PNG that is the quickest of use
 GRACE = 60.0  # seconds in which a picture that lends its colors need not be in use
-ENGINES = 8  # with lent colors, which are held read
 
 
 class Studio:
@@ -63,21 +60,11 @@ class Studio:
         self.engine, self.folder, self.max_pixels = colorizer, folder, max_pixels
         self._photos: dict[str, Photo] = {}
         self._open: OrderedDict[str, None] = OrderedDict()  # the last used at the end
-        self._lent: OrderedDict[tuple[tuple[str, str], ...], Colorizer] = OrderedDict()
+        self.lenders = Lenders(colorizer, self.check)
         self._lock = threading.Lock()
         self._used = time.monotonic()
         self._count = 0
         self.left = left
-
-    @property
-    def lends(self) -> list[str]:
-        """What of `LENT` the model takes."""
-        able = {
-            "palette": self.engine.can_hint,
-            "reference": self.engine.can_hint and self.engine.network.borrowing is not None,
-            "colors_from": True,
-        }
-        return [name for name in LENT if able[name]]
 
     def take_left(self, take_film: TakeFilm) -> dict[str, Any]:
         """Go on with what an earlier start has left.
@@ -211,7 +198,7 @@ class Studio:
                 photo.is_removed = True
                 self._photos[key] = self._photos.pop(key)  # the last that is forgotten
                 self._open.pop(key, None)
-                self._drop_engines(key)
+                self.lenders.drop(key)
                 self._note(key, photo)
             self._close(photo)
 
@@ -273,7 +260,7 @@ class Studio:
                 raise UsageError(f"the page sets no {shown(name)}{did_you_mean(name, SETTINGS)}")
         changes = {name: value for name, value in settings.items() if value is not None}
         lent = tuple((name, str(changes.pop(name))) for name in LENT if name in changes)
-        engine = self._with_lent(lent) if lent else self.engine
+        engine = self.lenders.engine(lent) if lent else self.engine
         if hints:
             changes["hints"] = hints
         return engine.with_options(**changes)
@@ -344,32 +331,6 @@ class Studio:
             yield photo
         self._close_others(key)
 
-    def _with_lent(self, lent: tuple[tuple[str, str], ...]) -> Colorizer:
-        """An engine with colors of other pictures, by setting and key, which are read once."""
-        engine = self._lent.get(lent)
-        if engine is None:
-            engine = self.engine
-            for name, key in lent:
-                try:
-                    photo = self.check(key)
-                except UnknownPhotoError as error:
-                    raise UnknownPhotoError(
-                        "the photo whose colors are used is no longer here; choose it again", key
-                    ) from error
-                with telling(photo):
-                    engine = engine.with_options(**{name: photo.file})
-        with self._lock:
-            self._lent[lent] = engine
-            self._lent.move_to_end(lent)
-            while len(self._lent) > ENGINES:
-                self._lent.popitem(last=False)
-        return engine
-
-    def _drop_engines(self, key: str) -> None:
-        """Let go of what a picture lends."""
-        for lent in [one for one in self._lent if key in dict(one).values()]:
-            self._lent.pop(lent, None)
-
     def _drop_lenders(self) -> None:
         """Forget pictures that lend their colors to no photo, nor to what one can go back to."""
         now = time.monotonic()
@@ -388,7 +349,7 @@ class Studio:
         """Remove a photo for good, if it is there."""
         with self._lock:
             photo = self._photos.pop(key, None)
-            self._drop_engines(key)
+            self.lenders.drop(key)
             self._open.pop(key, None)
         if photo is not None:
             self._close(photo)

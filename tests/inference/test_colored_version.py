@@ -111,6 +111,15 @@ def test_colors_are_those_of_the_original_off_what_is_repainted(colorizer, lent)
     assert np.linalg.norm(inner - magenta, axis=-1).min() > 40
 
 
+def test_a_tiny_version_makes_nothing_else_coarse(colorizer):
+    """What it does not show is as fine as a prediction is, and hints are as exact."""
+    tiny = np.array(Image.fromarray(ASTRONAUT).resize((40, 40)))
+    other = colorizer.with_options(colors_from=tiny)
+    seen = other.look(Preview(gray(ASTRONAUT))._thumbnail, Preview(gray(ASTRONAUT)).picture)
+    assert min(seen.L.shape) >= colorizer.size
+    assert apart(other.colorize(gray(ASTRONAUT)), ASTRONAUT).mean() < 6
+
+
 def test_lightness_is_the_photos_own(lent):
     near = np.abs(color.rgb2lab(lent)[..., 0] - color.rgb2lab(ASTRONAUT)[..., 0])
     assert near.mean() < 0.5
