@@ -146,7 +146,6 @@ def read_colored_version(source: Source, max_pixels: int) -> ColoredVersion:
         )
     scale = min(1.0, LARGEST / max(picture.width, picture.height))
     width, height = (max(1, round(side * scale)) for side in (picture.width, picture.height))
-    picture.thumbnail(0, (SMALLEST, SMALLEST))  # which says whether all of it can be read
     found = picture.light((width, height))
     if found is None:
         raise _gray(picture)

@@ -97,9 +97,9 @@ def _read(source: Source, size: int, max_pixels: int) -> ReferencePhoto:
             f" short side has {SMALLEST} or more"
         )
     small = working_size(width, height, size)
-    L, _ = picture.thumbnail(0, small)
     found = picture.light(small)
     ab = None if found is None else light_to_lab(found[0].astype(np.float64), RGB_WHITE)[..., 1:]
     if ab is None or highest_chroma(ab) < CHROMA:
         raise UsageError(f"{picture} has no colors, so it is no reference; choose a photo in color")
+    L, _ = picture.thumbnail(0, small)
     return ReferencePhoto(size, L, ab.astype(np.float32))

@@ -164,13 +164,7 @@ class Picture:
         width, height = size
         with self.reading():
             if not self.is_damaged:
-                try:
-                    self.format.check(self._decoded)
-                except ValueError as error:
-                    raise ColorizerError(
-                        f"{self} cannot be read: {reason(error)}; --salvage colors what can be"
-                        " decoded"
-                    ) from error
+                self._check("; --salvage colors what can be decoded")
             image = self.image(page, self.shrink_for(width, page))
             both = light.lightness(image).bandjoin(light.color_spread(image))
             small = enlarge(both, width, height).numpy()
@@ -185,9 +179,13 @@ class Picture:
         Returns:
             (H, W, 3) float32, linear sRGB, 0..1; and how opaque it is, (H, W), 0..1, None if it all
             is. Transparent pixels take no part in the colors of those beside them.
+
+        Raises:
+            ColorizerError: the file is damaged.
         """
         width, height = size
         with self.reading():
+            self._check()
             image = self.image(0, self.shrink_for(width))
             colors, alpha = light.split_alpha(image)
             if colors.bands < 3:
@@ -253,6 +251,13 @@ class Picture:
         if self.pages[page].orientation >= 5:
             turned = turned.copy(xres=image.yres, yres=image.xres)
         return turned
+
+    def _check(self, advice: str = "") -> None:
+        """Raise ColorizerError for a file that is known to be damaged, with what can be done."""
+        try:
+            self.format.check(self._decoded)
+        except ValueError as error:
+            raise ColorizerError(f"{self} cannot be read: {reason(error)}{advice}") from error
 
     def _decode_all(self) -> None:
         for page in range(len(self.pages)):

@@ -187,6 +187,13 @@ def test_what_is_no_version_is_told(colorizer, version, error, told):
         colorizer.with_options(colors_from=version)
 
 
+@pytest.mark.parametrize("option", ["colors_from", "reference", "palette"])
+def test_a_damaged_lender_is_refused_without_advice_that_is_not_for_it(colorizer, option):
+    with pytest.raises(ColorizerError, match="cannot be read") as told:
+        colorizer.with_options(**{option: jpeg(ASTRONAUT)[:9000]})
+    assert "salvage" not in str(told.value)
+
+
 def test_hints_lie_on_top(colorizer):
     hints = [{"at": [153.5 / 512, 384.5 / 512], "color": "#3060c0"}]
     both = colorizer.with_options(colors_from=jpeg(ASTRONAUT), hints=hints)
